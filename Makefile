@@ -1,0 +1,55 @@
+# The goals a person needs; `make help` lists them from the comments below.
+#
+# PYTHON=/path/to/python3.12 chooses the interpreter of .venv (CPython 3.11, 3.12 or 3.13; python3 by default).
+
+SHELL := bash
+.SHELLFLAGS := -uo pipefail -c
+.ONESHELL:
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+.PHONY: all workflow test bench environment lock clean help
+
+PYTHON ?= python3
+# Only a person who names an interpreter wants an environment that was made with another one replaced.
+named := $(if $(filter file,$(origin PYTHON)),,named)
+
+# Jobs of the workflow and the tests call `python` by name.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Modules from outside .venv would stand in front of the locked ones.
+unexport PYTHONPATH PYTHONHOME
+
+install := bash envs/install '$(PYTHON)' $(named)
+
+all: workflow  ## make the environment, then run the workflow on the default cohort
+	@$(if $(findstring make all failed,$(shell tail -n 1 make-all.log)),$(error make all failed; its log is make-all.log))
+
+# A failure is noted in the log and reported by `all`, because make prints a line of its own after a recipe that fails,
+# and the last line is to name the log.
+workflow:
+	@{ $(install) && python -m snakemake --cores all all; } 2>&1 | tee -i make-all.log
+	status=$$?
+	[ $$status = 0 ] || echo "make all failed with exit status $$status" >> make-all.log
+
+test: environment  ## run every test: numbers, formats, the workflow end to end, style and types
+	@python -m pytest --numprocesses 2 --dist loadfile
+
+bench: environment  ## print the ratios of speed and memory (a few minutes)
+	@python tests/benchmarks/ratios.py
+
+environment:  ## make .venv from envs/requirements.lock, if it is absent or stale
+	@$(install)
+
+lock:  ## remake envs/requirements.lock from envs/requirements.in; versions already locked stay (delete the lock to renew all)
+	@set -e
+	folder=$$(mktemp -d)
+	trap 'rm -rf "$$folder"' EXIT
+	'$(PYTHON)' -m venv "$$folder"
+	"$$folder/bin/python" -m pip install --quiet --disable-pip-version-check uv
+	"$$folder/bin/uv" pip compile --generate-hashes --universal --python-version 3.11 --fork-strategy fewest \
+	    --no-annotate --no-header --quiet envs/requirements.in --output-file envs/requirements.lock
+
+clean:  ## remove .venv, and nothing else
+	@rm -rf .venv
+
+help:  ## list the goals
+	@sed -n 's/^\([a-z]*\):[a-z ]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18

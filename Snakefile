@@ -1,0 +1,36 @@
+"""From transformer weights to the tables and figures of a paper that fits Weibull laws to them."""
+
+from snakemake.utils import min_version
+
+from weightfit.cohort import check_configuration, read_cohort
+from weightfit.errors import WeightfitError
+from weightfit.provenance import modules
+
+min_version("9.27")
+
+
+configfile: "config.yaml"
+
+
+try:
+    check_configuration(config)
+    COHORT = read_cohort(config["cohort"])
+except WeightfitError as error:
+    raise WorkflowError(str(error)) from None
+
+RESULTS = f"results/{COHORT.name}"
+RESOURCES = f"resources/{COHORT.name}"
+
+
+include: "workflow/rules/weights.smk"
+include: "workflow/rules/measure.smk"
+include: "workflow/rules/studies.smk"
+include: "workflow/rules/exhibits.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.fits.output,
+        rules.figures.input,
+        rules.tables.input,

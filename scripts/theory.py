@@ -1,0 +1,15 @@
+"""Compute what the plotting positions and exactly half-normal weights give."""
+
+from pathlib import Path
+
+from weightfit import table
+from weightfit.provenance import provenance
+from weightfit.task import logged
+from weightfit.theory import theory
+
+if __name__ == "__main__":
+    with logged(snakemake.log[0]):
+        rows = theory()
+        names = table.arrow_schema("theory").names
+        built = table.build("theory", {name: [row[name] for row in rows] for name in names})
+        table.write(Path(snakemake.output[0]), "theory", built, provenance("theory", "scripts/theory.py", {}))

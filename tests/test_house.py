@@ -1,0 +1,316 @@
+"""The laws of the house: layers, rules, scripts, choices, documents, style and types."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from snakefile import REPOSITORY, Rule, read_rules, rules
+
+# Who may import what; everything else is open to all. A name ends with / for a folder.
+CONFINED = {
+    "jax": ("weightfit/lab/",),
+    "jaxlib": ("weightfit/lab/",),
+    "matplotlib": ("weightfit/exhibit", "scripts/figures/", "scripts/tables/"),
+    "great_tables": ("weightfit/exhibit", "scripts/figures/", "scripts/tables/"),
+    "snakemake": (),
+}
+LARGEST_FILE = 1_000_000
+DOCUMENTS = ("README.md", "CONTRIBUTING.md")
+
+
+def code(*folders: str) -> list[Path]:
+    return sorted(file for folder in folders for file in (REPOSITORY / folder).rglob("*.py"))
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(REPOSITORY).as_posix()
+
+
+def committed() -> list[Path]:
+    """List the files that git has, or would have with `git add --all`."""
+    if not (REPOSITORY / ".git").exists():
+        pytest.skip("this folder is not a git checkout")
+    names = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split("\0")
+    return [REPOSITORY / name for name in names if name and (REPOSITORY / name).is_file()]
+
+
+# Rules.
+
+
+def broken_laws(rule: Rule, known_environments: frozenset[Path]) -> list[str]:
+    """List the laws that a rule breaks; a rule that only lists targets has none to keep."""
+    if rule.lists_targets:
+        return []
+    message = rule.message or ""
+    laws = {
+        "has a run: directive; write a script": not rule.has_run,
+        "has no message, or not one sentence with a capital and a full stop": bool(
+            re.fullmatch(r"[A-Z][^\n]*\.", message)
+        ),
+        "has no log": bool(rule.logs),
+        "has no conda environment of envs/": rule.environment in known_environments,
+        "hands over params without a name": not rule.has_unnamed_params,
+        "has a script of another name": rule.script is None or rule.script.stem == rule.name,
+        "names a script that does not exist": rule.script is None or rule.script.is_file(),
+        "marks as temp() what is not a weight": all(
+            re.match(r"resources/[^/]+/weights/", file) for file in rule.temporary
+        ),
+    }
+    return [f"rule {rule.name} {law}" for law, kept in laws.items() if not kept]
+
+
+def test_each_rule_keeps_the_laws() -> None:
+    environments = frozenset((REPOSITORY / "envs").glob("*.yaml"))
+    working = [rule for rule in rules() if not rule.lists_targets]
+    assert working, "no rules: these tests read the Snakefile wrongly"
+    assert [law for rule in working for law in broken_laws(rule, environments)] == []
+
+
+def test_each_law_of_rules_can_be_broken(tmp_path: Path) -> None:
+    for name in ("scripts/fit.py", "envs/measure.yaml", "scripts/other.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    kept = """
+rule fit:
+    output:
+        temp("resources/lab/weights/a"),
+    log:
+        "fit.log",
+    conda:
+        "envs/measure.yaml"
+    params:
+        trim=1,
+    message:
+        "Fit {output}."
+    script:
+        "scripts/fit.py"
+"""
+    changes = {
+        "": ("", ""),
+        "run:": ('script:\n        "scripts/fit.py"', "run:\n        pass"),
+        "message": ('    message:\n        "Fit {output}."\n', ""),
+        "full stop": ("Fit {output}.", "fit it"),
+        "no log": ('    log:\n        "fit.log",\n', ""),
+        "no conda": ('    conda:\n        "envs/measure.yaml"\n', ""),
+        "no conda environment of envs/": ("envs/measure.yaml", "measure.yaml"),
+        "params without a name": ("trim=1", "1"),
+        "script of another name": ("fit.py", "other.py"),
+        "does not exist": ("scripts/fit.py", "elsewhere/fit.py"),
+        "temp()": ("resources/lab/weights/a", "results/lab/fits.parquet"),
+    }
+    for law, (old, new) in changes.items():
+        assert old in kept
+        (tmp_path / "Snakefile").write_text(kept.replace(old, new))
+        (rule,) = read_rules(tmp_path / "Snakefile")
+        broken = broken_laws(rule, frozenset({(tmp_path / "envs/measure.yaml").resolve()}))
+        assert [law in entry for entry in broken] == ([True] if law else []), (law, broken)
+
+
+# Layers.
+
+
+def imported(tree: ast.Module) -> set[str]:
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add(str(node.module).partition(".")[0])
+    return names
+
+
+def misplaced(path: str, source: str) -> list[str]:
+    """List what a file of the package or of the scripts has that belongs elsewhere."""
+    tree = ast.parse(source)
+    found = [
+        f"{path} imports {name}, which belongs in {places or 'the tests'}"
+        for name, places in CONFINED.items()
+        if name in imported(tree) and not path.startswith(places)
+    ]
+    expressions = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]
+    texts = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in expressions
+    ]
+    main = [node for node in tree.body if isinstance(node, ast.If) and "__main__" in ast.unparse(node.test)]
+    inside = {node for block in main for node in ast.walk(block)}
+    handle = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "snakemake"]
+    if path.startswith("weightfit/"):
+        if handle:
+            found.append(f"{path} names snakemake")
+        found += [
+            f"{path} names a path of a run: {text!r}"
+            for text in texts
+            if re.search(r"\b(results|resources)/", text)
+        ]
+    else:
+        if not ast.get_docstring(tree):
+            found.append(f"{path} has no docstring")
+        if set(handle) - inside:
+            found.append(f"{path} names snakemake outside of its __main__ block")
+        if "snakemake.config" in ast.unparse(tree):
+            found.append(f"{path} reads snakemake.config; hand it a named param")
+    return found
+
+
+def test_each_file_keeps_to_its_layer() -> None:
+    files = code("weightfit", "scripts")
+    assert [fault for file in files for fault in misplaced(relative(file), file.read_text())] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "faults"),
+    [
+        ("weightfit/lab/model.py", "import jax.numpy", 0),
+        ("weightfit/histogram.py", "def f():\n    from jax import numpy", 1),
+        ("weightfit/table.py", "import matplotlib.pyplot", 1),
+        ("weightfit/table.py", '"""Read results/lab/fits.parquet."""', 0),
+        ("weightfit/table.py", 'path = f"results/{1}"', 1),
+        ("weightfit/task.py", "snakemake.input", 1),
+        ("scripts/fit.py", '"""Fit."""\nif __name__ == "__main__":\n    print(snakemake.params.trim)', 0),
+        ("scripts/fit.py", '"""Fit."""\nprint(snakemake.params.trim)', 1),
+        ("scripts/fit.py", '"""Fit."""\nif __name__ == "__main__":\n    print(snakemake.config["trim"])', 1),
+        ("scripts/fit.py", "import snakemake", 2),
+        ("scripts/figures/figure_02.py", '"""Draw."""\nimport matplotlib', 0),
+    ],
+)
+def test_a_file_out_of_its_layer_is_noticed(path: str, source: str, faults: int) -> None:
+    assert len(misplaced(path, source)) == faults
+
+
+# Choices: the slug of every `# ASSUME slug: sentence` begins an item of the README's section "Choices".
+
+
+def test_each_choice_stands_in_the_readme() -> None:
+    data = [REPOSITORY / "config.yaml", REPOSITORY / "Snakefile"]
+    data += [*(REPOSITORY / "cohorts").glob("*.yaml"), *(REPOSITORY / "workflow/rules").glob("*.smk")]
+    in_code = {}
+    for file in [*code("weightfit", "scripts"), *data]:
+        for comment in re.findall(r"#[ ]*ASSUME\b(.*)", file.read_text()):
+            slug = re.match(r" ([a-z0-9]+(?:-[a-z0-9]+)*): \S", comment)
+            assert slug, f"{relative(file)}: '# ASSUME{comment}' is not of the form '# ASSUME slug: sentence'"
+            in_code[slug[1]] = relative(file)
+    section = re.search(r"^## Choices\n(.*?)(?=^## |\Z)", (REPOSITORY / "README.md").read_text(), re.M | re.S)
+    assert section, "README.md has no section 'Choices'"
+    in_readme = re.findall(r"^- `([a-z0-9-]+)`", section[1], re.M)
+    assert len(in_readme) == len(set(in_readme)), "README.md explains a choice twice"
+    unexplained = {slug: file for slug, file in in_code.items() if slug not in in_readme}
+    assert not unexplained, f"README.md, 'Choices', does not explain {unexplained}"
+    stale = set(in_readme) - in_code.keys()
+    assert not stale, f"README.md, 'Choices', explains {sorted(stale)}, which no ASSUME in the code names"
+
+
+# Documents.
+
+
+def absent(document: str) -> list[str]:
+    """List the paths and tests that a Markdown text names and that do not exist.
+
+    A word in backticks or a link is a path if it has a slash or a known ending. `NN`, `_N`,
+    `*` and `{word}` stand for anything. What a run makes and what is beside the checkout is passed over.
+    """
+    words = re.findall(r"(?<!`)`([^`\s]+)`(?!`)", document) + re.findall(r"\]\(([^)\s]+)\)", document)
+    found = []
+    for word in words:
+        path, _, test = word.partition("::")
+        path = path.partition("#")[0].rstrip("/")
+        ending = re.search(r"\.(py|smk|yaml|tsv|csv|md|toml|lock|in|cff|rst)$", path)
+        if not (ending or "/" in path or test) or "://" in path:
+            continue
+        if (
+            re.match(r"(results|resources|\.venv|\.snakemake|\.\.)(/|$)", path)
+            and path != "results/README.md"
+        ):
+            continue
+        pattern = re.sub(r"\{[^}]*\}|NN|(?<=_)N\b", "*", path)
+        # A word with a slash that could not be a path of this checkout, such as a ratio or a list of choices.
+        if not ending and not (REPOSITORY / pattern.split("/")[0]).exists():
+            continue
+        matches = list(REPOSITORY.glob(pattern))
+        if not matches or (test and not any(f"def {test}(" in match.read_text() for match in matches)):
+            found.append(word)
+    return found
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_document_names_only_what_exists(name: str) -> None:
+    assert absent((REPOSITORY / name).read_text()) == []
+
+
+def test_what_a_document_names_and_does_not_exist_is_noticed() -> None:
+    missing = ["weightfit/absent.py", "absent.yaml", "tests/test_house.py::test_absent", "envs/absent"]
+    present = [
+        "weightfit/errors.py",
+        "envs/*.yaml",
+        "results/lab/absent.csv",
+        "q/k",
+        "tests/test_house.py::absent",
+    ]
+    text = " ".join(f"`{word}`" for word in missing + present) + " [a](absent.md) [b](LICENSE)"
+    assert absent(text) == [*missing, "absent.md"]
+
+
+def test_the_citation_agrees_with_the_project() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())
+    assert (citation["version"], citation["license"]) == (project["version"], project["license"])
+    assert (REPOSITORY / "LICENSE").read_text().startswith("MIT License")
+
+
+def test_no_committed_file_is_large() -> None:
+    sizes = {relative(file): file.stat().st_size for file in committed()}
+    assert len(sizes) > 10
+    assert {name: size for name, size in sizes.items() if size > LARGEST_FILE} == {}
+
+
+def test_no_committed_file_names_a_place_on_one_machine() -> None:
+    home = re.compile(rb"(?<![\w.])/(home|root|Users)/\w")
+    assert [relative(file) for file in committed() if home.search(file.read_bytes())] == []
+
+
+# Style and types: each tool as a person would run it.
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "ruff check .",
+        "ruff format --check .",
+        "snakefmt --check Snakefile workflow",
+        "mypy --strict weightfit",
+        "snakemake --lint",
+    ],
+)
+def test_a_tool_has_nothing_to_say(command: str) -> None:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    result = subprocess.run(
+        [sys.executable, "-m", *command.split()],
+        cwd=REPOSITORY,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, f"{command}\n{result.stdout}"
+
+
+def test_continuous_integration_is_the_two_commands() -> None:
+    script = REPOSITORY / ".ci/run"
+    assert os.access(script, os.X_OK)
+    assert shutil.which("bash")
+    assert re.findall(r"^make .*$", script.read_text(), re.M) == ["make all", "make test"]

@@ -1,0 +1,176 @@
+"""Where weights come from: reads and checks a cohort file, and the configuration that names it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from weightfit import paper
+from weightfit.errors import CohortError
+
+ROOT = Path(__file__).parents[1]
+SOURCES = ("train", "initialize", "unpack", "link", "plant")
+"""The rules that make weights; an entry has exactly one of them as a key."""
+
+
+@dataclass(frozen=True)
+class CohortEntry:
+    """One entry of a cohort.
+
+    Attributes
+    ----------
+    id
+        Unique in the cohort.
+    paper_entry
+        Id in `paper/entries.tsv` of the entry that it stands for, or None.
+    stand_in
+        Whether its weights are not the ones that the paper measured although it stands for them.
+    source
+        Name of the rule that makes its weights.
+    settings
+        What that rule is told.
+    exclude
+        Matrices ``block.component`` that are left out, with the reason.
+    """
+
+    id: str
+    paper_entry: str | None
+    stand_in: bool
+    source: str
+    settings: dict[str, Any]
+    exclude: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """A cohort file."""
+
+    name: str
+    description: str
+    corpus: dict[str, Any] | None
+    training: dict[str, Any] | None
+    entries: dict[str, CohortEntry]
+
+    def of(self, source: str) -> list[str]:
+        """Return the ids of the entries that a rule makes, in the order of the file."""
+        return [entry.id for entry in self.entries.values() if entry.source == source]
+
+
+def check_configuration(config: Mapping[str, object]) -> None:
+    """Raise `CohortError`, with the path of the key, unless a configuration obeys its schema."""
+    _validate("config.yaml", dict(config), "config")
+
+
+def read_cohort(name: str) -> Cohort:
+    """Read a cohort file.
+
+    Parameters
+    ----------
+    name
+        Name of a file in `cohorts/`, without ending, or a path that ends in ``.yaml``.
+
+    Returns
+    -------
+    Cohort
+
+    Raises
+    ------
+    CohortError
+        If the file is missing, breaks its schema, names an entry of the paper that does not exist, or an
+        entry has not exactly one source.
+    """
+    path = Path(name) if name.endswith(".yaml") else ROOT / "cohorts" / f"{name}.yaml"
+    if not path.is_file():
+        known = sorted(file.stem for file in (ROOT / "cohorts").glob("*.yaml"))
+        raise CohortError(
+            f"config.yaml: cohort: there is no cohort {name!r}; give one of {known} or the path of a .yaml file"
+        )
+    document = _load(path)
+    _validate(path.name, document, "cohort")
+    entries = {key: _entry(path.name, key, value) for key, value in document["entries"].items()}
+    cohort = Cohort(
+        document["name"], document["description"], document.get("corpus"), document.get("training"), entries
+    )
+    _check_references(path.name, cohort)
+    return cohort
+
+
+def _entry(where: str, key: str, document: dict[str, Any]) -> CohortEntry:
+    sources = [source for source in SOURCES if source in document]
+    if len(sources) != 1:
+        raise CohortError(
+            f"{where}: entries.{key}: {len(sources)} sources of weights; give exactly one of {list(SOURCES)}"
+        )
+    return CohortEntry(
+        id=key,
+        paper_entry=document["paper_entry"],
+        stand_in=document["stand_in"],
+        source=sources[0],
+        settings=document[sources[0]],
+        exclude={item["matrix"]: item["reason"] for item in document.get("exclude", [])},
+    )
+
+
+def _check_references(where: str, cohort: Cohort) -> None:
+    known = paper.entries()
+    for entry in cohort.entries.values():
+        named = {f"entries.{entry.id}.paper_entry": entry.paper_entry}
+        if entry.source == "initialize":
+            named[f"entries.{entry.id}.initialize.of"] = entry.settings["of"]
+        for key, value in named.items():
+            if value is not None and value not in known:
+                raise CohortError(f"{where}: {key}: {value!r} is not an id of paper/entries.tsv; correct it")
+        if entry.stand_in and entry.paper_entry is None:
+            raise CohortError(
+                f"{where}: entries.{entry.id}.stand_in: it stands in for nothing; name its paper_entry or say false"
+            )
+        if entry.source == "train":
+            _check_training(where, cohort, entry)
+
+
+def _check_training(where: str, cohort: Cohort, entry: CohortEntry) -> None:
+    if cohort.corpus is None or cohort.training is None:
+        raise CohortError(
+            f"{where}: entries.{entry.id}.train: the file lacks 'corpus' or 'training'; add both"
+        )
+    base = entry.settings.get("base")
+    if base is not None and (base not in cohort.entries or cohort.entries[base].source != "train"):
+        raise CohortError(
+            f"{where}: entries.{entry.id}.train.base: {base!r} is not an entry of this file that is trained; correct it"
+        )
+
+
+def _load(path: Path) -> dict[str, Any]:
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """Refuses keys that stand twice; builds plain values only."""
+
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+            doubled = sorted({str(key) for key in keys if keys.count(key) > 1})
+            if doubled:
+                raise CohortError(f"{path.name}: key {doubled[0]!r} stands twice in one mapping; keep one")
+            return super().construct_mapping(node, deep)
+
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader)  # noqa: S506
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        problem = " ".join(str(error).split())
+        raise CohortError(f"{path.name}: not plain YAML: {problem}; correct the file") from None
+    if not isinstance(document, dict):
+        raise CohortError(f"{path.name}: the file must be a mapping with name, description and entries")
+    return document
+
+
+def _validate(where: str, document: dict[str, Any], schema_name: str) -> None:
+    import yaml
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
+
+    path = ROOT / "workflow" / "schemas" / f"{schema_name}.schema.yaml"
+    validator = Draft202012Validator(yaml.safe_load(path.read_text(encoding="utf-8")))
+    error = best_match(validator.iter_errors(document))
+    if error is not None:
+        key = ".".join(str(part) for part in error.absolute_path) or "(top level)"
+        raise CohortError(f"{where}: {key}: {error.message}; {path.name} says what is allowed")

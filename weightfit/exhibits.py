@@ -1,0 +1,85 @@
+"""The paper's tables and figures as `paper/exhibits.yaml` lists them: title, caption, parts and inputs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from weightfit.errors import ContractError
+
+PATH = Path(__file__).parents[1] / "paper" / "exhibits.yaml"
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """One table or figure.
+
+    Attributes
+    ----------
+    label
+        Name of its rule, its script and its files.
+    title
+        As the paper numbers it.
+    caption
+        What it shows.
+    shows
+        What it adds to the paper, in a few words for the README's table.
+    inputs
+        Names of the Parquet tables that it reads.
+    parts
+        Panels and series of a figure, or rows and columns of a table.
+    """
+
+    label: str
+    title: str
+    caption: str
+    shows: str
+    inputs: tuple[str, ...]
+    parts: Mapping[str, Any]
+
+    def as_params(self) -> dict[str, Any]:
+        """Return what the exhibit's script is told, so that a change of it redraws this exhibit alone."""
+        return asdict(self)
+
+
+@cache
+def read() -> dict[str, Exhibit]:
+    """Return every exhibit by label, in the order of the file.
+
+    Raises
+    ------
+    ContractError
+        If an item breaks `workflow/schemas/exhibits.schema.yaml`.
+    """
+    import yaml
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
+
+    schema = PATH.parents[1] / "workflow" / "schemas" / "exhibits.schema.yaml"
+    document = yaml.safe_load(PATH.read_text(encoding="utf-8"))
+    error = best_match(
+        Draft202012Validator(yaml.safe_load(schema.read_text(encoding="utf-8"))).iter_errors(document)
+    )
+    if error is not None:
+        key = ".".join(str(part) for part in error.absolute_path)
+        raise ContractError(f"exhibits.yaml: {key}: {error.message}; {schema.name} says what is allowed")
+    return {
+        label: Exhibit(
+            label,
+            item["title"],
+            " ".join(item["caption"].split()),
+            item["shows"],
+            tuple(item["inputs"]),
+            item["parts"],
+        )
+        for label, item in document.items()
+    }
+
+
+def stand_in_note(stand_ins: Sequence[str]) -> str:
+    """Return the sentence that an exhibit made from stand-ins carries."""
+    return (
+        "STAND-IN: small models trained here from scratch, not the paper's weights "
+        f"({len(stand_ins)} entries, ids {stand_ins[0]} ...). Printed values are shown for orientation only."
+    )

@@ -1,0 +1,209 @@
+"""Fits and moments of every matrix and pool of a part, each beside its null and its standard error."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from weightfit import table
+from weightfit.errors import DegenerateHistogram
+from weightfit.histogram import Histogram, pool
+from weightfit.moments import Moments, moments
+from weightfit.null import GaussianMixture, NullFit, null_fits, null_moments, released_null
+from weightfit.part import read_part
+from weightfit.probability_plot import Fit, Sign, fit, magnitudes
+from weightfit.released import binned, released_fit
+
+POOLED = -1
+"""The block number of a pool over all blocks."""
+
+POOLS = {
+    "qkv": ("q", "k", "v"),
+    "ffn": ("gate", "up", "down", "ffn_in", "ffn_out"),
+    "transmission": ("o", "gate", "up", "down", "ffn_in", "ffn_out"),
+    "all": ("q", "k", "v", "o", "gate", "up", "down", "ffn_in", "ffn_out"),
+}
+"""Which components a pool adds up."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One way of fitting, from ``fits`` in config.yaml.
+
+    Attributes
+    ----------
+    protocol
+        ``centred``, ``uncentred`` or ``released``.
+    sign
+        Weights of which sign.
+    trims
+        Kept fractions of the plot.
+    pools
+        Whether pools are fitted as well as single matrices.
+    steps
+        ``all`` steps of an entry, or only its ``ends``, the first and the last.
+    """
+
+    protocol: str
+    sign: Sign
+    trims: tuple[float, ...]
+    pools: bool
+    steps: str
+
+    def applies(self, unit: "Unit") -> bool:
+        """Whether a unit is fitted under this protocol."""
+        return (self.pools or not unit.is_pool) and (self.steps == "all" or unit.at_an_end)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One matrix, or a pool of several, at one step."""
+
+    step: int | None
+    block: int
+    component: str
+    histogram: Histogram
+    law: GaussianMixture
+    excluded: int
+    at_an_end: bool
+
+    @property
+    def is_pool(self) -> bool:
+        """Whether it adds up several matrices."""
+        return self.block == POOLED or self.component in POOLS
+
+    @property
+    def name(self) -> str:
+        """What error messages call it."""
+        step = "" if self.step is None else f"step {self.step}, "
+        return f"{step}block {self.block}, {self.component}"
+
+
+def fit_part(
+    histograms: Path, protocols: Sequence[Protocol], excluded: Mapping[str, str]
+) -> tuple[pa.Table, pa.Table]:
+    """Fit every matrix and pool of a part under every protocol.
+
+    Parameters
+    ----------
+    histograms
+        Parquet file of contract ``histograms``.
+    protocols
+        What to fit.
+    excluded
+        Matrices (``block.component``) that the cohort file leaves out, with the reason; they are missing
+        from the pools too, which say how many they miss.
+
+    Returns
+    -------
+    fits, moments
+        Tables of those contracts.
+
+    Raises
+    ------
+    DegenerateHistogram
+        Once, listing every matrix on which the estimator is not defined.
+    """
+    provenance = table.read_provenance(histograms)
+    entry = provenance["entry"]
+    last = max((file["step"] for file in provenance["files"] if file["step"] is not None), default=None)
+    fit_rows: list[dict[str, object]] = []
+    moment_rows: list[dict[str, object]] = []
+    refusals: list[str] = []
+    for unit in units(histograms, excluded):
+        key = {
+            "entry": entry,
+            "step": unit.step,
+            "terminal": unit.step == last,
+            "block": unit.block,
+            "component": unit.component,
+            "excluded": unit.excluded,
+            "exactness": unit.histogram.exactness,
+        }
+        try:
+            fit_rows.extend(key | row for row in _fits(unit, protocols))
+            moment_rows.append(key | _moments(unit))
+        except DegenerateHistogram as refusal:
+            refusals.append(str(refusal))
+    if refusals:
+        raise DegenerateHistogram(
+            f"{entry}: {len(refusals)} matrices or pools cannot be fitted; name each with its reason under 'exclude' "
+            "in the cohort file:\n  " + "\n  ".join(refusals)
+        )
+    return _table("fits", fit_rows), _table("moments", moment_rows)
+
+
+def units(histograms: Path, excluded: Mapping[str, str]) -> Iterator[Unit]:
+    """Yield every matrix, every pool within a block and every pool over blocks, step by step."""
+    files = table.read_provenance(histograms)["files"]
+    ends = {file["step"] for file in (files[0], files[-1])}
+    left_out = [name.split(".")[1] for name in excluded]
+    for step, blocks in groupby(read_part(histograms), key=lambda part: part[0]):
+        whole: dict[str, list[Histogram]] = {}
+        end = step in ends
+        for _, block, found in blocks:
+            for component, histogram in found.items():
+                yield _unit(step, block, component, [histogram], 0, end)
+                whole.setdefault(component, []).append(histogram)
+            for component, members in POOLS.items():
+                parts = [found[member] for member in members if member in found]
+                if len(parts) > 1:
+                    missing = sum(f"{block}.{member}" in excluded for member in members)
+                    yield _unit(step, block, component, parts, missing, end)
+        for component, parts in whole.items():
+            yield _unit(step, POOLED, component, parts, left_out.count(component), end)
+        for component, members in POOLS.items():
+            present = [member for member in members if member in whole]
+            if len(present) > 1:
+                parts = [part for member in present for part in whole[member]]
+                yield _unit(
+                    step, POOLED, component, parts, sum(left_out.count(member) for member in members), end
+                )
+
+
+def _unit(
+    step: int | None, block: int, component: str, parts: list[Histogram], excluded: int, at_an_end: bool
+) -> Unit:
+    law = GaussianMixture.of([part.standard_deviation for part in parts], [part.n for part in parts])
+    return Unit(step, block, component, pool(parts), law, excluded, at_an_end)
+
+
+def _fits(unit: Unit, protocols: Sequence[Protocol]) -> Iterator[dict[str, object]]:
+    for protocol in protocols:
+        if not protocol.applies(unit):
+            continue
+        if protocol.protocol == "released":
+            counts = binned(unit.histogram)
+            found = [released_fit(counts, trim, unit.name) for trim in protocol.trims]
+            nulls = [released_null(unit.law, unit.histogram.n, trim) for trim in protocol.trims]
+        else:
+            centre = unit.histogram.mean if protocol.protocol == "centred" else 0.0
+            found = fit(magnitudes(unit.histogram, centre, protocol.sign), protocol.trims, unit.name)
+            # Half of all weights have one sign, so the null of a sign is taken at that number.
+            n = unit.histogram.n if protocol.sign == "both" else unit.histogram.n // 2
+            nulls = null_fits(unit.law, n, protocol.trims)
+        for trim, one, null in zip(protocol.trims, found, nulls, strict=True):
+            yield _row(one, null) | {"protocol": protocol.protocol, "trim": trim, "sign": protocol.sign}
+
+
+def _row(one: Fit, null: NullFit) -> dict[str, object]:
+    return asdict(one) | {f"{name.name}_null": getattr(null, name.name) for name in fields(NullFit)}
+
+
+def _moments(unit: Unit) -> dict[str, object]:
+    values, errors = moments(unit.histogram, unit.name)
+    null = null_moments(unit.law, unit.histogram.n)
+    row: dict[str, object] = {"n": unit.histogram.n}
+    for field in fields(Moments):
+        row[field.name] = getattr(values, field.name)
+        row[f"{field.name}_se"] = getattr(errors, field.name)
+        row[f"{field.name}_null"] = getattr(null, field.name)
+    return row
+
+
+def _table(name: str, rows: list[dict[str, Any]]) -> pa.Table:
+    columns = table.arrow_schema(name).names
+    return table.build(name, {column: [row[column] for row in rows] for column in columns})

@@ -1,0 +1,560 @@
+"""Exact histograms of weight matrices: every distinct value with its count, in one pass over the file."""
+
+import hashlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import BinaryIO, Literal, ParamSpec, TypeVar
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from weightfit.architecture import Piece, Plan
+from weightfit.checkpoint import Header, Tensor
+from weightfit.errors import DegenerateHistogram, MalformedCheckpoint, NonFiniteWeight
+
+HISTOGRAM_CONTRACT = 1
+"""Raised by whoever changes what is counted; the only thing that makes a kept histogram stale."""
+
+Exactness = Literal["f16", "bf16", "f32", "19bit"]
+EXACTNESS: tuple[Exactness, ...] = ("f16", "bf16", "f32", "19bit")
+"""How the values of a histogram are known: exactly, as codes of a format, or as mid-points of 19-bit bins."""
+
+DISTINCT_LIMIT = 1 << 22
+"""Elements up to which an F32 matrix that fits no 16-bit format keeps every distinct value."""
+
+BUFFER_BYTES = 1 << 24
+_LOW_BITS = np.uint32(0x1FFF)
+_HALF_BIN = np.uint32(0x1000)
+_SIGN = np.uint32(0x80000000)
+_FLUSH = 1 << 31
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Float = TypeVar("Float", np.float32, np.float64)
+
+
+def compiled(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a kernel: no lock is held while it runs, and sums may be taken in lanes."""
+    kernel: Callable[P, R] = numba.njit(nogil=True, cache=True, fastmath={"reassoc", "nsz", "contract"})(
+        function
+    )
+    return kernel
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """The distribution of the values of one matrix, or of several pooled.
+
+    Attributes
+    ----------
+    value
+        Distinct values in rising order, float32 ``(m,)``; -0.0 counts as 0.0. Mid-points of bins where
+        ``exactness`` is ``19bit``.
+    count
+        How often each value occurs, int64 ``(m,)``, all positive.
+    dtype
+        Stored format, ``F16``, ``BF16`` or ``F32``; ``mixed`` for a pool of several.
+    exactness
+        One of `EXACTNESS`.
+    n
+        Number of weights.
+    sum, sum_of_squares
+        Of the stored values themselves, to double precision.
+    minimum, maximum
+        Smallest and largest stored value.
+    """
+
+    value: NDArray[np.float32]
+    count: NDArray[np.int64]
+    dtype: str
+    exactness: Exactness
+    n: int
+    sum: float
+    sum_of_squares: float
+    minimum: float
+    maximum: float
+
+    @property
+    def mean(self) -> float:
+        """Mean of the weights."""
+        return self.sum / self.n
+
+    @property
+    def standard_deviation(self) -> float:
+        """Standard deviation of the weights about their mean (divided by n)."""
+        return math.sqrt(max(self.sum_of_squares / self.n - self.mean**2, 0.0))
+
+
+# --- kernels -------------------------------------------------------------------------------------
+
+
+@compiled
+def _count_codes(pairs: NDArray[np.uint32], table: NDArray[np.uint32]) -> None:
+    for index in range(pairs.size):
+        pair = pairs[index]
+        table[pair & numba.uint32(0xFFFF)] += numba.uint32(1)
+        table[pair >> numba.uint32(16)] += numba.uint32(1)
+
+
+@compiled
+def _count_top_bits(
+    bits: NDArray[np.uint32],
+    values: NDArray[np.float32],
+    table: NDArray[np.uint32],
+    seen: NDArray[np.uint32],
+    sums: NDArray[np.float64],
+    extremes: NDArray[np.int32],
+) -> None:
+    # Blocks of constant length keep the inner loops vectorised and the rounding of the sums small.
+    for begin in range(0, bits.size, 4096):
+        block = bits[begin : begin + 4096]
+        floats = values[begin : begin + 4096]
+        total = 0.0
+        squares = 0.0
+        for index in range(floats.size):
+            x = np.float64(floats[index])
+            total += x
+            squares += x * x
+        sums[0] += total
+        sums[1] += squares
+        low = numba.uint32(0)
+        smallest = extremes[0]
+        largest = extremes[1]
+        zeros = numba.int64(0)
+        for index in range(block.size):
+            code = block[index]
+            low |= code
+            signed = numba.int32(code)
+            ordered = signed ^ ((signed >> numba.int32(31)) & numba.int32(0x7FFFFFFF))
+            smallest = min(smallest, ordered)
+            largest = max(largest, ordered)
+            zeros += (code & numba.uint32(0x7FFFFFFF)) == numba.uint32(0)
+        seen[0] |= low
+        seen[1] += numba.uint32(zeros)
+        extremes[0] = smallest
+        extremes[1] = largest
+        for index in range(block.size):
+            table[block[index] >> numba.uint32(13)] += numba.uint32(1)
+
+
+@compiled
+def merge_counts(
+    left: NDArray[Float],
+    left_count: NDArray[np.int64],
+    right: NDArray[Float],
+    right_count: NDArray[np.int64],
+) -> tuple[NDArray[Float], NDArray[np.int64]]:
+    """Merge two rising runs of distinct values, adding the counts of values that both have."""
+    value = np.empty(left.size + right.size, left.dtype)
+    count = np.empty(value.size, np.int64)
+    i = 0
+    j = 0
+    size = 0
+    while i < left.size or j < right.size:
+        if j == right.size or (i < left.size and left[i] < right[j]):
+            value[size] = left[i]
+            count[size] = left_count[i]
+            i += 1
+        elif i == left.size or right[j] < left[i]:
+            value[size] = right[j]
+            count[size] = right_count[j]
+            j += 1
+        else:
+            value[size] = left[i]
+            count[size] = left_count[i] + right_count[j]
+            i += 1
+            j += 1
+        size += 1
+    return value[:size], count[:size]
+
+
+# --- building histograms -------------------------------------------------------------------------
+
+
+class _Tally:
+    """The running count of one matrix, fed with its bits in pieces of any length."""
+
+    def __init__(self, name: str, dtype: str, n: int):
+        self.name = name
+        self.dtype = dtype
+        self.n = n
+        self.seen = 0
+        self._since_flush = 0
+        if dtype == "F32":
+            self._kept = np.empty(n, np.float32) if n <= DISTINCT_LIMIT else None
+            bins = 0 if self._kept is not None else 1 << 19
+        else:
+            self._kept = None
+            bins = 1 << 16
+        self._table = np.zeros(bins, np.uint32)
+        self._total = np.zeros(bins, np.int64)
+        self._low = np.zeros(2, np.uint32)
+        self._zeros = 0
+        self._sums = np.zeros(2)
+        self._extremes = np.array([0x7FFFFFFF, -0x80000000], np.int32)
+
+    def add(self, data: NDArray[np.uint8]) -> None:
+        """Count the elements whose little-endian bytes are ``data``."""
+        if self.dtype == "F32":
+            bits = data.view("<u4")
+            if self._kept is not None:
+                self._kept[self.seen : self.seen + bits.size] = bits.view("<f4")
+            else:
+                self._low[1] = 0
+                _count_top_bits(bits, bits.view("<f4"), self._table, self._low, self._sums, self._extremes)
+                self._zeros += int(self._low[1])
+            size = bits.size
+        else:
+            codes = data.view("<u2")
+            size = codes.size
+            _count_codes(codes[: size // 2 * 2].view("<u4"), self._table)
+            if size % 2:
+                self._table[codes[-1]] += 1
+        self.seen += size
+        self._since_flush += size
+        if self._since_flush >= _FLUSH:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._total += self._table
+        self._table[:] = 0
+        self._since_flush = 0
+
+    def histogram(self) -> Histogram:
+        """Return the histogram of all elements that were added."""
+        if self.seen != self.n:
+            raise MalformedCheckpoint(
+                f"{self.name}: {self.seen} of {self.n} elements were counted; read the file again"
+            )
+        self._flush()
+        if self._kept is not None:
+            return self._from_kept(self._kept)
+        if self.dtype == "F32":
+            return self._from_top_bits()
+        codes = np.nonzero(self._total)[0].astype(np.uint32)
+        values = _decode(codes, self.dtype)
+        self._require_finite(values, self._total[codes])
+        exactness: Exactness = "f16" if self.dtype == "F16" else "bf16"
+        return _exact(values, self._total[codes], self.dtype, exactness)
+
+    def _from_kept(self, kept: NDArray[np.float32]) -> Histogram:
+        kept[kept == 0] = 0.0
+        values, counts = np.unique(kept, return_counts=True)
+        self._require_finite(values, counts)
+        return _exact(values, counts, "F32", _format_that_holds(values))
+
+    def _from_top_bits(self) -> Histogram:
+        bins = np.nonzero(self._total)[0].astype(np.uint32)
+        counts = self._total[bins]
+        edges = bins << np.uint32(13)
+        self._require_finite(edges.view(np.float32), counts)
+        if not int(self._low[0]) & int(_LOW_BITS):
+            values = edges.view(np.float32)
+            return _exact(values, counts, "F32", _format_that_holds(values))
+        values = (edges | _HALF_BIN).view(np.float32)
+        counts = counts.copy()
+        if self._zeros:
+            # Exact zeros are told apart from the subnormals that share their two bins.
+            positive = (bins == 0) & (counts > 0)
+            negative = bins == 1 << 18
+            zeros = self._zeros
+            for mask in (positive, negative):
+                taken = min(zeros, int(counts[mask].sum()))
+                counts[mask] -= taken
+                zeros -= taken
+            values = np.append(values, np.float32(0))
+            counts = np.append(counts, self._zeros)
+        values, counts = _sorted_sum(values[counts > 0], counts[counts > 0])
+        smallest, largest = (_float_from_order(int(code)) for code in self._extremes)
+        return Histogram(
+            values,
+            counts,
+            "F32",
+            "19bit",
+            self.n,
+            float(self._sums[0]),
+            float(self._sums[1]),
+            smallest,
+            largest,
+        )
+
+    def _require_finite(self, values: NDArray[np.float32], counts: NDArray[np.int64]) -> None:
+        bad = ~np.isfinite(values)
+        if bad.any():
+            raise NonFiniteWeight(
+                f"{self.name}: {int(counts[bad].sum())} of {self.n} weights are infinite or not a number; "
+                "every counted weight must be finite: check the checkpoint or exclude the matrix"
+            )
+
+
+def _decode(codes: NDArray[np.uint32], dtype: str) -> NDArray[np.float32]:
+    if dtype == "F16":
+        return codes.astype(np.uint16).view(np.float16).astype(np.float32)
+    return (codes << np.uint32(16)).view(np.float32)
+
+
+def _float_from_order(ordered: int) -> float:
+    code = ordered if ordered >= 0 else ordered ^ 0x7FFFFFFF
+    return float(np.array(code & 0xFFFFFFFF, np.uint32).view(np.float32)) + 0.0
+
+
+def _format_that_holds(values: NDArray[np.float32]) -> Exactness:
+    """Name the smallest format that holds every value exactly."""
+    with np.errstate(over="ignore"):
+        halves = values.astype(np.float16)
+    if np.array_equal(halves.astype(np.float32), values):
+        return "f16"
+    return "f32" if (values.view(np.uint32) & np.uint32(0xFFFF)).any() else "bf16"
+
+
+def _sorted_sum(
+    values: NDArray[np.float32], counts: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Sort by value and add the counts of equal values; -0.0 becomes 0.0."""
+    values = values + np.float32(0)
+    order = np.argsort(values, kind="stable")
+    values, counts = values[order], counts[order]
+    starts = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]]))
+    return values[starts], np.add.reduceat(counts, starts)
+
+
+def _exact(
+    values: NDArray[np.float32], counts: NDArray[np.int64], dtype: str, exactness: Exactness
+) -> Histogram:
+    values, counts = _sorted_sum(values, counts.astype(np.int64))
+    wide = values.astype(np.float64)
+    return Histogram(
+        values,
+        counts,
+        dtype,
+        exactness,
+        int(counts.sum()),
+        math.fsum((wide * counts).tolist()),
+        math.fsum((wide * wide * counts).tolist()),
+        float(values[0]),
+        float(values[-1]),
+    )
+
+
+def histogram_of(values: NDArray[np.generic], name: str = "array") -> Histogram:
+    """Count the values of an array that is in memory.
+
+    Parameters
+    ----------
+    values
+        float16 or float32 array of any shape.
+    name
+        What error messages call it.
+
+    Returns
+    -------
+    Histogram
+
+    Raises
+    ------
+    DegenerateHistogram
+        If the array is empty or of another type.
+    NonFiniteWeight
+        If a value is infinite or not a number.
+    """
+    dtype = {"float16": "F16", "float32": "F32"}.get(values.dtype.name)
+    if dtype is None or values.size == 0:
+        raise DegenerateHistogram(
+            f"{name}: {values.dtype.name} array of {values.size} elements; give at least one float16 or float32"
+        )
+    tally = _Tally(name, dtype, values.size)
+    tally.add(np.ascontiguousarray(values).reshape(-1).view(np.uint8))
+    return tally.histogram()
+
+
+def pool(histograms: Sequence[Histogram]) -> Histogram:
+    """Add histograms: the distribution of all their weights together.
+
+    A pool of more than `DISTINCT_LIMIT` weights whose values fit no 16-bit format is re-binned to the
+    top 19 bits, by the same law as a single matrix of that size, so that memory stays bounded.
+
+    Parameters
+    ----------
+    histograms
+        At least one.
+
+    Returns
+    -------
+    Histogram
+    """
+    if len(histograms) == 1:
+        return histograms[0]
+    kinds = {part.exactness for part in histograms}
+    dtypes = {part.dtype for part in histograms}
+    n = sum(part.n for part in histograms)
+    coarse = "19bit" in kinds or (n > DISTINCT_LIMIT and "f32" in kinds)
+    runs = [
+        _top_bits(part) if coarse and part.exactness == "f32" else (part.value, part.count)
+        for part in histograms
+    ]
+    while len(runs) > 1:
+        pairs = [merge_counts(*a, *b) for a, b in zip(runs[::2], runs[1::2], strict=False)]
+        runs = pairs + runs[len(pairs) * 2 :]
+    values, counts = runs[0]
+    exactness: Exactness = "19bit" if coarse else kinds.pop() if len(kinds) == 1 else "f32"
+    return Histogram(
+        values,
+        counts,
+        dtypes.pop() if len(dtypes) == 1 else "mixed",
+        exactness,
+        n,
+        math.fsum(part.sum for part in histograms),
+        math.fsum(part.sum_of_squares for part in histograms),
+        min(part.minimum for part in histograms),
+        max(part.maximum for part in histograms),
+    )
+
+
+def _top_bits(part: Histogram) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    bits = part.value.view(np.uint32)
+    coarse = np.where(part.value == 0, np.uint32(0), (bits & ~_LOW_BITS) | _HALF_BIN).view(np.float32)
+    return _sorted_sum(coarse, part.count)
+
+
+# --- counting a file -----------------------------------------------------------------------------
+
+
+class Scan:
+    """One pass over a weight file: the histogram of each of its matrices, and the file's sha256.
+
+    Parameters
+    ----------
+    header
+        The file's header, from `weightfit.checkpoint.read_header`.
+    plan
+        Which tensors are counted and how they are split, from `weightfit.architecture.plan`.
+    digest
+        Whether every byte is hashed on the way, in a second thread; without it, tensors that are left
+        out are not read.
+
+    Notes
+    -----
+    Iterate once over the object; afterwards ``sha256`` holds the digest. Memory is two buffers of
+    16 MiB, the table of the matrix at hand, and at most 16 MiB of values per open F32 matrix.
+    """
+
+    def __init__(self, header: Header, plan: Plan, digest: bool = True):
+        self._header = header
+        self._plan = plan
+        self._digest = hashlib.sha256() if digest else None
+        self.sha256: str | None = None
+
+    def __iter__(self) -> Iterator[tuple[int, str, Histogram]]:
+        with self._header.path.open("rb", buffering=0) as stream, ThreadPoolExecutor(1) as hasher:
+            reader = _Reader(stream, self._header, hasher, self._digest)
+            reader.skip(self._header.length)
+            for tensor in self._header.tensors:
+                pieces = self._plan.pieces.get(tensor.name)
+                if pieces is None:
+                    reader.skip(tensor.end - tensor.begin)
+                else:
+                    yield from self._count(reader, tensor, pieces)
+            reader.finish()
+        if self._digest is not None:
+            self.sha256 = self._digest.hexdigest()
+
+    def _count(
+        self, reader: "_Reader", tensor: Tensor, pieces: Sequence[Piece]
+    ) -> Iterator[tuple[int, str, Histogram]]:
+        rows, columns = tensor.shape
+        tallies = [
+            _Tally(
+                f"{self._header.path.name}: tensor {tensor.name!r}",
+                tensor.dtype,
+                rows * piece.length // piece.period * columns,
+            )
+            for piece in pieces
+        ]
+        width = 4 if tensor.dtype == "F32" else 2
+        runs = _runs(pieces, rows, columns * width)
+        index, left = next(runs)
+        for data in reader.read(tensor.end - tensor.begin):
+            begin = 0
+            while begin < data.size:
+                taken = min(left, data.size - begin)
+                tallies[index].add(data[begin : begin + taken])
+                begin += taken
+                left -= taken
+                if not left:
+                    index, left = next(runs, (0, 0))
+        for piece, tally in zip(pieces, tallies, strict=True):
+            yield piece.block, piece.component, tally.histogram()
+
+
+def _runs(pieces: Sequence[Piece], rows: int, row_bytes: int) -> Iterator[tuple[int, int]]:
+    """Yield (piece, bytes) for the stretches of a tensor that belong to one piece, in file order."""
+    if len(pieces) == 1:
+        yield 0, rows * row_bytes
+        return
+    period = pieces[0].period
+    order = sorted(range(len(pieces)), key=lambda index: pieces[index].start)
+    for _ in range(rows // period):
+        for index in order:
+            yield index, pieces[index].length * row_bytes
+
+
+class _Reader:
+    """Sequential reads through two reused buffers, hashed in another thread while they are counted."""
+
+    def __init__(
+        self, stream: BinaryIO, header: Header, hasher: ThreadPoolExecutor, digest: "hashlib._Hash | None"
+    ):
+        self._stream = stream
+        self._header = header
+        self._hasher = hasher
+        self._digest = digest
+        self._buffers = [np.empty(BUFFER_BYTES, np.uint8) for _ in range(2)]
+        self._hashing: list[Future[None] | None] = [None, None]
+        self._turn = 0
+
+    def read(self, size: int) -> Iterator[NDArray[np.uint8]]:
+        """Yield the next ``size`` bytes in pieces that are valid until the next one but one."""
+        while size:
+            turn = self._turn
+            self._turn = 1 - turn
+            self._wait(turn)
+            piece = self._buffers[turn][: min(size, BUFFER_BYTES)]
+            self._fill(piece)
+            if self._digest is not None:
+                self._hashing[turn] = self._hasher.submit(self._digest.update, piece.data)
+            yield piece
+            size -= piece.size
+
+    def skip(self, size: int) -> None:
+        """Pass over bytes that are not counted, hashing them if a digest is wanted."""
+        if self._digest is None:
+            self._stream.seek(size, 1)
+        else:
+            for _ in self.read(size):
+                pass
+
+    def finish(self) -> None:
+        """Wait for the hashing of the last pieces."""
+        for turn in range(2):
+            self._wait(turn)
+
+    def _wait(self, turn: int) -> None:
+        pending = self._hashing[turn]
+        if pending is not None:
+            pending.result()
+            self._hashing[turn] = None
+
+    def _fill(self, piece: NDArray[np.uint8]) -> None:
+        view = piece.data
+        filled = 0
+        while filled < piece.size:
+            got = self._stream.readinto(view[filled:])  # type: ignore[attr-defined]
+            if not got:
+                raise MalformedCheckpoint(
+                    f"{self._header.path.name}: the file became shorter while it was read; "
+                    "let its writer finish and start again"
+                )
+            filled += got

@@ -1,0 +1,311 @@
+"""Reads what the paper says: its entries and the numbers that it prints, as tables under closed schemas."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from weightfit.errors import ContractError, UnknownReference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ROOT = Path(__file__).parents[1]
+"""The folder that holds `paper/` and `workflow/schemas/`."""
+
+_LIST_SEPARATOR = ";"
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model of the paper; the columns are described in `workflow/schemas/entries.schema.yaml`."""
+
+    id: str
+    name: str
+    aliases: tuple[str, ...]
+    family: str
+    cohort: tuple[str, ...]
+    layers: int
+    width: int
+    heads: int
+    key_heads: int
+    head_width: int
+    hidden: int
+    vocabulary: int
+    attention: str
+    storage: str
+    qk_norm: bool
+    activation: str
+    feed_forward: str
+    normalisation: str
+    initialization: str
+    repository: str
+    tied: bool
+    tokens: str | None
+    source: tuple[str, ...]
+    note: str | None
+
+
+@dataclass(frozen=True)
+class Reported:
+    """One printed number; the columns are described in `workflow/schemas/reported.schema.yaml`."""
+
+    id: str
+    where: str
+    quote: str
+    printed: str
+    unit: str
+    kind: str
+    definition: str
+    needs: str
+    depends_on: tuple[str, ...]
+    restates: str | None
+    evidence: str | None
+    readings: tuple[str, ...]
+    value: str | None
+
+
+def read_table(path: Path, schema_path: Path) -> list[dict[str, object]]:
+    """Read a tab-separated table whose rows obey a schema, in the order of the file.
+
+    Parameters
+    ----------
+    path
+        UTF-8 text: a header, then one line per row, each ended by a newline. Cells are separated by one tab
+        and are never quoted.
+    schema_path
+        JSON Schema (draft 2020-12, as YAML) of one row. `properties` are the columns in order, `type` says
+        how a cell is read (an empty cell is null where the type allows it; an array's items are separated by
+        `;`), and the extra keyword `key` lists the columns that no two rows share.
+
+    Returns
+    -------
+    list of dict
+        One mapping per row from column to str, int, float, bool, list of str or None.
+
+    Raises
+    ------
+    ContractError
+        If the file is missing or breaks the format, the schema or its key. The message names file, line,
+        column and law.
+    """
+    import yaml
+    from jsonschema import Draft202012Validator
+
+    schema = yaml.safe_load(schema_path.read_text(encoding="utf-8"))
+    properties: dict[str, dict[str, Any]] = schema["properties"]
+    columns = list(properties)
+    validator = Draft202012Validator(schema)
+
+    header, *lines = _lines(path)
+    if header.split("\t") != columns:
+        found = ", ".join(header.split("\t"))
+        raise ContractError(
+            f"{path}: line 1: the columns are {found}, not those of {schema_path.name}; "
+            f"write {', '.join(columns)}, in this order, with one tab between them"
+        )
+    rows: list[dict[str, object]] = []
+    seen: dict[tuple[str, ...], int] = {}
+    for number, line in enumerate(lines, start=2):
+        cells = line.split("\t")
+        if len(cells) != len(columns):
+            raise ContractError(
+                f"{path}: line {number}: {len(cells)} cells, but the header has {len(columns)}; "
+                "separate cells by exactly one tab and leave an unknown cell empty"
+            )
+        row: dict[str, object] = {}
+        for column, cell in zip(columns, cells, strict=True):
+            try:
+                row[column] = _value(cell, properties[column]["type"])
+            except ValueError as error:
+                raise ContractError(f"{path}: line {number}, column '{column}': {cell!r} {error}") from None
+        violation = next(validator.iter_errors(row), None)
+        if violation is not None:
+            column = str(violation.path[0]) if violation.path else ""
+            raise ContractError(
+                f"{path}: line {number}, column '{column}': {violation.message}; "
+                f"{schema_path.name} says what the column may hold"
+            )
+        key = tuple(cells[columns.index(column)] for column in schema["key"])
+        if key in seen:
+            raise ContractError(
+                f"{path}: line {number}, column '{', '.join(schema['key'])}': {', '.join(key)!r} already "
+                f"stands in line {seen[key]}, and no two rows may share it; remove or rename one"
+            )
+        seen[key] = number
+        rows.append(row)
+    return rows
+
+
+def entries() -> dict[str, Entry]:
+    """Return the paper's model entries by id, the main cohort first.
+
+    Raises
+    ------
+    ContractError
+        If `paper/entries.tsv` breaks its schema, or if two entries share a spelling.
+    """
+    _spellings(ROOT)
+    return dict(_entries(ROOT))
+
+
+def find_entry(name_or_alias: str) -> Entry:
+    """Return the entry that has this id, name or alias, upper and lower case being the same.
+
+    Raises
+    ------
+    UnknownReference
+        If no entry is spelled so; the message suggests near spellings.
+
+    Examples
+    --------
+    >>> find_entry("OLMo-1.7B").id
+    'olmo-1-7b'
+    """
+    rows = _entries(ROOT)
+    try:
+        return rows[_spellings(ROOT)[name_or_alias.casefold()]]
+    except KeyError:
+        known = [spelling for entry in rows.values() for spelling in (entry.id, entry.name, *entry.aliases)]
+        raise _unknown("entry", name_or_alias, known, "paper/entries.tsv") from None
+
+
+def reported() -> dict[str, Reported]:
+    """Return every number that the paper prints, by id, in the order of the table.
+
+    Raises
+    ------
+    ContractError
+        If `paper/reported.tsv` breaks its schema, a reference does not resolve, or a restatement points at
+        another restatement.
+    """
+    return dict(_reported(ROOT))
+
+
+def printed(id: str) -> str:  # noqa: A002 (the column's own name)
+    """Return the text that the paper prints for one id.
+
+    Raises
+    ------
+    UnknownReference
+        If the table has no such id; the message suggests near ids.
+
+    Examples
+    --------
+    >>> printed("T4.pythia-70m.lambda")
+    '0.0224'
+    """
+    rows = _reported(ROOT)
+    try:
+        return rows[id].printed
+    except KeyError:
+        raise _unknown("printed number", id, rows, "paper/reported.tsv") from None
+
+
+@cache
+def _entries(root: Path) -> dict[str, Entry]:
+    rows = read_table(root / "paper/entries.tsv", root / "workflow/schemas/entries.schema.yaml")
+    return {entry.id: entry for entry in (Entry(**_frozen(row)) for row in rows)}
+
+
+@cache
+def _spellings(root: Path) -> dict[str, str]:
+    """Map every spelling, case folded, to the id of its entry."""
+    found: dict[str, str] = {}
+    for entry in _entries(root).values():
+        for spelling in (entry.id, entry.name, *entry.aliases):
+            owner = found.setdefault(spelling.casefold(), entry.id)
+            if owner != entry.id:
+                raise ContractError(
+                    f"{root / 'paper/entries.tsv'}: column 'aliases': {spelling!r} stands for both {owner} "
+                    f"and {entry.id}, and a spelling stands for one entry; remove it from one of them"
+                )
+    return found
+
+
+@cache
+def _reported(root: Path) -> dict[str, Reported]:
+    path = root / "paper/reported.tsv"
+    rows = read_table(path, root / "workflow/schemas/reported.schema.yaml")
+    found = {row.id: row for row in (Reported(**_frozen(row)) for row in rows)}
+    for row in found.values():
+        references = [("depends_on", other) for other in row.depends_on]
+        if row.restates is not None:
+            references.append(("restates", row.restates))
+        for column, other in references:
+            if other not in found:
+                raise ContractError(f"{path}: id {row.id}, column '{column}': {_unknown_text(other, found)}")
+        if row.restates is not None and found[row.restates].restates is not None:
+            raise ContractError(
+                f"{path}: id {row.id}, column 'restates': {row.restates} is itself a restatement, and a "
+                f"restatement names its original; write {found[row.restates].restates}"
+            )
+    return found
+
+
+def _lines(path: Path) -> list[str]:
+    """Return the lines of a table without their newlines, the header first."""
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise ContractError(f"{path}: there is no such table; restore it or correct the path") from None
+    except UnicodeDecodeError as error:
+        raise ContractError(
+            f"{path}: byte {error.start} is not UTF-8, which a table must be; save it as UTF-8"
+        ) from None
+    if "\r" in text:
+        line = text[: text.index("\r")].count("\n") + 1
+        raise ContractError(f"{path}: line {line} holds a carriage return; end lines with a newline only")
+    if not text.endswith("\n"):
+        raise ContractError(
+            f"{path}: the last line does not end with a newline; the file is cut short or empty"
+        )
+    return text[:-1].split("\n")
+
+
+def _value(cell: str, declared: str | list[str]) -> object:
+    """Convert a cell to the type that its column declares; a ValueError says which law it breaks."""
+    types = [declared] if isinstance(declared, str) else declared
+    if "null" in types and not cell:
+        return None
+    kind = next(name for name in types if name != "null")
+    if kind == "string":
+        return cell
+    if kind == "array":
+        return cell.split(_LIST_SEPARATOR) if cell else []
+    if kind == "boolean" and cell in ("true", "false"):
+        return cell == "true"
+    if kind == "integer" and _INTEGER.fullmatch(cell):
+        return int(cell)
+    if kind == "number" and _NUMBER.fullmatch(cell) and math.isfinite(float(cell)):
+        return float(cell)
+    remedy = {
+        "boolean": "is not a boolean; write true or false",
+        "integer": "is not an integer; write digits only",
+        "number": "is not a finite number; write a decimal such as 0.5 or 3e-4",
+    }
+    raise ValueError(remedy[kind])
+
+
+def _frozen(row: dict[str, object]) -> dict[str, Any]:
+    """Turn the lists of a row into tuples."""
+    values = {column: tuple(value) if isinstance(value, list) else value for column, value in row.items()}
+    return cast("dict[str, Any]", values)
+
+
+def _unknown_text(reference: str, known: Iterable[str]) -> str:
+    folded = {spelling.casefold(): spelling for spelling in known}
+    near = [folded[match] for match in difflib.get_close_matches(reference.casefold(), folded, n=3)]
+    remedy = f"did you mean {' or '.join(near)}?" if near else "the first column lists all of them"
+    return f"there is no {reference!r}; {remedy}"
+
+
+def _unknown(thing: str, reference: str, known: Iterable[str], table: str) -> UnknownReference:
+    return UnknownReference(f"{table}: {thing}: {_unknown_text(reference, known)}")

@@ -1,0 +1,109 @@
+"""Which code, inputs and versions an output was made from."""
+
+import ast
+import hashlib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = "weightfit"
+DEPENDENCIES = ("numba", "numpy", "pyarrow", "scipy")
+
+
+def modules(script: str | Path) -> list[str]:
+    """List the repository's modules that a file imports, directly or not, itself left out.
+
+    Parameters
+    ----------
+    script
+        A Python file, relative to the repository or absolute.
+
+    Returns
+    -------
+    list of str
+        Paths relative to the repository, sorted: the rule's ``code`` input, so that a changed module
+        reruns what imports it and nothing else.
+    """
+    start = (ROOT / script).resolve()
+    found: set[Path] = set()
+    pending = [start]
+    while pending:
+        path = pending.pop()
+        for imported in _imports(path):
+            if imported not in found:
+                found.add(imported)
+                pending.append(imported)
+    found.discard(start)
+    return sorted(path.relative_to(ROOT).as_posix() for path in found)
+
+
+@cache
+def _imports(path: Path) -> frozenset[Path]:
+    files: set[Path] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == PACKAGE:
+                files.update(_files(parts))
+    return frozenset(files)
+
+
+def _files(parts: list[str]) -> Iterable[Path]:
+    for depth in range(1, len(parts) + 1):
+        folder = ROOT.joinpath(*parts[:depth])
+        for candidate in (folder / "__init__.py", folder.with_suffix(".py")):
+            if candidate.is_file():
+                yield candidate
+
+
+def sha256(path: Path) -> str:
+    """Return the sha256 of a file in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def code_digest(files: Iterable[str | Path]) -> str:
+    """Return one digest over the names and contents of code files."""
+    digest = hashlib.sha256()
+    for name in sorted({Path(file).as_posix() for file in files}):
+        digest.update(f"{name}\0{sha256(ROOT / name)}\n".encode())
+    return digest.hexdigest()
+
+
+def provenance(
+    rule: str, script: str, inputs: Mapping[str, Path], dependencies: Iterable[str] = DEPENDENCIES
+) -> dict[str, object]:
+    """Describe how an output is made: the same words for the same inputs on any machine.
+
+    Parameters
+    ----------
+    rule
+        Name of the Snakemake rule.
+    script
+        Its script or module, relative to the repository.
+    inputs
+        Name of each input as the results folder knows it, and where it is.
+    dependencies
+        Distributions whose versions are recorded.
+
+    Returns
+    -------
+    dict
+        ``rule``, ``script``, ``code`` (digest of script and imported modules), ``inputs`` (name to
+        sha256), ``versions``.
+    """
+    return {
+        "rule": rule,
+        "script": script,
+        "code": code_digest([script, *modules(script)]),
+        "inputs": {name: sha256(path) for name, path in sorted(inputs.items())},
+        "versions": {name: version(name) for name in sorted(dependencies)},
+    }

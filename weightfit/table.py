@@ -1,0 +1,227 @@
+"""Parquet tables under closed contracts, with deterministic provenance in their metadata."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import yaml
+
+from weightfit.errors import ContractError
+
+SCHEMAS = Path(__file__).parents[1] / "workflow" / "schemas"
+PROVENANCE_KEY = b"weightfit"
+
+_ARROW = {"string": pa.string(), "integer": pa.int64(), "number": pa.float64(), "boolean": pa.bool_()}
+
+
+@cache
+def contract(name: str) -> dict[str, Any]:
+    """Read the contract of a table.
+
+    Parameters
+    ----------
+    name
+        `workflow/schemas/{name}.schema.yaml`: JSON Schema of one row, whose ``properties`` are the columns
+        in order; ``key`` lists the columns that no two rows share; ``arrow`` narrows a column's type.
+
+    Returns
+    -------
+    dict
+    """
+    schema: dict[str, Any] = yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text(encoding="utf-8"))
+    return schema
+
+
+def arrow_schema(name: str) -> pa.Schema:
+    """Return the Arrow schema of a contract."""
+    fields = []
+    for column, law in contract(name)["properties"].items():
+        kinds = law["type"] if isinstance(law["type"], list) else [law["type"]]
+        kind = next(kind for kind in kinds if kind != "null")
+        arrow = pa.type_for_alias(law["arrow"]) if "arrow" in law else _ARROW[kind]
+        fields.append(pa.field(column, arrow, nullable="null" in kinds))
+    return pa.schema(fields)
+
+
+def build(name: str, columns: Mapping[str, Sequence[object]]) -> pa.Table:
+    """Make a table from columns and check it against its contract.
+
+    Parameters
+    ----------
+    name
+        The contract.
+    columns
+        Exactly its columns, of equal length; None is null.
+
+    Returns
+    -------
+    pyarrow.Table
+        In the contract's column order.
+
+    Raises
+    ------
+    ContractError
+        If a column is missing, extra, of another type, out of its range, or the key is not unique.
+    """
+    schema = arrow_schema(name)
+    if set(columns) != set(schema.names):
+        raise ContractError(
+            f"table {name}: the columns are {sorted(columns)}, the contract has {sorted(schema.names)}; "
+            f"change the code or {name}.schema.yaml"
+        )
+    try:
+        table = pa.table(
+            {column: pa.array(columns[column], schema.field(column).type) for column in schema.names}
+        )
+        table = table.cast(schema)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:
+        raise ContractError(f"table {name}: {error}; every cell must have its column's type") from None
+    check(name, table)
+    return table
+
+
+def check(name: str, table: pa.Table) -> None:
+    """Raise `ContractError` unless every cell of a table obeys its contract."""
+    law = contract(name)
+    for column, rule in law["properties"].items():
+        _check_column(name, column, rule, table[column])
+    if "key" in law and table.num_rows:
+        distinct = table.select(law["key"]).group_by(law["key"]).aggregate([])
+        if distinct.num_rows != table.num_rows:
+            raise ContractError(
+                f"table {name}: {table.num_rows - distinct.num_rows} rows share the key {law['key']} with another; "
+                "each row must be the only one of its key"
+            )
+
+
+def _check_column(name: str, column: str, rule: Mapping[str, Any], values: pa.ChunkedArray) -> None:
+    where = f"table {name}, column {column!r}"
+    if values.null_count and "null" not in rule["type"]:
+        raise ContractError(f"{where}: {values.null_count} nulls in a column that may not be null")
+    if pa.types.is_floating(values.type):
+        finite = pc.all(pc.is_finite(values)).as_py()
+        if finite is False:
+            raise ContractError(
+                f"{where}: a value is infinite or not a number; failures are never stored as numbers"
+            )
+    if "enum" in rule:
+        allowed = [value for value in rule["enum"] if value is not None]
+        strange = [
+            value for value in pc.unique(values).to_pylist() if value is not None and value not in allowed
+        ]
+        if strange:
+            raise ContractError(f"{where}: {strange[0]!r} is none of {allowed}")
+    extremes = pc.min_max(values).as_py() if {"minimum", "exclusiveMinimum", "maximum"} & set(rule) else {}
+    low, high = extremes.get("min"), extremes.get("max")
+    if low is not None and "minimum" in rule and low < rule["minimum"]:
+        raise ContractError(f"{where}: {low} is below the least allowed value {rule['minimum']}")
+    if low is not None and "exclusiveMinimum" in rule and low <= rule["exclusiveMinimum"]:
+        raise ContractError(f"{where}: {low} must be above {rule['exclusiveMinimum']}")
+    if high is not None and "maximum" in rule and high > rule["maximum"]:
+        raise ContractError(f"{where}: {high} is above the greatest allowed value {rule['maximum']}")
+
+
+def write(path: Path, name: str, table: pa.Table, provenance: Mapping[str, object]) -> None:
+    """Write a table that `build` made, with its provenance, atomically.
+
+    Parameters
+    ----------
+    path
+        The Parquet file.
+    name
+        The contract.
+    table
+        The table.
+    provenance
+        JSON values only; no times and no paths of one machine.
+    """
+    with writer(path, name) as stream:
+        stream.add(table)
+        stream.describe(provenance)
+
+
+def read(path: Path, name: str) -> pa.Table:
+    """Read a Parquet table and check that it has its contract's columns and types.
+
+    Raises
+    ------
+    ContractError
+        If the columns differ.
+    """
+    table = pq.read_table(path)
+    expected = arrow_schema(name)
+    if not table.schema.remove_metadata().equals(expected):
+        raise ContractError(
+            f"{path}: the columns are not those of the contract {name}; it was written by another version: "
+            "delete the file and let the workflow make it again"
+        )
+    return table
+
+
+def read_provenance(path: Path) -> dict[str, Any]:
+    """Return the provenance in a Parquet file's metadata."""
+    metadata = pq.read_metadata(path).metadata or {}
+    provenance: dict[str, Any] = json.loads(metadata.get(PROVENANCE_KEY, b"{}"))
+    return provenance
+
+
+class TableWriter:
+    """Writes a Parquet table row group by row group."""
+
+    def __init__(self, path: Path, name: str):
+        self._name = name
+        self._schema = arrow_schema(name)
+        dictionary = [field.name for field in self._schema if pa.types.is_string(field.type)]
+        self._writer = pq.ParquetWriter(
+            path,
+            self._schema,
+            compression="zstd",
+            use_dictionary=dictionary,
+            column_encoding={
+                field.name: "BYTE_STREAM_SPLIT" for field in self._schema if pa.types.is_floating(field.type)
+            },
+            write_statistics=False,
+        )
+
+    def add(self, table: pa.Table) -> None:
+        """Append a table as one row group."""
+        if table.num_rows:
+            self._writer.write_table(table, row_group_size=table.num_rows)
+
+    def describe(self, provenance: Mapping[str, object]) -> None:
+        """Store the provenance in the file's metadata."""
+        text = json.dumps(provenance, sort_keys=True, separators=(",", ":"))
+        self._writer.add_key_value_metadata({PROVENANCE_KEY: text.encode()})
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._writer.close()
+
+
+@contextmanager
+def writer(path: Path, name: str) -> Iterator[TableWriter]:
+    """Open a table for writing; the file appears under its name only when the body succeeds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    stream = TableWriter(part, name)
+    try:
+        yield stream
+        stream.close()
+    except BaseException:
+        stream.close()
+        part.unlink(missing_ok=True)
+        raise
+    part.replace(path)
+
+
+def column(table: pa.Table, name: str) -> np.ndarray[Any, Any]:
+    """Return one column as a numpy array (objects where it holds strings, floats with NaN where nulls)."""
+    values: np.ndarray[Any, Any] = table[name].to_numpy()
+    return values

@@ -1,0 +1,68 @@
+"""From weights to numbers: exact histograms, then fits and moments."""
+
+from weightfit.histogram import HISTOGRAM_CONTRACT
+
+
+rule histogram:
+    message:
+        "Count every distinct weight of {wildcards.entry}."
+    input:
+        manifest=f"{RESULTS}/manifests/{{entry}}.json",
+        weights=f"{RESOURCES}/weights/{{entry}}",
+    output:
+        f"{RESULTS}/histograms/{{entry}}.parquet",
+    log:
+        f"{RESULTS}/logs/histogram/{{entry}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/histogram/{{entry}}.tsv"
+    conda:
+        "../../envs/measure.yaml"
+    priority: 20
+    params:
+        # The only thing that makes a counted histogram stale: an edit of code must not fetch weights again.
+        contract=HISTOGRAM_CONTRACT,
+        exclude=lambda wildcards: sorted(COHORT.entries[wildcards.entry].exclude),
+    shell:
+        "python -m weightfit.part --manifest {input.manifest:q} --folder {input.weights:q}"
+        " --output {output:q} --log {log:q} --exclude {params.exclude:q}"
+
+
+rule fit:
+    message:
+        "Fit every matrix and pool of {wildcards.entry}."
+    input:
+        code=modules("scripts/fit.py"),
+        histograms=rules.histogram.output,
+    output:
+        fits=f"{RESULTS}/fits/{{entry}}.parquet",
+        moments=f"{RESULTS}/moments/{{entry}}.parquet",
+    log:
+        f"{RESULTS}/logs/fit/{{entry}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/fit/{{entry}}.tsv"
+    conda:
+        "../../envs/measure.yaml"
+    priority: 20
+    params:
+        fits=config["fits"],
+        exclude=lambda wildcards: COHORT.entries[wildcards.entry].exclude,
+    script:
+        "../../scripts/fit.py"
+
+
+rule fits:
+    message:
+        "Gather the fits and moments of all entries."
+    input:
+        code=modules("scripts/fits.py"),
+        fits=expand(rules.fit.output.fits, entry=COHORT.entries),
+        moments=expand(rules.fit.output.moments, entry=COHORT.entries),
+    output:
+        fits=f"{RESULTS}/fits.parquet",
+        moments=f"{RESULTS}/moments.parquet",
+    log:
+        f"{RESULTS}/logs/fits.log",
+    conda:
+        "../../envs/measure.yaml"
+    script:
+        "../../scripts/fits.py"

@@ -1,0 +1,48 @@
+"""Studies: what a question of the paper asks of the fits, each one module and one table."""
+
+
+rule theory:
+    message:
+        "Compute what the plotting positions and exactly half-normal weights give."
+    input:
+        code=modules("scripts/theory.py"),
+    output:
+        f"{RESULTS}/theory.parquet",
+    log:
+        f"{RESULTS}/logs/theory.log",
+    conda:
+        "../../envs/measure.yaml"
+    script:
+        "../../scripts/theory.py"
+
+
+rule ablation:
+    message:
+        "Compare the shape at three trims, entry by entry."
+    input:
+        code=modules("scripts/ablation.py"),
+        fits=rules.fits.output.fits,
+    output:
+        f"{RESULTS}/ablation.parquet",
+    log:
+        f"{RESULTS}/logs/ablation.log",
+    conda:
+        "../../envs/measure.yaml"
+    script:
+        "../../scripts/ablation.py"
+
+
+rule scaling:
+    message:
+        "Follow the scale of each kind of matrix through training."
+    input:
+        code=modules("scripts/scaling.py"),
+        fits=rules.fits.output.fits,
+    output:
+        f"{RESULTS}/scaling.parquet",
+    log:
+        f"{RESULTS}/logs/scaling.log",
+    conda:
+        "../../envs/measure.yaml"
+    script:
+        "../../scripts/scaling.py"
