@@ -45,6 +45,10 @@ class DivergedTraining(WeightfitError):
     """A training run that did not learn: its held-out loss is not below the bigram entropy of the text."""
 
 
+class LateThreadLimit(WeightfitError):
+    """jax was imported before the number of its threads was fixed, on which its bits depend."""
+
+
 class DigestMismatch(WeightfitError):
     """A file whose bytes are not those that its manifest or lock file states."""
 

@@ -68,6 +68,19 @@ def write_figure(figure: "Figure", paths: Mapping[str, str]) -> None:
         figure.savefig(paths[ending], format=ending, metadata=metadata)
 
 
+def write_need(sentence: str, paths: Mapping[str, str]) -> None:
+    """Write a panel that says what a figure needs and this cohort lacks."""
+    import textwrap
+
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(FULL_WIDTH, 1.6))
+    axes.axis("off")
+    axes.text(0.5, 0.5, textwrap.fill(sentence, 90), ha="center", va="center", transform=axes.transAxes)
+    write_figure(figure, paths)
+    plt.close(figure)
+
+
 def write_csv(path: str | Path, columns: Iterable[str], rows: Iterable[Mapping[str, object]]) -> None:
     """Write the numbers behind an exhibit; None is an empty cell, floats keep all their digits."""
     names = list(columns)

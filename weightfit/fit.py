@@ -1,6 +1,6 @@
 """Fits and moments of every matrix and pool of a part, each beside its null and its standard error."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import groupby
 from pathlib import Path
@@ -124,7 +124,7 @@ def fit_part(
             "exactness": unit.histogram.exactness,
         }
         try:
-            fit_rows.extend(key | row for row in _fits(unit, protocols))
+            fit_rows.extend(key | row for row in fits_of_unit(unit, protocols))
             moment_rows.append(key | _moments(unit))
         except DegenerateHistogram as refusal:
             refusals.append(str(refusal))
@@ -140,28 +140,53 @@ def units(histograms: Path, excluded: Mapping[str, str]) -> Iterator[Unit]:
     """Yield every matrix, every pool within a block and every pool over blocks, step by step."""
     files = table.read_provenance(histograms)["files"]
     ends = {file["step"] for file in (files[0], files[-1])}
-    left_out = [name.split(".")[1] for name in excluded]
     for step, blocks in groupby(read_part(histograms), key=lambda part: part[0]):
-        whole: dict[str, list[Histogram]] = {}
-        end = step in ends
-        for _, block, found in blocks:
-            for component, histogram in found.items():
-                yield _unit(step, block, component, [histogram], 0, end)
-                whole.setdefault(component, []).append(histogram)
-            for component, members in POOLS.items():
-                parts = [found[member] for member in members if member in found]
-                if len(parts) > 1:
-                    missing = sum(f"{block}.{member}" in excluded for member in members)
-                    yield _unit(step, block, component, parts, missing, end)
-        for component, parts in whole.items():
-            yield _unit(step, POOLED, component, parts, left_out.count(component), end)
+        yield from units_of_step(step, ((block, found) for _, block, found in blocks), excluded, step in ends)
+
+
+def units_of_step(
+    step: int | None,
+    blocks: Iterable[tuple[int, Mapping[str, Histogram]]],
+    excluded: Mapping[str, str],
+    at_an_end: bool,
+) -> Iterator[Unit]:
+    """Yield every matrix, every pool within a block and every pool over blocks of one step.
+
+    Parameters
+    ----------
+    step
+        The training step, or None where none is published.
+    blocks
+        Each block's number with its histograms by component, in any order.
+    excluded
+        Matrices (``block.component``) that are missing from ``blocks``, with the reason.
+    at_an_end
+        Whether the step is the first or the last of its entry.
+
+    Yields
+    ------
+    Unit
+        As soon as its matrices are there: block by block, then the pools over blocks.
+    """
+    left_out = [name.split(".")[1] for name in excluded]
+    whole: dict[str, list[Histogram]] = {}
+    for block, found in blocks:
+        for component, histogram in found.items():
+            yield _unit(step, block, component, [histogram], 0, at_an_end)
+            whole.setdefault(component, []).append(histogram)
         for component, members in POOLS.items():
-            present = [member for member in members if member in whole]
-            if len(present) > 1:
-                parts = [part for member in present for part in whole[member]]
-                yield _unit(
-                    step, POOLED, component, parts, sum(left_out.count(member) for member in members), end
-                )
+            parts = [found[member] for member in members if member in found]
+            if len(parts) > 1:
+                missing = sum(f"{block}.{member}" in excluded for member in members)
+                yield _unit(step, block, component, parts, missing, at_an_end)
+    for component, parts in whole.items():
+        yield _unit(step, POOLED, component, parts, left_out.count(component), at_an_end)
+    for component, members in POOLS.items():
+        present = [member for member in members if member in whole]
+        if len(present) > 1:
+            parts = [part for member in present for part in whole[member]]
+            missing = sum(left_out.count(member) for member in members)
+            yield _unit(step, POOLED, component, parts, missing, at_an_end)
 
 
 def _unit(
@@ -171,7 +196,8 @@ def _unit(
     return Unit(step, block, component, pool(parts), law, excluded, at_an_end)
 
 
-def _fits(unit: Unit, protocols: Sequence[Protocol]) -> Iterator[dict[str, object]]:
+def fits_of_unit(unit: Unit, protocols: Sequence[Protocol]) -> Iterator[dict[str, object]]:
+    """Yield one row per protocol that applies and trim: the fit and its null, as columns of ``fits``."""
     for protocol in protocols:
         if not protocol.applies(unit):
             continue

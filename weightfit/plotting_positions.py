@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _TABLE_LIMIT = 1 << 20
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
+_MANY, _FEW = np.polynomial.legendre.leggauss(12), np.polynomial.legendre.leggauss(3)
 _DIRECT = 64
 
 
@@ -64,8 +64,9 @@ def y_sums(n: int, before: NDArray[np.int64], through: NDArray[np.int64]) -> NDA
 
     Up to about a million order statistics the sums are differences of one cumulative table. Beyond,
     they are integrated: the sum of a smooth function at mid-points is its integral less a twenty-fourth
-    of the change of its derivative (Euler-Maclaurin), taken by 12-point Gauss-Legendre over panels that
-    at most double the distance to either end of (0, 1); the 64 ranks at each end are summed one by one.
+    of the change of its derivative (Euler-Maclaurin), taken by Gauss-Legendre (12 points, 3 for narrow
+    runs) over panels that at most double the distance to either end of (0, 1); the 64 ranks at each end
+    are summed one by one.
 
     Parameters
     ----------
@@ -81,12 +82,16 @@ def y_sums(n: int, before: NDArray[np.int64], through: NDArray[np.int64]) -> NDA
     if n <= _TABLE_LIMIT:
         table = _cumulative_y(n)
         return table[through] - table[before]
-    near_an_end = (before < _DIRECT) | (through > n - _DIRECT)
-    wide = (through > 2 * before) | (2 * (n - through) < n - before)
-    smooth = ~near_an_end & ~wide
+    length = through - before
+    distance = np.minimum(before, n - through)
+    single = length == 1
+    narrow = ~single & (distance >= _DIRECT) & (16 * length < distance)
+    smooth = ~single & ~narrow & (distance >= _DIRECT) & (length <= distance)
     sums = np.zeros(before.size)
-    sums[smooth] = _panels(n, before[smooth], through[smooth])
-    for index in np.flatnonzero(~smooth):
+    sums[single] = weibull_y((through[single] - 0.5) / n)
+    sums[narrow] = _panels(n, before[narrow], through[narrow], *_FEW)
+    sums[smooth] = _panels(n, before[smooth], through[smooth], *_MANY)
+    for index in np.flatnonzero(~single & ~narrow & ~smooth):
         sums[index] = _run(n, int(before[index]), int(through[index]))
     return sums
 
@@ -106,14 +111,20 @@ def _run(n: int, before: int, through: int) -> float:
     cuts = [low]
     while cuts[-1] < high:
         cuts.append(min(high, 2 * cuts[-1], cuts[-1] + (n - cuts[-1]) // 2))
-    panels = _panels(n, np.array(cuts[:-1], np.int64), np.array(cuts[1:], np.int64))
+    panels = _panels(n, np.array(cuts[:-1], np.int64), np.array(cuts[1:], np.int64), *_MANY)
     return float(weibull_y((direct - 0.5) / n).sum() + panels.sum())
 
 
-def _panels(n: int, begin: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.float64]:
+def _panels(
+    n: int,
+    begin: NDArray[np.int64],
+    end: NDArray[np.int64],
+    nodes: NDArray[np.float64],
+    weights: NDArray[np.float64],
+) -> NDArray[np.float64]:
     low, high = begin / n, end / n
     middle, half = (low + high) / 2, (high - low) / 2
-    integral = half * (weibull_y(middle[:, None] + half[:, None] * _NODES) @ _WEIGHTS) * n
+    integral = half * (weibull_y(middle[:, None] + half[:, None] * nodes) @ weights) * n
     return integral - (_y_slope(high) - _y_slope(low)) / (24 * n)
 
 

@@ -165,7 +165,8 @@ def _fit_one(
     y_inside[edges] = y_sums(sample.n, low[edges], high[edges])
     line = weighted_line(x, y_inside, weight)
     shape_se, log_scale_se = standard_errors(x, y_inside, weight, low, sample.n, line)
-    steps = slice(int(sample.zeros > 0), None)
+    first_step = int(sample.zeros > 0)
+    law = weibull_cdf(log_value[first_step:], line)
     return Fit(
         n=sample.n,
         zeros=sample.zeros,
@@ -175,10 +176,12 @@ def _fit_one(
         scale_se=line.scale * log_scale_se,
         r_squared=line.r_squared,
         ks_distance=max(
-            _ks_distance(log_value[steps], before[steps], through[steps], sample.n, line),
+            _largest_distance(law, before[first_step:], through[first_step:], sample.n),
             sample.zeros / sample.n,
         ),
-        ks_distance_trimmed=_ks_distance(x, low, high, sample.n, line),
+        ks_distance_trimmed=_largest_distance(
+            law[begin - first_step : end - first_step], low, high, sample.n
+        ),
     )
 
 
@@ -332,15 +335,15 @@ def _influence_moments(
     return sums[0] / n, sums[1] / n, sums[2] / n, sums[3] / n
 
 
-def _ks_distance(
-    log_value: NDArray[np.float64],
-    before: NDArray[np.int64],
-    through: NDArray[np.int64],
-    n: int,
-    line: Line,
+@compiled
+def _largest_distance(
+    law: NDArray[np.float64], before: NDArray[np.int64], through: NDArray[np.int64], n: int
 ) -> float:
-    law = weibull_cdf(log_value, line)
-    return max(float(np.max(through / n - law)), float(np.max(law - before / n)))
+    """Return the largest distance of a law from both sides of the empirical distribution's steps."""
+    largest = 0.0
+    for i in range(law.size):
+        largest = max(largest, through[i] / n - law[i], law[i] - before[i] / n)
+    return largest
 
 
 def weibull_cdf(log_value: NDArray[np.float64], line: Line) -> NDArray[np.float64]:

@@ -90,6 +90,7 @@ def write_manifest(
     stand_in: bool,
     files: Sequence[WeightFile],
     settings: Mapping[str, object],
+    results: Mapping[str, object] | None = None,
 ) -> None:
     """Write the manifest of an entry that comes from no repository.
 
@@ -104,6 +105,8 @@ def write_manifest(
     files : sequence of WeightFile
     settings : mapping
         What the source was asked for and what follows from it.
+    results : mapping, optional
+        What came out besides the files.
     """
     write_json(
         path,
@@ -115,5 +118,6 @@ def write_manifest(
             "commit": None,
             "files": [asdict(file) for file in files],
             "settings": dict(settings),
+            **({"results": dict(results)} if results else {}),
         },
     )

@@ -6,14 +6,14 @@ import matplotlib.pyplot as plt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from weightfit import exhibit_style, table
+from weightfit import exhibit_style, paper, table
 from weightfit.task import logged
 
 
 def draw(theory: pa.Table, exhibit: dict, paths: dict[str, str]) -> None:
     """Draw the variance over F, the trim's edges and the edges that would be equally noisy."""
     rows = {name: theory.filter(pc.field("quantity") == name) for name in exhibit["parts"]["series"]}
-    trim = exhibit["parts"]["trim"]
+    trim, printed = exhibit["parts"]["trim"], exhibit["parts"]["printed"]
     edges = {
         name: chosen.filter(pc.field("trim") == trim).to_pylist()[0]
         for name, chosen in rows.items()
@@ -26,12 +26,13 @@ def draw(theory: pa.Table, exhibit: dict, paths: dict[str, str]) -> None:
     low, high = edges["lower_edge_variance"], edges["upper_edge_variance"]
     axes.axvspan(low["probability"], high["probability"], color="#009E73", alpha=0.12, lw=0)
     axes.plot(table.column(curve, "probability"), table.column(curve, "value"), color="black")
+    ratio = paper.printed(printed["lower_edge_variance"])
     marks = (
         (
             low,
             "o",
             "#0072B2",
-            f"lower edge, F = {low['probability']:.2f}: {low['value']:.2f} times the least",
+            f"lower edge, F = {low['probability']:.2f}: {low['value']:.2f} times (printed: {ratio})",
         ),
         (high, "s", "#D55E00", f"upper edge, F = {high['probability']:.2f}: {high['value']:.2f} times"),
     )
@@ -45,10 +46,12 @@ def draw(theory: pa.Table, exhibit: dict, paths: dict[str, str]) -> None:
         color="#CC79A7",
         ms=5,
         ls="none",
+        clip_on=False,
         label=f"equally noisy edges of the same width, F = {even[0]['probability']:.3f} and "
         f"{even[1]['probability']:.3f}: {even[0]['value']:.2f} times",
     )
-    axes.axvline(best, color="#666666", ls=":", lw=1, label=f"least noise, F = {best:.3f}")
+    least = paper.printed(printed["least_noisy_probability"])
+    axes.axvline(best, color="#666666", ls=":", lw=1, label=f"least noise, F = {best:.3f} (printed: {least})")
     axes.set(yscale="log", xlim=(0, 1), ylim=(0.8, 120), xlabel="cumulative fraction F")
     axes.set_ylabel("variance of ln(-ln(1 - F)),\nrelative to its least value")
     axes.set_yticks([1, 2, 5, 10, 20, 50, 100], labels=["1", "2", "5", "10", "20", "50", "100"])

@@ -73,7 +73,17 @@ if __name__ == "__main__":
         chosen = trajectories(
             table.read(Path(snakemake.input.scaling), "scaling"), snakemake.params.exhibit, entries
         )
+        needed = len(snakemake.params.exhibit["parts"]["series"])
+        found = len({row["paper_entry"] for row in chosen})
         used = list(dict.fromkeys(row["entry"] for row in chosen if entries[row["entry"]]["stand_in"]))
-        draw(chosen, snakemake.params.exhibit, used, dict(snakemake.output.items()))
+        if chosen:
+            draw(chosen, snakemake.params.exhibit, used, dict(snakemake.output.items()))
+        else:
+            exhibit_style.write_need(
+                f"{snakemake.params.exhibit['title']} needs the weights of at least one of {needed} Pythia sizes at "
+                "known training steps; this cohort has none.",
+                dict(snakemake.output.items()),
+            )
+        print(f"{found} of {needed} sizes drawn")
         columns = ["paper_entry", *table.arrow_schema("scaling").names]
         exhibit_style.write_csv(snakemake.output.csv, columns, chosen)

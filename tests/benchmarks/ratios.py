@@ -1,0 +1,314 @@
+"""Print ratios of speed and memory, both sides measured in turn in one run: ``make bench``.
+
+Each line gives medians over repetitions that alternate (ours, theirs, ours, theirs, ...), so that a machine that
+slows down slows both. Compilation is done before the clock starts. The same lines go to results/benchmarks.tsv.
+No test depends on these numbers.
+"""
+
+import csv
+import hashlib
+import operator
+import os
+import platform
+import re
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import npm_weibull
+import numpy as np
+from peak_memory import FILE, peak_memory
+
+from weightfit.architecture import plan
+from weightfit.checkpoint import CheckpointWriter, read_header
+from weightfit.histogram import BUFFER_BYTES, DISTINCT_LIMIT, Scan, _Tally, histogram_of
+from weightfit.probability_plot import fit, magnitudes
+
+OUTPUT = Path(__file__).resolve().parents[2] / "results" / "benchmarks.tsv"
+SIGMA = 0.02
+TRIMS = {0.80: "mid_80", 0.90: "mid_90", 1.00: "full_range"}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two measurements, and what became of the aim; ``result`` is their ratio, their difference or empty."""
+
+    measurement: str
+    ours: str
+    our_value: float
+    theirs: str
+    their_value: float
+    unit: str
+    result: str
+    aim: str
+    met: str
+
+
+def compare(
+    measurement: str,
+    ours: tuple[str, float],
+    theirs: tuple[str, float],
+    unit: str,
+    aim: str = "",
+    how: Callable[[float, float], float] | None = operator.truediv,
+) -> Comparison:
+    """Compare two values by ``how``; ``aim`` is like ``>= 0.5``, about the result."""
+    if how is None:
+        return Comparison(measurement, *ours, *theirs, unit, "", "", "")
+    result = how(ours[1], theirs[1])
+    met = ""
+    if aim:
+        relation, limit = aim.split()
+        kept = {">=": operator.ge, "<=": operator.le}[relation](result, float(limit))
+        met = "met" if kept else "missed"
+    return Comparison(measurement, *ours, *theirs, unit, f"{result:.3g}", aim, met)
+
+
+def alternate(
+    ours: Callable[[], object], theirs: Callable[[], object], repetitions: int
+) -> tuple[float, float]:
+    """Return the median seconds of each side, run in turn after one run of each that does not count."""
+    seconds: tuple[list[float], list[float]] = ([], [])
+    for repetition in range(-1, repetitions):
+        for side, work in zip(seconds, (ours, theirs), strict=True):
+            begin = time.perf_counter()
+            work()
+            if repetition >= 0:
+                side.append(time.perf_counter() - begin)
+    return statistics.median(seconds[0]), statistics.median(seconds[1])
+
+
+def gaussian(size: int) -> np.ndarray:
+    """Return float32 weights; beyond 2^24 they repeat, which changes no count per second."""
+    some = np.random.default_rng(1).standard_normal(min(size, 1 << 24), dtype=np.float32)
+    return np.tile(some * np.float32(SIGMA), size // some.size)
+
+
+def stored(weights: np.ndarray) -> dict[str, tuple[str, np.ndarray]]:
+    """Return weights as they are stored: by what they are called, dtype and array."""
+    halves = weights.astype(np.float16)
+    return {
+        "BF16": ("BF16", (weights.view("<u4") >> np.uint32(16)).astype("<u2")),
+        "F16": ("F16", halves),
+        "F32": ("F32", weights),
+        "F32 that is F16-exact": ("F32", halves.astype(np.float32)),
+    }
+
+
+def copying() -> Iterator[Comparison]:
+    """Counting against copying the same bytes, in memory."""
+    size = 1 << 26
+    for name, (dtype, array) in stored(gaussian(size)).items():
+        data = array.view(np.uint8)
+        copy = np.zeros_like(data)
+
+        def count(data: np.ndarray = data, dtype: str = dtype) -> _Tally:
+            tally = _Tally("weights", dtype, size)
+            for begin in range(0, data.size, BUFFER_BYTES):
+                tally.add(data[begin : begin + BUFFER_BYTES])
+            return tally
+
+        pairs = {
+            "counting": count,
+            "counting and its histogram": lambda count=count: count().histogram(),
+        }
+        for ours, work in pairs.items():
+            mine, other = alternate(work, lambda data=data, copy=copy: np.copyto(copy, data), 7)
+            yield compare(
+                f"{ours}, {name}, 2^26 weights, 1 thread",
+                (ours, data.size / mine / 1e9),
+                ("numpy.copyto of the same bytes", data.size / other / 1e9),
+                "GB/s",
+                {"BF16": ">= 0.5"}.get(dtype, ">= 0.3") if ours == "counting" else "",
+            )
+
+
+def other_counters() -> Iterator[Comparison]:
+    """Elements per second against the released library and numpy.bincount."""
+    for exponent in (22, 24):
+        arrays = stored(gaussian(1 << exponent))
+        for name in ("F16", "F32", "F32 that is F16-exact"):
+            array = arrays[name][1]
+            codes = array.view("<u2") if name == "F16" else array.view("<u4") >> np.uint32(13)
+            others: dict[str, tuple[Callable[[], object], str]] = {
+                "npm_weibull.extract_to_histogram": (
+                    lambda array=array: npm_weibull.extract_to_histogram(array),
+                    ">= 10",
+                ),
+                "numpy.bincount of the top 16 or 19 bits": (lambda codes=codes: np.bincount(codes), ""),
+            }
+            for theirs, (work, aim) in others.items():
+                mine, other = alternate(lambda array=array: histogram_of(array), work, 3)
+                yield compare(
+                    f"histogram of an array, {name}, 2^{exponent} weights",
+                    ("histogram_of", array.size / mine / 1e6),
+                    (theirs, array.size / other / 1e6),
+                    "million weights/s",
+                    aim,
+                )
+
+
+def fitting() -> Iterator[Comparison]:
+    """Time per fit, and what the released library's bins cost in shape."""
+    weights = gaussian(1 << 22)
+    for name, (dtype, array) in stored(weights).items():
+        if dtype == "BF16":
+            continue  # numpy has no such type; its histograms are smaller than those of F16
+        histogram = histogram_of(array)
+        bins = npm_weibull.extract_to_histogram(array)
+        sample = magnitudes(histogram)
+        measured = f"fit at three trims from a histogram, {name}, 2^22 weights"
+        mine, other = alternate(
+            lambda histogram=histogram: fit(magnitudes(histogram, histogram.mean), tuple(TRIMS)),
+            lambda bins=bins: [npm_weibull.weibull_fit(bins, trim) for trim in TRIMS.values()],
+            5,
+        )
+        yield compare(measured, ("fit", mine * 1e3), ("npm_weibull.weibull_fit", other * 1e3), "ms")
+        for (trim, theirs), found in zip(TRIMS.items(), fit(sample, tuple(TRIMS)), strict=True):
+            exact = exact_shape(array, trim)
+            yield compare(
+                f"error of shape against sorting every weight, trim {trim:.2f}, {name}, 2^22 weights, uncentred",
+                ("fit", found.shape - exact),
+                ("npm_weibull.weibull_fit", npm_weibull.weibull_fit(bins, theirs)["k"] - exact),
+                "in shape",
+                how=None,
+            )
+
+
+def exact_shape(weights: np.ndarray, trim: float) -> float:
+    """Regress over every single weight, sorted."""
+    magnitude = np.sort(np.abs(weights.astype(np.float64)))
+    probability = (np.arange(magnitude.size) + 0.5) / magnitude.size
+    y = np.log(-np.log1p(-probability))
+    # Tied weights share the mean of their y; with equal x that leaves the slope as it is.
+    inside = (np.abs(probability - 0.5) <= trim / 2 + 1e-12) & (magnitude > 0)
+    x, y = np.log(magnitude[inside]), y[inside]
+    x -= x.mean()
+    return float(x @ y / (x @ x))
+
+
+@contextmanager
+def checkpoint(dtype: str, blocks: int, hidden: int, inner: int) -> Iterator[Path]:
+    """Make a folder with a weight file of an OLMo-like model, and remove it afterwards."""
+    shapes = {
+        "self_attn.q_proj": (hidden, hidden),
+        "self_attn.k_proj": (hidden, hidden),
+        "self_attn.v_proj": (hidden, hidden),
+        "self_attn.o_proj": (hidden, hidden),
+        "mlp.gate_proj": (inner, hidden),
+        "mlp.up_proj": (inner, hidden),
+        "mlp.down_proj": (hidden, inner),
+    }
+    tensors = [
+        (f"model.layers.{block}.{name}.weight", dtype, shape)
+        for block in range(blocks)
+        for name, shape in shapes.items()
+    ]
+    array = stored(gaussian(1 << 24))[dtype][1]
+    with tempfile.TemporaryDirectory() as folder:
+        with CheckpointWriter(Path(folder) / FILE, tensors) as writer:
+            for _, _, (rows, columns) in tensors:
+                writer.write(array[: rows * columns])
+        yield Path(folder)
+
+
+def hashing(folder: Path) -> Comparison:
+    """Counting a file with its sha256 against its sha256 alone."""
+    header = read_header(folder / FILE)
+    layout = plan([header], None)
+    buffer = bytearray(1 << 24)
+
+    def count() -> None:
+        for _ in Scan(header, layout, digest=True):
+            pass
+
+    def digest() -> None:
+        sha256 = hashlib.sha256()
+        with (folder / FILE).open("rb", buffering=0) as file:
+            while size := file.readinto(buffer):
+                sha256.update(memoryview(buffer)[:size])
+
+    ours, theirs = alternate(count, digest, 5)
+    gigabytes = (folder / FILE).stat().st_size / 1e9
+    return compare(
+        f"file of {gigabytes:.1f} GB, BF16, from the page cache, {os.cpu_count()} cores",
+        ("counting with sha256", ours),
+        ("hashlib.sha256 in reads of 16 MiB", theirs),
+        "s",
+        "<= 1.2",
+    )
+
+
+def memory(folder: Path, name: str) -> Iterator[Comparison]:
+    """Peak memory of fresh processes."""
+    gigabytes = (folder / FILE).stat().st_size / 1e9
+    for work, ours in {"scan": "counting", "part": "counting into a Parquet table"}.items():
+        peaks = [peak_memory(process, folder) for process in (work, "import")]
+        if None in peaks:
+            print("peak memory: only Linux tells it (VmHWM in /proc/self/status); not measured here")
+            return
+        yield compare(
+            f"peak memory beyond the import, {name}, {gigabytes:.1f} GB",
+            (ours, peaks[0] / 1e6),
+            ("import weightfit.part", peaks[1] / 1e6),
+            "MB",
+            "<= 300",
+            how=operator.sub,
+        )
+
+
+def files() -> Iterator[Comparison]:
+    """What needs weight files."""
+    with checkpoint("BF16", blocks=16, hidden=2048, inner=8192) as folder:
+        yield hashing(folder)
+        yield from memory(folder, "BF16 file")
+    # The worst kind keeps each single value: the largest matrices that are not yet binned.
+    side = int(DISTINCT_LIMIT**0.5) - 1
+    with checkpoint("F32", blocks=2, hidden=side, inner=side) as folder:
+        yield from memory(folder, "F32 file of matrices just under DISTINCT_LIMIT")
+
+
+def processor() -> str:
+    """Return the model of the processor: all that is said about the machine."""
+    information = Path("/proc/cpuinfo")
+    found = re.search(
+        r"^model name\s*: (.+)$", information.read_text() if information.is_file() else "", re.M
+    )
+    return found[1] if found else platform.processor() or platform.machine()
+
+
+def main() -> None:
+    """Measure, print and write."""
+    print(
+        f"{processor()}, {os.cpu_count()} cores, load {_load()}; ours / theirs, medians of alternating runs"
+    )
+    OUTPUT.parent.mkdir(exist_ok=True)
+    part = OUTPUT.with_name(f".{OUTPUT.name}.part")
+    with part.open("w", newline="", encoding="utf-8") as stream:
+        names = [*(field.name for field in fields(Comparison)), "processor"]
+        table = csv.DictWriter(stream, names, delimiter="\t", lineterminator="\n")
+        table.writeheader()
+        for group in (copying, other_counters, fitting, files):
+            for line in group():
+                aim = f" (aim {line.aim}: {line.met})" if line.aim else ""
+                result = f"{line.result}{aim}; " if line.result else ""
+                print(
+                    f"{line.measurement}: {result}{line.ours} {line.our_value:.4g} {line.unit}, "
+                    f"{line.theirs} {line.their_value:.4g} {line.unit}",
+                    flush=True,
+                )
+                table.writerow(asdict(line) | {"processor": processor()})
+    part.replace(OUTPUT)
+    print(f"load at the end {_load()}; {OUTPUT.relative_to(OUTPUT.parents[1])} is written")
+
+
+def _load() -> str:
+    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+
+
+if __name__ == "__main__":
+    main()

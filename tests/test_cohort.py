@@ -1,0 +1,224 @@
+"""Cohort files and the configuration: the default ones are good, each mistake is named with file and key."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from weightfit import cohort
+from weightfit.cohort import SOURCES, check_configuration, read_cohort
+from weightfit.errors import CohortError
+
+GOOD = {
+    "name": "toy",
+    "description": "For tests.",
+    "corpus": {"sha256": "0" * 64, "packages": {"mpmath": {"version": "1"}}},
+    "training": {"batch": 2},
+    "entries": {
+        "lab-a": {"paper_entry": "pythia-70m", "stand_in": True, "train": {"seed": 1, "base": None}},
+        "lab-b": {"paper_entry": "pythia-160m", "stand_in": True, "train": {"seed": 1, "base": "lab-a"}},
+        "start": {
+            "paper_entry": None,
+            "stand_in": False,
+            "initialize": {"of": "pythia-70m", "blocks": 2, "dtype": "F16", "seed": 0},
+        },
+        "mine": {
+            "paper_entry": None,
+            "stand_in": False,
+            "link": {"folder": "somewhere"},
+            "exclude": [{"matrix": "0.q", "reason": "all its values are zero"}],
+        },
+    },
+}
+REMOVED = object()
+
+
+def changed(path: str, value: object) -> dict:
+    """Return the good document with one key set, or taken away."""
+    document = copy.deepcopy(GOOD)
+    *folders, last = path.split("/")
+    place = document
+    for name in folders:
+        place = place[int(name)] if isinstance(place, list) else place[name]
+    if value is REMOVED:
+        del place[last]
+    else:
+        place[last] = value
+    return document
+
+
+def read(folder: Path, document: object) -> cohort.Cohort:
+    path = folder / "toy.yaml"
+    path.write_text(document if isinstance(document, str) else yaml.safe_dump(document, sort_keys=False))
+    return read_cohort(str(path))
+
+
+def test_a_good_file(tmp_path):
+    found = read(tmp_path, GOOD)
+    assert (found.name, found.description, found.training) == ("toy", "For tests.", {"batch": 2})
+    assert list(found.entries) == list(GOOD["entries"])
+    assert found.of("train") == ["lab-a", "lab-b"]
+    assert found.of("plant") == []
+    assert sorted(name for source in SOURCES for name in found.of(source)) == sorted(found.entries)
+    entry = found.entries["mine"]
+    assert (entry.id, entry.paper_entry, entry.stand_in, entry.source) == ("mine", None, False, "link")
+    assert entry.settings == {"folder": "somewhere"}
+    assert entry.exclude == {"0.q": "all its values are zero"}
+    assert found.entries["lab-b"].settings["base"] == "lab-a"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "key"),
+    [
+        ("name", REMOVED, r"\(top level\)"),
+        ("name", "Lab", "name"),
+        ("name", "../lab", "name"),
+        ("name", "lab\n", "name"),
+        ("description", 3, "description"),
+        ("extra", 1, r"\(top level\).*'extra'"),
+        ("entries", {}, "entries"),
+        ("entries", [], "entries"),
+        ("entries/mine/extra", 1, "entries.mine.*'extra'"),
+        ("entries/mine/stand_in", "no", "entries.mine.stand_in"),
+        ("entries/mine/stand_in", REMOVED, "entries.mine.*'stand_in'"),
+        ("entries/mine/paper_entry", REMOVED, "entries.mine.*'paper_entry'"),
+        ("entries/mine/link", {"folder": ""}, "entries.mine.link.folder"),
+        ("entries/mine/link", {}, "entries.mine.link.*'folder'"),
+        ("entries/mine/link", REMOVED, "entries.mine: 0 sources"),
+        ("entries/mine/train", {}, "entries.mine: 2 sources"),
+        ("entries/mine/exclude/0/matrix", "0.qkv", "entries.mine.exclude.0.matrix"),
+        ("entries/mine/exclude/0/matrix", "q", "entries.mine.exclude.0.matrix"),
+        ("entries/mine/exclude/0/matrix", "00.q", "entries.mine.exclude.0.matrix"),
+        ("entries/mine/exclude/0/reason", "zero", "entries.mine.exclude.0.reason"),
+        ("entries/mine/exclude/0/reason", REMOVED, "entries.mine.exclude.0.*'reason'"),
+        ("entries/mine/exclude", [GOOD["entries"]["mine"]["exclude"][0]] * 2, r"entries\.mine\.exclude"),
+        ("entries/start/initialize/blocks", 0, "entries.start.initialize.blocks"),
+        ("entries/start/initialize/blocks", 1.5, "entries.start.initialize.blocks"),
+        ("entries/start/initialize/dtype", "F32", "entries.start.initialize.dtype"),
+        ("entries/start/initialize/seed", -1, "entries.start.initialize.seed"),
+        ("entries/start/initialize/of", "pythia-9b", "entries.start.initialize.of: 'pythia-9b' is not an id"),
+        ("entries/lab-a/paper_entry", "pythia-9b", "entries.lab-a.paper_entry: 'pythia-9b' is not an id"),
+        ("entries/lab-a/paper_entry", None, "entries.lab-a.stand_in: it stands in for nothing"),
+        ("entries/lab-b/train/base", "lab-c", "entries.lab-b.train.base: 'lab-c' is not an entry"),
+        ("entries/lab-b/train/base", "mine", "entries.lab-b.train.base: 'mine' is not an entry"),
+        ("entries/lab-b/train/base", "lab-b", r"entries\.lab-b\.train\.base"),
+        ("corpus", REMOVED, "entries.lab-a.train: the file lacks 'corpus' or 'training'"),
+        ("training", REMOVED, "entries.lab-a.train: the file lacks 'corpus' or 'training'"),
+        ("corpus/sha256", "0" * 63, "corpus.sha256"),
+        ("corpus/packages", {}, "corpus.packages"),
+    ],
+)
+def test_a_mistake_is_named_with_the_file_and_the_path_of_the_key(tmp_path, path, value, key):
+    with pytest.raises(CohortError, match=rf"^toy\.yaml: .*{key}"):
+        read(tmp_path, changed(path, value))
+
+
+@pytest.mark.parametrize("name", ["Mine", "a b", "a/b", ".a", "a\n", "a_b", 70, True, None, 1.5])
+def test_an_id_of_other_letters_is_refused(tmp_path, name):
+    document = changed("entries/mine", REMOVED)
+    document["entries"][name] = GOOD["entries"]["mine"]
+    with pytest.raises(CohortError, match=r"^toy\.yaml: "):
+        read(tmp_path, document)
+
+
+def test_a_circle_of_bases_is_refused(tmp_path):
+    with pytest.raises(CohortError, match=r"^toy\.yaml: entries\.lab-[ab]\.train\.base"):
+        read(tmp_path, changed("entries/lab-a/train/base", "lab-b"))
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("name: a\nname: b\n", "key 'name' stands twice"),
+        ("entries: {a: {link: {folder: x, folder: y}}}\n", "key 'folder' stands twice"),
+        ("name: !!python/object/apply:os.system [ls]\n", "not plain YAML"),
+        ("name: !include x.yaml\n", "not plain YAML"),
+        ("a: &b {x: 1}\nc: {<<: *b}\n", "not plain YAML"),
+        ("name: [\n", "not plain YAML"),
+        ("name: a\n---\nname: b\n", "not plain YAML"),
+        ("? [a]\n: 1\n", "not plain YAML"),
+        ("", "the file must be a mapping"),
+        ("- a\n", "the file must be a mapping"),
+        ("a", "the file must be a mapping"),
+    ],
+)
+def test_what_is_not_a_plain_mapping_is_refused(tmp_path, text, complaint):
+    with pytest.raises(CohortError, match=r"^toy\.yaml: ") as caught:
+        read(tmp_path, text)
+    assert complaint in str(caught.value)
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path):
+    for content in (b"name: \xff\n", b"name: \x00\n"):
+        (tmp_path / "toy.yaml").write_bytes(content)
+        with pytest.raises(CohortError, match=r"^toy\.yaml: not plain YAML"):
+            read_cohort(str(tmp_path / "toy.yaml"))
+
+
+def test_a_cohort_that_does_not_exist_is_named(tmp_path):
+    for name in ("absent", str(tmp_path / "absent.yaml"), str(tmp_path)):
+        with pytest.raises(CohortError, match=r"^config\.yaml: cohort: there is no cohort .*'lab'"):
+            read_cohort(name)
+
+
+COHORTS = sorted(path.stem for path in (cohort.ROOT / "cohorts").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", COHORTS)
+def test_each_cohort_of_the_repository_is_good(name):
+    found = read_cohort(name)
+    assert found.name == name
+    assert found == read_cohort(str(cohort.ROOT / "cohorts" / f"{name}.yaml"))
+    for entry in found.entries.values():
+        assert entry.stand_in == entry.id.startswith("lab-"), "stand-ins, and nothing else, are called lab-"
+
+
+def test_the_default_cohort_is_there():
+    assert "lab" in COHORTS
+
+
+# config.yaml
+
+CONFIGURATION = yaml.safe_load((cohort.ROOT / "config.yaml").read_text())
+
+
+def test_the_configuration_of_the_repository_is_good():
+    check_configuration(CONFIGURATION)
+    assert CONFIGURATION["cohort"] == "lab"
+
+
+@pytest.mark.parametrize(
+    ("item", "change", "key"),
+    [
+        (None, {"extra": 1}, r"\(top level\).*'extra'"),
+        (None, {"cohort": ""}, "cohort"),
+        (None, {"cohort": 3}, "cohort"),
+        (None, {"fits": []}, "fits"),
+        (0, {"protocol": "centered"}, r"fits\.0\.protocol"),
+        (0, {"sign": "plus"}, r"fits\.0\.sign"),
+        (0, {"trims": [0.85]}, r"fits\.0\.trims\.0"),
+        (0, {"trims": []}, r"fits\.0\.trims"),
+        (0, {"trims": [0.8, 0.8]}, r"fits\.0\.trims"),
+        (0, {"trims": 0.8}, r"fits\.0\.trims"),
+        (1, {"pools": "yes"}, r"fits\.1\.pools"),
+        (1, {"steps": "last"}, r"fits\.1\.steps"),
+        (1, {"blocks": 1}, r"fits\.1.*'blocks'"),
+        # The released estimator knows no sign: the row would be labelled with what was not done.
+        (2, {"sign": "positive"}, r"fits\.2"),
+        # The same rows twice would only fail when the first entry is fitted.
+        (1, {"protocol": "centred"}, r"fits\.1"),
+    ],
+)
+def test_a_mistake_in_the_configuration_is_named_with_the_path_of_the_key(item, change, key):
+    configuration = copy.deepcopy(CONFIGURATION)
+    (configuration if item is None else configuration["fits"][item]).update(change)
+    with pytest.raises(CohortError, match=rf"^config\.yaml: {key}"):
+        check_configuration(configuration)
+
+
+@pytest.mark.parametrize("key", ["cohort", "fits"])
+def test_a_key_that_is_missing_in_the_configuration_is_named(key):
+    configuration = {name: value for name, value in CONFIGURATION.items() if name != key}
+    with pytest.raises(CohortError, match=rf"^config\.yaml: \(top level\): '{key}' is a required property"):
+        check_configuration(configuration)

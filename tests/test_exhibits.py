@@ -1,0 +1,93 @@
+"""The list of exhibits: each names its script, its inputs and the printed values that it shows."""
+
+import pytest
+
+from weightfit import exhibits, paper
+from weightfit.errors import ContractError
+
+
+@pytest.fixture
+def listed(tmp_path, monkeypatch):
+    """Return a function that reads a list of exhibits from text, under the repository's schema."""
+    (tmp_path / "paper").mkdir()
+    schemas = tmp_path / "workflow" / "schemas"
+    schemas.mkdir(parents=True)
+    name = "exhibits.schema.yaml"
+    real = exhibits.PATH.parents[1] / "workflow" / "schemas" / name
+    (schemas / name).write_bytes(real.read_bytes())
+    monkeypatch.setattr(exhibits, "PATH", tmp_path / "paper" / "exhibits.yaml")
+
+    def read(text):
+        exhibits.PATH.write_text(text)
+        exhibits.read.cache_clear()
+        return exhibits.read()
+
+    yield read
+    exhibits.read.cache_clear()
+
+
+GOOD = """
+table_7: {title: Table 7, caption: "One\\n  two", shows: all, inputs: [fits, theory], parts: {rows: [a]}}
+figure_05: {title: Figure 5, caption: c, shows: s, inputs: [], parts: {}}
+"""
+
+
+def test_exhibits_come_in_the_order_of_the_file(listed):
+    found = listed(GOOD)
+    assert list(found) == ["table_7", "figure_05"]
+    assert found["table_7"] == exhibits.Exhibit("table_7", "Table 7", "One two", "all", ("fits", "theory"), {"rows": ["a"]})
+    params = found["table_7"].as_params()
+    assert (params["label"], params["inputs"], params["parts"]) == ("table_7", ("fits", "theory"), {"rows": ["a"]})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("table_7", "table_17", "table_17"),
+        ("figure_05", "figure_5", "figure_5"),
+        ("title: Table 7", "title: 7", "table_7.title"),
+        ("shows: all", "show: all", "table_7"),
+        ("[fits, theory]", "[fits, audit]", r"table_7.inputs.1"),
+        ("parts: {rows: [a]}", "parts: [a]", "table_7.parts"),
+        ("inputs: [], ", "", "figure_05"),
+    ],
+)
+def test_a_broken_item_is_named(listed, old, new, key):
+    assert old in GOOD
+    with pytest.raises(ContractError, match=rf"^exhibits\.yaml: .*{key}"):
+        listed(GOOD.replace(old, new))
+
+
+@pytest.mark.parametrize("label", exhibits.read())
+def test_each_exhibit_has_a_script_of_its_name_and_inputs_that_a_rule_makes(label):
+    one = exhibits.read()[label]
+    root = exhibits.PATH.parents[1]
+    kind, number = label.split("_")
+    assert (root / "scripts" / f"{kind}s" / f"{label}.py").is_file()
+    assert one.title == f"{kind.capitalize()} {int(number)}"
+    assert one.caption.endswith(".")
+    assert "\n" not in one.caption
+    assert len(set(one.inputs)) == len(one.inputs)
+    for name in one.inputs:
+        assert (root / "workflow" / "schemas" / f"{name}.schema.yaml").is_file()
+
+
+def words(value):
+    if isinstance(value, dict):
+        return [text for item in value.values() for text in words(item)]
+    if isinstance(value, (list, tuple)):
+        return [text for item in value for text in words(item)]
+    return [value]
+
+
+@pytest.mark.parametrize("label", exhibits.read())
+def test_printed_values_are_named_by_ids_that_exist(label):
+    known = {row.id for row in paper.reported().values()} if isinstance(paper.reported(), dict) else set()
+    for name in words(exhibits.read()[label].parts.get("printed", {})):
+        assert name in known, name
+
+
+def test_the_note_on_stand_ins():
+    note = exhibits.stand_in_note(["lab-pythia-70m", "lab-pythia-160m"])
+    assert note.startswith("STAND-IN: small models trained here")
+    assert "2 entries, ids lab-pythia-70m ..." in note

@@ -1,0 +1,185 @@
+"""Fit every matrix and pool of a checkpoint that is on this machine, without a workflow."""
+
+import argparse
+import csv
+import signal
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from weightfit.errors import DegenerateHistogram, WeightfitError
+
+# What measures is imported where it is used, so that --help and a wrong option answer at once.
+if TYPE_CHECKING:
+    from weightfit.architecture import Plan
+    from weightfit.checkpoint import Header
+    from weightfit.fit import Protocol
+    from weightfit.histogram import Histogram
+
+COLUMNS = {
+    "n": "d",
+    "shape": ".5f",
+    "shape_se": ".5f",
+    "shape_null": ".5f",
+    "scale": ".6g",
+    "scale_se": ".2g",
+    "r_squared": ".6f",
+    "ks_distance": ".5f",
+}
+"""The statistics of the plain-text table, with their formats; the CSV has all, with all digits."""
+
+
+def find(source: Path) -> tuple[list[Path], list[str]]:
+    """Return the weight files of a folder or file, and the names of those that its index leaves out."""
+    from weightfit.link import weight_files
+
+    if source.is_file():
+        return [source], []
+    if not source.is_dir():
+        raise FileNotFoundError(2, "there is no such file or folder: correct the path", str(source))
+    paths = weight_files(source)
+    return paths, sorted({path.name for path in source.glob("*.safetensors")} - {path.name for path in paths})
+
+
+def count(headers: Sequence["Header"], layout: "Plan") -> Iterator[tuple[int, dict[str, "Histogram"]]]:
+    """Yield each block with its histograms by component, as soon as the last of them is counted.
+
+    Parameters
+    ----------
+    headers
+        Of all files of the checkpoint.
+    layout
+        From `weightfit.architecture.plan`, which assures that each block is whole.
+    """
+    from weightfit.architecture import components
+    from weightfit.histogram import Scan
+
+    names = components(layout.family)
+    begun: dict[int, dict[str, Histogram]] = {}
+    for header in headers:
+        for block, component, histogram in Scan(header, layout, digest=False):
+            begun.setdefault(block, {})[component] = histogram
+            if len(begun[block]) == len(names):
+                yield block, begun.pop(block)
+
+
+def fit_all(
+    blocks: Iterator[tuple[int, Mapping[str, "Histogram"]]], protocol: "Protocol"
+) -> tuple[list[dict[str, object]], list[str]]:
+    """Fit every matrix and pool; return the rows, sorted, and the refusals of those that allow no fit."""
+    from weightfit.architecture import COMPONENTS
+    from weightfit.fit import POOLED, POOLS, fits_of_unit, units_of_step
+
+    order = [*COMPONENTS, *POOLS]
+    rows: dict[tuple[bool, int, int], dict[str, object]] = {}
+    refusals: list[str] = []
+    for unit in units_of_step(None, blocks, {}, at_an_end=True):
+        key = (unit.block == POOLED, unit.block, order.index(unit.component))
+        what = {"block": unit.block, "component": unit.component, "exactness": unit.histogram.exactness}
+        try:
+            for row in fits_of_unit(unit, [protocol]):
+                rows[key] = what | row
+        except DegenerateHistogram as refusal:
+            refusals.append(str(refusal))
+    return [rows[key] for key in sorted(rows)], refusals
+
+
+def describe(layout: "Plan", protocol: "Protocol", unnamed: Sequence[str]) -> list[str]:
+    """Say in one line each what the checkpoint was taken for, how it is fitted, and what is not."""
+    tensors = Counter(layout.left_out.values())
+    left_out = [f"{number} {reason}" for reason, number in sorted(tensors.items())]
+    left_out += [f"file {name}, which the index does not name" for name in unnamed]
+    return [
+        f"family: {layout.family}",
+        f"fit: {protocol.protocol}, trim {protocol.trims[0]:g}",
+        f"left out: {', '.join(left_out) or 'nothing'}",
+    ]
+
+
+def align(rows: Sequence[Mapping[str, object]]) -> list[str]:
+    """Return rows as a table of plain text; block -1 is called ``pooled``."""
+    from weightfit.fit import POOLED
+
+    cells = [["block", "component", *COLUMNS]]
+    for row in rows:
+        block = "pooled" if row["block"] == POOLED else str(row["block"])
+        cells.append([block, str(row["component"]), *(format(row[name], COLUMNS[name]) for name in COLUMNS)])
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if index == 1 else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in cells
+    ]
+
+
+def fit_checkpoint(source: Path, protocol_name: str, trim: float, as_csv: bool) -> int:
+    """Print the fits of a checkpoint; return how many matrices and pools allow none."""
+    from weightfit.architecture import plan, read_config
+    from weightfit.checkpoint import read_header
+    from weightfit.fit import Protocol
+
+    paths, unnamed = find(source)
+    headers = [read_header(path) for path in paths]
+    layout = plan(headers, read_config(paths[0].parent))
+    protocol = Protocol(protocol_name, "both", (trim,), pools=True, steps="all")
+    rows, refusals = fit_all(count(headers, layout), protocol)
+    print("\n".join(describe(layout, protocol, unnamed)), file=sys.stderr if as_csv else sys.stdout)
+    if as_csv and rows:
+        table = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+    elif not as_csv:
+        print("\n".join(align(rows)))
+    sys.stdout.flush()
+    for refusal in refusals:
+        print(refusal, file=sys.stderr)
+    return len(refusals)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run as a command, see ``python -m weightfit --help``."""
+    parser = argparse.ArgumentParser(prog="python -m weightfit", description=__doc__)
+    parser.add_argument(
+        "source",
+        type=Path,
+        metavar="FOLDER_OR_FILE",
+        help="a folder with *.safetensors, all of one checkpoint, or one such file; config.json beside them is read",
+    )
+    parser.add_argument(
+        "--protocol",
+        choices=["centred", "uncentred", "released"],
+        default="centred",
+        help="whether the mean is subtracted first; released is the estimator of npm-weibull-py (default: centred)",
+    )
+    parser.add_argument(
+        "--trim",
+        type=float,
+        choices=[0.80, 0.90, 1.00],
+        default=0.80,
+        help="kept fraction of the probability plot (default: 0.80)",
+    )
+    parser.add_argument("--csv", action="store_true", help="print CSV with every column and digit instead")
+    options = parser.parse_args(arguments)
+    try:
+        refused = fit_checkpoint(options.source, options.protocol, options.trim, options.csv)
+    except WeightfitError as error:
+        sys.exit(str(error))
+    except OSError as error:
+        sys.exit(f"{error.filename or options.source}: {error.strerror or error}")
+    if refused:
+        sys.exit(
+            f"{options.source}: {refused} matrices or pools allow no fit, each is named above; "
+            "pools still hold their weights, but nulls of pools are without constant matrices"
+        )
+
+
+if __name__ == "__main__":
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(
+            signal.SIGPIPE, signal.SIG_DFL
+        )  # a reader that has enough, such as head, ends this quietly
+    main(sys.argv[1:])

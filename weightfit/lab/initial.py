@@ -1,0 +1,90 @@
+"""Draws a model's weights before its first step."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from weightfit.errors import CohortError
+from weightfit.initialization import standard_deviations
+from weightfit.lab.architecture import MATRICES, OUTSIDE, Architecture, shapes
+
+INITIALIZATIONS = ("recipe-a", "recipe-b", "truncated-normal")
+"""As `paper/entries.tsv` spells them."""
+
+CUTOFF = 3.0
+"""A truncated normal number lies within so many standard deviations of the normal one (OLMo, olmo/model.py)."""
+
+
+def scales(initialization: str, layers: int, width: int) -> dict[str, float]:
+    """Return the standard deviation that each kind of matrix is drawn with, before truncation.
+
+    Recipe A is that of `weightfit.initialization`. Recipe B keeps the paper's division by sqrt(2 L) of what
+    writes to the residual stream, but scales with the width where the paper has 0.02. The truncated normal is
+    recipe B, each number redrawn until it lies within three standard deviations.
+
+    Parameters
+    ----------
+    initialization : str
+        One of `INITIALIZATIONS`.
+    layers : int
+    width : int
+
+    Returns
+    -------
+    dict
+        Keys ``embedding``, ``head``, ``qkv``, ``o``, ``ffn_in``, ``ffn_out``.
+
+    Raises
+    ------
+    CohortError
+        If there is no such initialization.
+
+    Examples
+    --------
+    >>> sigma = scales("recipe-b", layers=8, width=40)
+    >>> round(sigma["qkv"], 6), round(sigma["qkv"] / sigma["o"], 6)
+    (0.1, 4.0)
+    """
+    if initialization not in INITIALIZATIONS:
+        raise CohortError(f"initialization {initialization!r} is unknown; use one of {list(INITIALIZATIONS)}")
+    # ASSUME lab-initialization: sigma is sqrt(2 / (5 d)) everywhere; 0.02 at a width of 40 to 80 would be too small.
+    chosen = standard_deviations("recipe-a", layers, width)
+    reading = chosen["qkv"]
+    if initialization != "recipe-a":
+        chosen["o"] = chosen["ffn_out"] = reading / math.sqrt(2 * layers)
+    return {"embedding": reading, "head": reading, **chosen}
+
+
+def draw(architecture: Architecture, initialization: str, seed: int) -> dict[str, npt.NDArray[np.float32]]:
+    """Draw the arrays of a model; a matrix's numbers depend on its kind, its shape and the seed only.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    initialization : str
+        One of `INITIALIZATIONS`.
+    seed : int
+
+    Returns
+    -------
+    dict
+        Name to float32 array, as `shapes` lists them: matrices random, biases zero, weights of norms one.
+    """
+    sigma = scales(initialization, architecture.layers, architecture.width)
+    arrays = {}
+    for name, shape in shapes(architecture).items():
+        if name in MATRICES:
+            generator = np.random.default_rng([seed, MATRICES.index(name)])
+            normal = generator.standard_normal(shape, np.float32)
+            if initialization == "truncated-normal" and name not in OUTSIDE:
+                _redraw(normal, generator)
+            arrays[name] = normal * np.float32(sigma[name])
+        else:
+            arrays[name] = np.full(shape, 0 if name.endswith("_bias") else 1, np.float32)
+    return arrays
+
+
+def _redraw(normal: npt.NDArray[np.float32], generator: np.random.Generator) -> None:
+    while (outside := np.abs(normal) > CUTOFF).any():
+        normal[outside] = generator.standard_normal(int(outside.sum()), np.float32)
