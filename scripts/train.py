@@ -1,39 +1,31 @@
-"""Train one stand-in from scratch, keep its weights at chosen steps, and write their manifest."""
+"""Train one stand-in from scratch: the weights of the steps that are kept, and the manifest."""
 
 from pathlib import Path
 
-from weightfit.lab import corpus
-from weightfit.lab.settings import Training, run_settings
-from weightfit.lab.training import train
-from weightfit.source import whole_folder, write_manifest
+from weightfit.lab.corpus import read_corpus
+from weightfit.lab.settings import read_settings
+from weightfit.lab.training import kept_compilations, train
+from weightfit.source import write_json
 from weightfit.task import logged
 
-
-
-def last_step(folder: Path) -> Path:
-    """Return the weight file of the last step that a run kept."""
-    return max(folder.glob("step*.safetensors"), key=lambda path: int(path.stem.removeprefix("step")))
-
-
 if __name__ == "__main__":
-    with logged(snakemake.log[0]):
-        run = run_settings(snakemake.wildcards.entry, snakemake.params.settings)
-        base = last_step(Path(snakemake.input.base[0])) if run.base else None
-        with whole_folder(Path(snakemake.output.weights)) as folder:
-            files, settings, results = train(
-                run,
-                Training(**snakemake.params.training),
-                corpus.read(Path(snakemake.input.corpus)),
-                folder,
-                base,
-                Path(snakemake.params.compilation).resolve(),
-            )
-        write_manifest(
+    with logged(snakemake.log[0]), kept_compilations(Path(snakemake.params.compilation)):
+        entry = snakemake.wildcards.entry
+        base = snakemake.input.get("base")
+        manifest = train(
+            read_settings(entry, snakemake.params.training, snakemake.params.settings),
+            read_corpus(Path(snakemake.input.corpus)),
+            Path(snakemake.output.weights),
+            Path(base) if base else None,
+        )
+        write_json(
             Path(snakemake.output.manifest),
-            entry=snakemake.wildcards.entry,
-            source=snakemake.rule,
-            stand_in=snakemake.params.stand_in,
-            files=files,
-            settings=settings,
-            results=results,
+            {
+                "entry": entry,
+                "source": snakemake.rule,
+                "stand_in": snakemake.params.stand_in,
+                "repository": None,
+                "commit": None,
+                **manifest,
+            },
         )

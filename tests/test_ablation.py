@@ -20,11 +20,20 @@ def fits(entries):
         for step in steps:
             for block in (0, 1, 2, -1):
                 for component in (*components, "ffn", "all"):
-                    for protocol, sign in (("centred", "both"), ("centred", "positive"), ("uncentred", "both")):
+                    for protocol, sign in (
+                        ("centred", "both"),
+                        ("centred", "positive"),
+                        ("uncentred", "both"),
+                    ):
                         for trim in TRIMS:
                             rows.append(
                                 FIXED
-                                | {"entry": entry, "step": step, "terminal": step == steps[-1], "block": block}
+                                | {
+                                    "entry": entry,
+                                    "step": step,
+                                    "terminal": step == steps[-1],
+                                    "block": block,
+                                }
                                 | {"component": component, "protocol": protocol, "sign": sign, "trim": trim}
                                 | {"shape": 1 + random.random(), "shape_null": 1 + random.random()}
                                 | {"r_squared": random.random()}
@@ -53,7 +62,8 @@ def test_each_summary_is_that_of_its_own_matrices():
                     if (row["entry"], row["step"], row["trim"]) == (entry, step, trim)
                     and (row["protocol"], row["sign"]) == ("centred", "both")
                     and row["block"] >= 0
-                    and row["component"] in {"ffn_in", "ffn_out", "gate", "up", "down", *(["o"] * (kind != "ffn"))}
+                    and row["component"]
+                    in {"ffn_in", "ffn_out", "gate", "up", "down", *(["o"] * (kind != "ffn"))}
                 ]
                 shape = np.array([row["shape"] for row in own])
                 found = summary[entry, stage, kind, trim]

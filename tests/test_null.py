@@ -1,5 +1,6 @@
 """Gaussian nulls against certified values, scipy's quadrature, and simulation of whole samples."""
 
+import itertools
 import math
 
 import numpy as np
@@ -54,7 +55,8 @@ def test_the_distribution_function_is_that_of_scipy():
 
 
 @pytest.mark.parametrize(
-    ("sigmas", "tolerance"), [([1.0], 1e-14), ([1.0, 0.3, 0.5], 3e-6), ([1.0, 0.001], 3e-5), ([3.0, 1.0, 1e-4], 3e-5)]
+    ("sigmas", "tolerance"),
+    [([1.0], 1e-14), ([1.0, 0.3, 0.5], 3e-6), ([1.0, 0.001], 3e-5), ([3.0, 1.0, 1e-4], 3e-5)],
 )
 def test_quantiles_of_mixtures_invert_the_distribution_function(sigmas, tolerance):
     law = GaussianMixture.of(sigmas, [1] * len(sigmas))
@@ -101,7 +103,10 @@ def test_nulls_are_the_means_of_simulated_fits(name):
     for replicate in range(replicates):
         magnitude = np.sort(np.abs(draw(np.random.default_rng([21, replicate]), sigmas, numbers)))
         simulated.append(
-            [[getattr(one, s) for s in STATISTICS] for one in fit(Magnitudes(magnitude, np.ones(n, np.int64), n), TRIMS)]
+            [
+                [getattr(one, s) for s in STATISTICS]
+                for one in fit(Magnitudes(magnitude, np.ones(n, np.int64), n), TRIMS)
+            ]
         )
     mean, spread = np.mean(simulated, axis=0), np.std(simulated, axis=0, ddof=1)
     made = np.array([[getattr(one, s) for s in STATISTICS] for one in null_fits(law, n, TRIMS)])
@@ -180,7 +185,7 @@ def test_moments_of_mixtures_are_those_of_quadrature(name):
     def integral(function):
         return sum(
             integrate.quad(function, a, b, epsabs=1e-14, epsrel=1e-11, limit=200)[0]
-            for a, b in zip(cuts[:-1], cuts[1:], strict=True)
+            for a, b in itertools.pairwise(cuts)
         )
 
     first = integral(lambda x: x * density(x))
@@ -195,7 +200,13 @@ def test_moments_of_mixtures_are_those_of_quadrature(name):
     assert found.gini == pytest.approx(1 - integral(lambda x: above(x) ** 2) / first, rel=1e-8)
     largest = integral(lambda x: 1 - math.exp(sum(numbers) * math.log1p(-min(above(x), 1 - 1e-16))))
     assert found.maximum == pytest.approx(largest, rel=5e-4)
-    for level, quantile in {0.1: found.q10, 0.5: found.q50, 0.9: found.q90, 0.99: found.q99, 0.999: found.q999}.items():
+    for level, quantile in {
+        0.1: found.q10,
+        0.5: found.q50,
+        0.9: found.q90,
+        0.99: found.q99,
+        0.999: found.q999,
+    }.items():
         assert 1 - above(quantile) == pytest.approx(level, abs=1e-5)
 
 
@@ -203,7 +214,8 @@ def test_moments_of_a_pool_are_those_of_a_sample_of_each_matrix():
     sigmas, numbers = [1.0, 0.3, 0.5], [200_000, 400_000, 200_000]
     random = np.random.default_rng(23)
     parts = [
-        histogram_of((s * random.standard_normal(n)).astype(np.float32)) for s, n in zip(sigmas, numbers, strict=True)
+        histogram_of((s * random.standard_normal(n)).astype(np.float32))
+        for s, n in zip(sigmas, numbers, strict=True)
     ]
     values, errors = moments(pool(parts))
     law = GaussianMixture.of([part.standard_deviation for part in parts], numbers)

@@ -143,7 +143,9 @@ def test_one_checkpoint_in_several_files_without_steps(tmp_path):
 def test_excluded_matrices_are_not_counted(entry, tmp_path):
     manifest, folder, _ = entry
     count_part(manifest, folder, tmp_path / "toy.parquet", ["1.q", "2.down"])
-    found = {(block, component) for _, block, held in read_part(tmp_path / "toy.parquet") for component in held}
+    found = {
+        (block, component) for _, block, held in read_part(tmp_path / "toy.parquet") for component in held
+    }
     every = {(block, component) for block in range(BLOCKS) for component in NAMES}
     assert every - found == {(1, "q"), (2, "down")}
 
@@ -178,7 +180,12 @@ def test_a_value_that_is_not_finite_leaves_nothing(tmp_path, monkeypatch):
 def test_the_command(entry, tmp_path):
     manifest, folder, _ = entry
     path = tmp_path / "toy.json"
-    options = {"manifest": path, "folder": folder, "output": tmp_path / "toy.parquet", "log": tmp_path / "log"}
+    options = {
+        "manifest": path,
+        "folder": folder,
+        "output": tmp_path / "toy.parquet",
+        "log": tmp_path / "log",
+    }
     arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
     path.write_text(json.dumps(manifest))
     main([*arguments, "--exclude", "0.q"])

@@ -46,7 +46,9 @@ def cumulative(n: int) -> np.ndarray:
 
 def test_the_ordinate():
     assert weibull_y(np.array([1 - np.exp(-1)])) == pytest.approx(0, abs=1e-15)
-    assert weibull_y(np.array([1e-9, 0.5])) == pytest.approx([np.log(1e-9) + 5e-10, np.log(np.log(2))], rel=1e-15)
+    assert weibull_y(np.array([1e-9, 0.5])) == pytest.approx(
+        [np.log(1e-9) + 5e-10, np.log(np.log(2))], rel=1e-15
+    )
 
 
 @given(st.integers(1, 3000), st.data())
@@ -60,7 +62,7 @@ def test_sums_below_the_limit(n, data):
 @given(st.integers(129, 5000), st.data())
 def test_integrated_sums_equal_summing_by_rank(n, data):
     # Every way of cutting: near an end, wide, both, narrow, empty.
-    cuts = sorted(data.draw(st.lists(st.integers(0, n), min_size=2, max_size=8)) + [0, n])
+    cuts = sorted([*data.draw(st.lists(st.integers(0, n), min_size=2, max_size=8)), 0, n])
     before, through = np.array(cuts[:-1]), np.array(cuts[1:])
     expected = np.diff(cumulative(n)[cuts]).astype(np.float64)
     with pytest.MonkeyPatch.context() as patch:

@@ -100,7 +100,10 @@ def test_digests_follow_contents_and_names(repository):
 
 
 def test_provenance_says_all_and_nothing_of_this_machine(repository):
-    inputs = {"fits/b.parquet": repository / "weightfit/b.py", "fits/a.parquet": repository / "weightfit/a.py"}
+    inputs = {
+        "fits/b.parquet": repository / "weightfit/b.py",
+        "fits/a.parquet": repository / "weightfit/a.py",
+    }
     made = provenance.provenance("fit", "scripts/use.py", inputs)
     assert (made["rule"], made["script"]) == ("fit", "scripts/use.py")
     assert made["inputs"] == {name: provenance.sha256(path) for name, path in sorted(inputs.items())}

@@ -33,7 +33,9 @@ def matrices():
         found[f"{name} bf16 in f32"] = single.astype(ml_dtypes.bfloat16).astype(np.float32)
     # Edges of bins, and the neighbours of each: where a count could fall on the other side.
     edges = (10.0 ** np.linspace(-12, 2, 1025)[::3]).astype(np.float32)
-    found["edges"] = np.concatenate([edges, np.nextafter(edges, np.float32(0)), np.nextafter(edges, np.float32(9e9))])
+    found["edges"] = np.concatenate(
+        [edges, np.nextafter(edges, np.float32(0)), np.nextafter(edges, np.float32(9e9))]
+    )
     return found
 
 
@@ -95,7 +97,7 @@ def test_too_little_to_fit_is_refused_where_the_library_gives_not_a_number():
     few = np.zeros(1024, np.int64)
     few[300:310] = 9
     assert not npm_weibull.weibull_fit({"edges": EDGES, "hist": few})["ok"]
-    with pytest.raises(DegenerateHistogram, match="m: 90 magnitudes at or above 1e-12.*needs 100"):
+    with pytest.raises(DegenerateHistogram, match=r"m: 90 magnitudes at or above 1e-12.*needs 100"):
         released_fit(few, 0.8, "m")
     narrow = np.zeros(1024, np.int64)
     narrow[300:304] = 1000

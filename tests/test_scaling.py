@@ -46,7 +46,9 @@ def test_each_summary_is_that_of_its_own_blocks(rows):
     made = scaling(build(rows)).to_pylist()
     keys = [(row["entry"], row["step"], row["component"]) for row in made]
     assert keys == [
-        (entry, step, component) for entry, step in (("x", 0), ("x", 4), ("y", None)) for component in COMPONENTS
+        (entry, step, component)
+        for entry, step in (("x", 0), ("x", 4), ("y", None))
+        for component in COMPONENTS
     ]
     for row in made:
         own = chosen(rows, entry=row["entry"], step=row["step"], component=row["component"])
@@ -64,7 +66,9 @@ def test_each_summary_is_that_of_its_own_blocks(rows):
 
 def test_the_ratio_is_the_mean_of_both_pairs(rows):
     made = scaling(build(rows))
-    mean = {c: np.mean([r["scale"] for r in chosen(rows, entry="x", step=0, component=c)]) for c in COMPONENTS}
+    mean = {
+        c: np.mean([r["scale"] for r in chosen(rows, entry="x", step=0, component=c)]) for c in COMPONENTS
+    }
     ratio, _ = input_output_ratio(made, "x", 0)
     expected = (mean["qkv"] / mean["o"] + mean["ffn_in"] / mean["ffn_out"]) / 2
     assert ratio == pytest.approx(expected, rel=1e-14)
@@ -80,7 +84,9 @@ def test_the_ratio_of_an_initialisation_and_its_error_are_those_of_many_drawn():
             for component in COMPONENTS:
                 weights = (sigma[component] * random.standard_normal(1500)).astype(np.float32)
                 (one,) = fit(magnitudes(histogram_of(weights)), [0.80])
-                drawn.append({"entry": "x", "step": 0, "terminal": True, "block": block, "component": component})
+                drawn.append(
+                    {"entry": "x", "step": 0, "terminal": True, "block": block, "component": component}
+                )
                 drawn[-1] |= {"protocol": "centred", "sign": "both", "trim": 0.80, "shape": one.shape}
                 drawn[-1] |= {"scale": one.scale, "scale_se": one.scale_se}
         ratio, error = input_output_ratio(scaling(build(drawn)), "x", 0)

@@ -170,7 +170,9 @@ def test_a_file_of_another_contract_is_refused(tmp_path):
     path = tmp_path / "toy.parquet"
     for columns in ({"name": ["x"]}, GOOD | {"block": pa.array([1, 2, 3], pa.int64())}):
         pq.write_table(pa.table(columns), path)
-        with pytest.raises(ContractError, match=r"toy\.parquet: the columns are not those of the contract toy"):
+        with pytest.raises(
+            ContractError, match=r"toy\.parquet: the columns are not those of the contract toy"
+        ):
             table.read(path, "toy")
     assert table.read_provenance(path) == {}
 

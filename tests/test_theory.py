@@ -34,11 +34,11 @@ def test_the_noise_of_the_ordinate(certified):
 
 
 def test_the_variance_of_the_ordinate_is_that_of_simulated_ranks():
-    n = 10_001
-    sorted_uniform = np.sort(np.random.default_rng(61).random((2000, n)), axis=1)
+    n = 4_001
+    sorted_uniform = np.sort(np.random.default_rng(61).random((800, n)), axis=1)
     for probability in (0.1, 0.5, 0.9):
         y = np.log(-np.log1p(-sorted_uniform[:, round(probability * n)]))
-        assert n * y.var() == pytest.approx(ordinate_variance(probability), rel=0.13)
+        assert n * y.var() == pytest.approx(ordinate_variance(probability), rel=0.15)
 
 
 def test_the_table_of_theory(certified):
@@ -54,7 +54,9 @@ def test_the_table_of_theory(certified):
             assert row["value"] == pytest.approx(values[f"{side}_edge_variance_{trim:.2f}"], rel=1e-10)
             assert row["probability"] == pytest.approx((1 - trim) / 2 if side == "lower" else (1 + trim) / 2)
             row = keyed[f"{side}_equalising_edge", trim]
-            assert row["probability"] == pytest.approx(values[f"{side}_equalising_edge_{trim:.2f}"], rel=1e-10)
+            assert row["probability"] == pytest.approx(
+                values[f"{side}_equalising_edge_{trim:.2f}"], rel=1e-10
+            )
         edges = [keyed[f"{side}_equalising_edge", trim]["value"] for side in ("lower", "upper")]
         assert edges[0] == pytest.approx(edges[1], rel=1e-8)
     assert len(keyed) == 1 + 3 * len(TRIMS) + 4 * 2

@@ -133,7 +133,13 @@ def _check_training(where: str, cohort: Cohort, entry: CohortEntry) -> None:
         raise CohortError(
             f"{where}: entries.{entry.id}.train: the file lacks 'corpus' or 'training'; add both"
         )
-    base = entry.settings.get("base")
+    from weightfit.lab.settings import read_settings
+
+    try:
+        read_settings(entry.id, cohort.training, entry.settings)
+    except CohortError as error:
+        raise CohortError(f"{where}: {error}") from None
+    base = entry.settings["base"]
     if base is not None and (base not in cohort.entries or cohort.entries[base].source != "train"):
         raise CohortError(
             f"{where}: entries.{entry.id}.train.base: {base!r} is not an entry of this file that is trained; correct it"

@@ -192,6 +192,7 @@ def units_of_step(
 def _unit(
     step: int | None, block: int, component: str, parts: list[Histogram], excluded: int, at_an_end: bool
 ) -> Unit:
+    # ASSUME pool-centre: a pool is centred by its own mean, not matrix by matrix.
     law = GaussianMixture.of([part.standard_deviation for part in parts], [part.n for part in parts])
     return Unit(step, block, component, pool(parts), law, excluded, at_an_end)
 
@@ -208,7 +209,7 @@ def fits_of_unit(unit: Unit, protocols: Sequence[Protocol]) -> Iterator[dict[str
         else:
             centre = unit.histogram.mean if protocol.protocol == "centred" else 0.0
             found = fit(magnitudes(unit.histogram, centre, protocol.sign), protocol.trims, unit.name)
-            # Half of all weights have one sign, so the null of a sign is taken at that number.
+            # Half of all Gaussian weights have one sign, so the null of a sign is taken at that number.
             n = unit.histogram.n if protocol.sign == "both" else unit.histogram.n // 2
             nulls = null_fits(unit.law, n, protocol.trims)
         for trim, one, null in zip(protocol.trims, found, nulls, strict=True):

@@ -21,6 +21,7 @@ _GROUPS_EXACT = 2048
 _GROUPS_SAMPLED = 192
 
 
+# ASSUME null-zero-mean: the null has mean zero and each matrix's own standard deviation about its mean.
 @dataclass(frozen=True)
 class GaussianMixture:
     """The law of weights drawn from several zero-mean Gaussians.

@@ -204,7 +204,7 @@ class TwoPopulation(Law):
     centre: float
     spread: float
 
-    # ASSUME the magnitudes of the small population are log-normal: the paper gives their range, no law.
+    # ASSUME planted-small-population: its magnitudes are log-normal; the paper gives their range, no law.
 
     def draw(self, generator: np.random.Generator, size: int) -> Values:
         """Return ``size`` weights."""

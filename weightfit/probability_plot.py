@@ -152,6 +152,7 @@ def _fit_one(
     through: NDArray[np.int64],
     y_sum: NDArray[np.float64],
 ) -> Fit:
+    # ASSUME plotting-position: F = (i - 1/2)/n; the paper says i/N, which has no place for the largest weight.
     first, last = ranks_inside(sample.n, trim)
     begin = max(int(np.searchsorted(through, first)), int(sample.zeros > 0))
     end = int(np.searchsorted(before, last))

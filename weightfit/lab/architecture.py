@@ -117,7 +117,8 @@ class Architecture:
                 == self.width,
                 f"{self.rotated} of {self.head_width} numbers of a head are rotated; the number must be even "
                 "and at least 2: change head_width": self.rotated >= 2 and self.rotated % 2 == 0,
-                f"block {self.block!r} has as many key_heads as heads": self.block not in ("gpt-neox", "olmo-1")
+                f"block {self.block!r} has as many key_heads as heads": self.block
+                not in ("gpt-neox", "olmo-1")
                 or self.key_heads == self.heads,
                 f"block {self.block!r} has an output head of its own: set tied to false": not (
                     self.tied and self.block in ("gpt-neox", "olmo-1", "olmo-2")

@@ -1,142 +1,285 @@
-"""The text that the stand-ins learn: Python files of locked pure-Python wheels, the same bytes everywhere."""
+"""The text that the stand-ins are trained on: Python source of wheels that the lock file pins.
 
-import base64
+Only wheels without compiled code are used, whose files are the same on every platform and under every version
+of Python. Each file must have the digest that its wheel's RECORD states; tests are left out. About one file in
+eight is held out of training, chosen by the digest of its name.
+"""
+
 import hashlib
-from collections.abc import Mapping
+import io
+import os
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import Distribution, PackageNotFoundError, PackagePath, distribution
-from pathlib import Path
+from importlib import metadata
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import numpy.typing as npt
 
-from weightfit.errors import CorpusError
+from weightfit.errors import CohortError, CorpusError
 
-HELD_OUT_SHARE = 16
-"""The last of so many parts of each file is held out, so that both texts are of the same kinds."""
+Text = npt.NDArray[np.uint8]
 
-_LEFT_OUT = {"tests", "test", "testing"}
+REMEDY = "make the environment of requirements.lock again: remove .venv, then `make .venv`"
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Bytes to train on, bytes held out, and the numeric part of the former; each uint8 ``(n,)``."""
+    """The text of all trainings.
 
-    training: NDArray[np.uint8]
-    held_out: NDArray[np.uint8]
-    numeric: NDArray[np.uint8]
+    Attributes
+    ----------
+    training
+        Bytes, shape (n,).
+    numeric
+        The part of `training` that continued pre-training uses, repeated to the length of `training`, so that
+        both are trained on by the same compiled program.
+    held_out
+        Bytes of the files that no training sees, shape (m,).
+    sha256
+        Digest of the whole text, training and held-out.
+    """
+
+    training: Text
+    numeric: Text
+    held_out: Text
     sha256: str
 
+    def text(self, name: str) -> Text:
+        """Return the training text named ``whole`` or ``numeric``."""
+        texts = {"whole": self.training, "numeric": self.numeric}
+        if name not in texts:
+            raise CohortError(f"text {name!r} is unknown; use one of {sorted(texts)}")
+        return texts[name]
+
+
+@dataclass(frozen=True)
+class _File:
+    path: str
+    content: bytes
+    numeric: bool
+
     @property
-    def bigram_entropy(self) -> float:
-        """Entropy in nats of a byte given the one before it, over the pairs of the training text."""
-        pairs = np.bincount(self.training[:-1].astype(np.int64) * 256 + self.training[1:], minlength=1 << 16)
-        counts = pairs.reshape(256, 256).astype(np.float64)
-        share = counts / counts.sum()
-        conditional = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-        return float(-(share[share > 0] * np.log(conditional[share > 0])).sum())
+    def held_out(self) -> bool:
+        return hashlib.sha256(self.path.encode()).digest()[0] < 32
 
 
-def collect(settings: Mapping[str, Any]) -> tuple[Corpus, dict[str, object]]:
-    """Collect the text from the installed packages and check its digest.
+def collect(corpus: Mapping[str, Any]) -> tuple[Corpus, dict[str, object]]:
+    """Read the text out of the installed packages.
 
     Parameters
     ----------
-    settings
-        ``corpus`` of the cohort file: ``sha256`` and ``packages``, from distribution to ``version``,
-        ``folders`` (whose files are taken) and ``numeric`` (whether they are the numeric part).
+    corpus : mapping
+        ``sha256`` of the whole text, and ``packages``: distribution to ``version``, ``folders`` whose .py files
+        are taken with their subfolders, and ``numeric``, those of them that are numerical code.
 
     Returns
     -------
-    corpus, manifest
+    Corpus
+    dict
+        What the manifest says: packages, sizes, digest and bigram entropy.
+
+    Raises
+    ------
+    CohortError
+        If the description lacks a key or has one too many.
+    CorpusError
+        If a package is absent, of another version or not pure Python, a file was changed, or the whole text has
+        another digest.
+    """
+    files = sorted(_files(_packages(corpus)), key=lambda file: file.path)
+    _check_whole(files, str(corpus["sha256"]))
+    training = _join([file for file in files if not file.held_out])
+    part = _join([file for file in files if not file.held_out and file.numeric])
+    held_out = _join([file for file in files if file.held_out])
+    if min(part.size, held_out.size) == 0:
+        raise CorpusError("the corpus has no numeric or no held-out text: name more folders under packages")
+    made = Corpus(training, np.resize(part, training.size), held_out, str(corpus["sha256"]))
+    return made, {
+        "source": "corpus",
+        "sha256": made.sha256,
+        "packages": corpus["packages"],
+        "files": len(files),
+        "files_held_out": sum(file.held_out for file in files),
+        "bytes_training": training.size,
+        "bytes_numeric": part.size,
+        "bytes_held_out": held_out.size,
+        "bigram_entropy": bigram_entropy(training),
+    }
+
+
+def bigram_entropy(text: Text) -> float:
+    """Return the entropy of a byte given the one before it, by counting in the text itself.
+
+    The plug-in estimate H = - sum over pairs (a, b) of n_ab / n * ln(n_ab / n_a), where n_ab counts the pairs
+    of neighbours in the text, n_a those that begin with a, and n all. No model that sees only the last byte can
+    have a smaller cross-entropy on this text.
+
+    Parameters
+    ----------
+    text : ndarray of uint8, shape (n,)
+        At least two bytes.
+
+    Returns
+    -------
+    float
+        In nats per byte.
 
     Raises
     ------
     CorpusError
-        If a package is missing, has another version or files that differ from its wheel's record, or the
-        whole text has another digest.
+        If the text has no pair.
+
+    Examples
+    --------
+    >>> bigram_entropy(np.frombuffer(b"abababa", np.uint8)) == 0.0
+    True
     """
-    digest = hashlib.sha256()
-    texts: dict[str, list[bytes]] = {"training": [], "held_out": [], "numeric": []}
-    files = 0
-    for name, wanted in sorted(settings["packages"].items()):
-        for path in _files(name, wanted):
-            text = _read(name, path)
-            digest.update(f"{path}\0{len(text)}\0".encode() + text)
-            files += 1
-            cut = len(text) - len(text) // HELD_OUT_SHARE
-            texts["held_out"].append(text[cut:])
-            texts["training"].append(text[:cut])
-            if wanted["numeric"]:
-                texts["numeric"].append(text[:cut])
-    if digest.hexdigest() != settings["sha256"]:
-        raise CorpusError(
-            f"the training text of {files} files has sha256 {digest.hexdigest()}, the cohort file states "
-            f"{settings['sha256']}; the packages are of the right versions, so correct 'corpus' in the cohort file"
-        )
-    parts = {key: np.frombuffer(b"".join(pieces), np.uint8) for key, pieces in texts.items()}
-    corpus = Corpus(**parts, sha256=digest.hexdigest())
-    return corpus, {
-        "sha256": corpus.sha256,
-        "files": files,
-        "packages": {name: wanted["version"] for name, wanted in sorted(settings["packages"].items())},
-        "bytes": {key: int(part.size) for key, part in parts.items()},
-        "bigram_entropy": corpus.bigram_entropy,
-    }
+    if text.size < 2:
+        raise CorpusError(f"a text of {text.size} bytes has no pair of neighbours: give a longer one")
+    pairs = np.bincount(text[:-1] * np.intp(256) + text[1:], minlength=1 << 16).reshape(256, 256)
+    first, second = np.nonzero(pairs)
+    count = pairs[first, second].astype(np.float64)
+    total = pairs.sum(1)[first]
+    return float(abs(np.sum(count * np.log(total / count))) / (text.size - 1))
 
 
-def _files(name: str, wanted: Mapping[str, Any]) -> list[PackagePath]:
-    remedy = "install envs/requirements.lock (make environment)"
-    try:
-        found: Distribution = distribution(name)
-    except PackageNotFoundError:
-        raise CorpusError(f"package {name} of the training text is not installed; {remedy}") from None
-    if found.version != wanted["version"]:
-        raise CorpusError(
-            f"package {name} of the training text has version {found.version}, not {wanted['version']}; {remedy}"
-        )
-    chosen = [
-        path
-        for path in found.files or []
-        if path.suffix == ".py"
-        and not _LEFT_OUT & set(path.parts)
-        and any(path.is_relative_to(folder) for folder in wanted["folders"])
-    ]
-    if not chosen:
-        raise CorpusError(f"package {name} has no .py file in {wanted['folders']}; correct 'corpus' in the cohort file")
-    return sorted(chosen, key=lambda path: path.parts)
+def write_corpus(path: Path, corpus: Corpus) -> None:
+    """Write the text as an uncompressed ``.npz``; the file appears whole or not at all.
 
-
-def _read(name: str, path: PackagePath) -> bytes:
-    text = path.read_binary()
-    recorded = path.hash
-    actual = base64.urlsafe_b64encode(hashlib.sha256(text).digest()).rstrip(b"=").decode()
-    if recorded is None or recorded.mode != "sha256" or recorded.value != actual:
-        raise CorpusError(
-            f"{path} of package {name} is not the file of its wheel; it was edited after installation: "
-            "remove .venv and install again"
-        )
-    return text
-
-
-def write(corpus: Corpus, path: Path) -> None:
-    """Write a corpus as an .npz file, the same bytes for the same text."""
+    Parameters
+    ----------
+    path : Path
+    corpus : Corpus
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.stem}.part.npz")
+    part = path.with_name(f".{path.name}.part")
+    buffer = io.BytesIO()
     np.savez(
-        part,
+        buffer,
         training=corpus.training,
-        held_out=corpus.held_out,
         numeric=corpus.numeric,
-        sha256=np.frombuffer(bytes.fromhex(corpus.sha256), np.uint8),
+        held_out=corpus.held_out,
+        sha256=np.frombuffer(corpus.sha256.encode(), np.uint8),
     )
-    part.replace(path)
+    try:
+        part.write_bytes(buffer.getvalue())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
-def read(path: Path) -> Corpus:
-    """Read a corpus that `write` wrote."""
-    with np.load(path, allow_pickle=False) as stored:
-        return Corpus(
-            stored["training"], stored["held_out"], stored["numeric"], stored["sha256"].tobytes().hex()
+def read_corpus(path: Path) -> Corpus:
+    """Read what `write_corpus` wrote.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    Corpus
+
+    Raises
+    ------
+    CorpusError
+        If the file is not such a file.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return Corpus(
+                stored["training"], stored["numeric"], stored["held_out"], stored["sha256"].tobytes().decode()
+            )
+    except (ValueError, KeyError, EOFError, AttributeError) as error:
+        raise CorpusError(
+            f"{path.name}: not a corpus ({error}): remove it and run rule corpus again"
+        ) from None
+
+
+def _packages(corpus: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    if set(corpus) != {"sha256", "packages"}:
+        raise CohortError(f"corpus: keys {sorted(corpus)}; give exactly sha256 and packages")
+    for name, package in corpus["packages"].items():
+        where = f"corpus.packages.{name}"
+        if set(package) != {"version", "folders", "numeric"}:
+            raise CohortError(f"{where}: keys {sorted(package)}; give exactly version, folders and numeric")
+        if stray := set(package["numeric"]) - set(package["folders"]):
+            raise CohortError(f"{where}.numeric: {sorted(stray)} is not among folders; add it there")
+    packages: Mapping[str, Mapping[str, Any]] = corpus["packages"]
+    return packages
+
+
+def _files(packages: Mapping[str, Mapping[str, Any]]) -> Iterator[_File]:
+    for name, package in packages.items():
+        distribution = _distribution(name, str(package["version"]))
+        taken: set[str] = set()
+        for entry in distribution.files or []:
+            path = PurePosixPath(entry.as_posix())
+            folders = {parent.as_posix() for parent in path.parents}
+            if path.suffix != ".py" or not folders.intersection(package["folders"]) or _is_test(path):
+                continue
+            taken |= folders
+            content = _content(name, entry, Path(os.fspath(distribution.locate_file(entry))))
+            yield _File(path.as_posix(), content, bool(folders.intersection(package["numeric"])))
+        if empty := sorted(set(package["folders"]) - taken):
+            raise CorpusError(
+                f"{name} {package['version']} has no .py file in {empty}: correct corpus.packages"
+            )
+
+
+def _distribution(name: str, version: str) -> metadata.Distribution:
+    try:
+        distribution = metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        raise CorpusError(f"package {name} {version} of the corpus is not installed: {REMEDY}") from None
+    if distribution.version != version:
+        raise CorpusError(
+            f"package {name} of the corpus is installed in version {distribution.version}, not {version}: {REMEDY}"
         )
+    tags = [line for line in (distribution.read_text("WHEEL") or "").splitlines() if line.startswith("Tag:")]
+    if not tags or not all(tag.endswith("-none-any") for tag in tags):
+        raise CorpusError(
+            f"package {name} {version} of the corpus is not a pure Python wheel, so its text may differ between "
+            "platforms: choose another package"
+        )
+    return distribution
+
+
+def _is_test(path: PurePosixPath) -> bool:
+    return bool({"test", "tests", "testing"}.intersection(path.parts)) or path.name.startswith(
+        ("test_", "conftest")
+    )
+
+
+def _content(name: str, entry: metadata.PackagePath, path: Path) -> bytes:
+    if entry.hash is None or entry.hash.mode != "sha256":
+        raise CorpusError(f"{entry.as_posix()}: the RECORD of package {name} has no sha256 of it: {REMEDY}")
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise CorpusError(f"{entry.as_posix()}: the file of package {name} is missing: {REMEDY}") from None
+    found = urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+    if found != entry.hash.value:
+        raise CorpusError(
+            f"{entry.as_posix()}: the file of package {name} was changed after installation: {REMEDY}"
+        )
+    return content
+
+
+def _check_whole(files: list[_File], expected: str) -> None:
+    # Names too: they decide what is held out.
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.path}\n{len(file.content)}\n".encode() + file.content)
+    if digest.hexdigest() != expected:
+        raise CorpusError(
+            f"the corpus of {len(files)} files has sha256 {digest.hexdigest()}, not {expected} as the cohort file "
+            f"states, although each package has its version: {REMEDY}; if corpus.packages was edited on purpose, "
+            "correct corpus.sha256"
+        )
+
+
+def _join(files: list[_File]) -> Text:
+    return np.frombuffer(b"".join(file.content for file in files), np.uint8)

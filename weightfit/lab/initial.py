@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from weightfit.errors import CohortError
 from weightfit.initialization import standard_deviations
-from weightfit.lab.architecture import MATRICES, OUTSIDE, Architecture, shapes
+from weightfit.lab.architecture import MATRICES, Architecture, shapes
 
 INITIALIZATIONS = ("recipe-a", "recipe-b", "truncated-normal")
 """As `paper/entries.tsv` spells them."""
@@ -77,7 +77,7 @@ def draw(architecture: Architecture, initialization: str, seed: int) -> dict[str
         if name in MATRICES:
             generator = np.random.default_rng([seed, MATRICES.index(name)])
             normal = generator.standard_normal(shape, np.float32)
-            if initialization == "truncated-normal" and name not in OUTSIDE:
+            if initialization == "truncated-normal":
                 _redraw(normal, generator)
             arrays[name] = normal * np.float32(sigma[name])
         else:

@@ -1,111 +1,207 @@
-"""What a training run is told."""
+"""What a training is told: an entry's own settings, those that all entries share, and the laws they keep."""
 
+import dataclasses
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, get_type_hints
+
+import numpy as np
+import numpy.typing as npt
 
 from weightfit.errors import CohortError
-
-Block = Literal["gpt-neox", "olmo-1", "olmo-2", "llama", "qwen-2", "qwen-3"]
-BLOCKS: tuple[Block, ...] = ("gpt-neox", "olmo-1", "olmo-2", "llama", "qwen-2", "qwen-3")
-INITIALIZATIONS = ("recipe-a", "recipe-b", "truncated-normal", "base")
+from weightfit.lab.architecture import Architecture
+from weightfit.lab.initial import INITIALIZATIONS
 
 
 @dataclass(frozen=True)
-class Training:
-    """What all runs of a cohort share.
+class TrainingSettings:
+    """Everything that the weights of one entry depend on, the text apart.
 
     Attributes
     ----------
-    batch
-        Sequences a step.
-    warm_up
-        Share of the steps in which the learning rate rises from 0 to its peak.
-    final_rate
-        Learning rate at the end of the cosine, as a share of the peak.
-    beta_1, beta_2, epsilon, clip
-        Of AdamW, and the largest norm of a gradient.
-    evaluation
-        Held-out sequences on which the loss is measured.
-    """
-
-    batch: int
-    warm_up: float
-    final_rate: float
-    beta_1: float
-    beta_2: float
-    epsilon: float
-    clip: float
-    evaluation: int
-
-
-@dataclass(frozen=True)
-class Run:
-    """One training run: the model's shape, its optimisation and what is kept.
-
-    Attributes
-    ----------
-    block
-        Kind of block, one of `BLOCKS`.
-    layers, width, heads, key_heads, head_width, hidden
-        Number of blocks, residual width, query heads, key and value heads, width of a head, inner width of
-        the feed-forward part.
+    entry
+        Id of the entry.
+    block, layers, width, heads, key_heads, head_width, hidden, tied
+        The shape, as in `weightfit.lab.architecture.Architecture`.
     initialization
-        ``recipe-a``, ``recipe-b``, ``truncated-normal``, or ``base`` to continue another run.
-    sequence
-        Bytes of context.
-    steps, learning_rate, weight_decay, seed
-        Optimisation; ``learning_rate`` is the peak.
-    keep
-        Steps whose weights are written; the first is 0, the last ``steps``.
-    text
-        ``training``, or ``numeric`` for continued pre-training.
+        One of `weightfit.lab.initial.INITIALIZATIONS`, None for an entry that continues its base.
     base
-        Id of the entry that is continued, or None.
+        Id of the entry whose last weights this one starts from, or None.
+    text
+        ``whole``, or ``numeric`` for continued pre-training.
+    sequence
+        Bytes that are predicted per sequence.
+    steps
+        Number of updates.
+    learning_rate
+        At its peak.
+    weight_decay
+        Coefficient of decoupled decay, multiplied by the learning rate of the step.
+    seed
+        Of the initial weights and of the order of the text.
+    keep
+        Steps whose weights are written: 0, the last one, and any between.
+    batch
+        Sequences per step.
+    warm_up
+        Part of the steps in which the learning rate rises in equal steps from 0 to its peak.
+    final_learning_rate
+        As a part of the peak: where the cosine ends.
+    beta_1, beta_2, epsilon
+        Of AdamW.
+    clip
+        Largest Euclidean length of a gradient.
+    held_out_bytes
+        How many bytes of the held-out text are predicted to measure the loss.
     """
 
-    block: Block
+    entry: str
+    block: str
     layers: int
     width: int
     heads: int
     key_heads: int
     head_width: int
     hidden: int
-    initialization: str
+    tied: bool
+    initialization: str | None
+    base: str | None
+    text: str
     sequence: int
     steps: int
     learning_rate: float
     weight_decay: float
     seed: int
     keep: tuple[int, ...]
-    text: str
-    base: str | None
+    batch: int
+    warm_up: float
+    final_learning_rate: float
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    clip: float
+    held_out_bytes: int
+
+    def __post_init__(self) -> None:
+        laws = {
+            "initialization and base: give exactly one of them, null for the other": (
+                self.initialization is None
+            )
+            != (self.base is None),
+            f"initialization: {self.initialization!r} is unknown; use one of {list(INITIALIZATIONS)}": self.initialization
+            in (None, *INITIALIZATIONS),
+            f"text: {self.text!r} is unknown; use 'whole' or 'numeric'": self.text in ("whole", "numeric"),
+            "sequence, steps and batch must be at least 1": min(self.sequence, self.steps, self.batch) >= 1,
+            "held_out_bytes must be at least sequence": self.held_out_bytes >= self.sequence,
+            "seed must not be negative": self.seed >= 0,
+            "keep: give rising steps, the first 0 and the last that of steps": len(self.keep) >= 2
+            and list(self.keep) == sorted(set(self.keep))
+            and (self.keep[0], self.keep[-1]) == (0, self.steps),
+            "learning_rate, epsilon and clip must be positive": min(
+                self.learning_rate, self.epsilon, self.clip
+            )
+            > 0,
+            "weight_decay must not be negative": self.weight_decay >= 0,
+            "warm_up, final_learning_rate, beta_1 and beta_2 must lie in [0, 1)": all(
+                0 <= part < 1 for part in (self.warm_up, self.final_learning_rate, self.beta_1, self.beta_2)
+            ),
+        }
+        for law, kept in laws.items():
+            if not kept:
+                raise CohortError(f"entries.{self.entry}.train: {law}")
+        _ = self.architecture
+
+    @property
+    def architecture(self) -> Architecture:
+        """The shape."""
+        try:
+            return Architecture(
+                self.block,
+                self.layers,
+                self.width,
+                self.heads,
+                self.key_heads,
+                self.head_width,
+                self.hidden,
+                self.tied,
+            )
+        except CohortError as error:
+            raise CohortError(f"entries.{self.entry}.train: {error}") from None
+
+    @property
+    def duration(self) -> float:
+        """T / tau: the number of steps times peak learning rate times weight decay."""
+        return self.steps * self.learning_rate * self.weight_decay
 
 
-def run_settings(entry: str, document: Mapping[str, Any]) -> Run:
-    """Check what a cohort file says of a trained entry.
+def read_settings(entry: str, training: Mapping[str, Any], own: Mapping[str, Any]) -> TrainingSettings:
+    """Put together what a cohort file says about one entry.
+
+    Parameters
+    ----------
+    entry : str
+        Id of the entry.
+    training : mapping
+        The file's ``training``: what all entries share.
+    own : mapping
+        The entry's ``train``.
+
+    Returns
+    -------
+    TrainingSettings
 
     Raises
     ------
     CohortError
-        If a key is missing, extra or contradicts another.
+        If a key is missing, unknown or given twice, or a value is of another type or breaks a law.
     """
-    known = {field.name for field in fields(Run)}
-    strange = sorted(set(document) ^ known)
-    if strange:
-        raise CohortError(f"entries.{entry}.train: keys {strange} are missing or unknown; give exactly {sorted(known)}")
-    run = Run(**{**document, "keep": tuple(document["keep"])})
-    laws = {
-        "block": run.block in BLOCKS,
-        "initialization": run.initialization in INITIALIZATIONS and (run.initialization == "base") == bool(run.base),
-        "key_heads": run.heads % run.key_heads == 0 and (run.block != "gpt-neox" or run.heads == run.key_heads),
-        "keep": run.keep == tuple(sorted(set(run.keep))) and run.keep[0] == 0 and run.keep[-1] == run.steps,
-        "text": run.text in ("training", "numeric"),
-        "head_width": run.head_width % 2 == 0,
-    }
-    for key, holds in laws.items():
-        if not holds:
-            raise CohortError(
-                f"entries.{entry}.train.{key}: {getattr(run, key)!r} does not fit; see weightfit/lab/settings.py"
-            )
-    return run
+    hints = get_type_hints(TrainingSettings)
+    asked = {field.name for field in dataclasses.fields(TrainingSettings)} - {"entry"}
+    where = f"entries.{entry}.train"
+    for problem, keys in {
+        "is unknown; remove it": (training.keys() | own.keys()) - asked,
+        "is missing; add it": asked - training.keys() - own.keys(),
+        "stands in 'training' too; keep one": training.keys() & own.keys(),
+    }.items():
+        if keys:
+            raise CohortError(f"{where}: {sorted(keys)[0]!r} {problem}")
+    values = {key: _typed(f"{where}.{key}", value, hints[key]) for key, value in {**training, **own}.items()}
+    return TrainingSettings(entry=entry, **values)
+
+
+def _typed(where: str, value: object, kind: object) -> Any:  # noqa: ANN401
+    if kind == tuple[int, ...]:
+        if isinstance(value, list) and all(type(item) is int for item in value):
+            return tuple(value)
+    elif kind is float:
+        if type(value) in (int, float) and math.isfinite(value):  # type: ignore[arg-type]
+            return float(value)  # type: ignore[arg-type]
+    elif type(value) in (getattr(kind, "__args__", (kind,))):
+        return value
+    name = getattr(kind, "__name__", str(kind))
+    raise CohortError(f"{where}: {value!r} is not of type {name}; correct it")
+
+
+def learning_rates(settings: TrainingSettings) -> npt.NDArray[np.float64]:
+    """Return the learning rate of each step: a straight warm-up, then half a cosine.
+
+    Parameters
+    ----------
+    settings : TrainingSettings
+
+    Returns
+    -------
+    ndarray of float64, shape (steps,)
+        That of step t = 1, 2, ..., steps.
+
+    Examples
+    --------
+    The last step has nearly ``final_learning_rate`` of the peak, which the step of the warm-up's end has.
+    """
+    step = np.arange(1, settings.steps + 1)
+    warm_up = max(1.0, settings.warm_up * settings.steps)
+    progress = np.clip((step - warm_up) / max(settings.steps - warm_up, 1.0), 0, 1)
+    cosine = (1 + np.cos(np.pi * progress)) / 2
+    falling = settings.final_learning_rate + (1 - settings.final_learning_rate) * cosine
+    return settings.learning_rate * np.where(step < warm_up, step / warm_up, falling)

@@ -77,7 +77,9 @@ def _rows(architecture: Architecture, array: str) -> list[npt.NDArray[np.intp]]:
     return [np.arange(shape[0 if array in OUTSIDE else 1])]
 
 
-def _places(architecture: Architecture) -> Iterator[tuple[str, str, tuple[int | slice | npt.NDArray[np.intp], ...]]]:
+def _places(
+    architecture: Architecture,
+) -> Iterator[tuple[str, str, tuple[int | slice | npt.NDArray[np.intp], ...]]]:
     """Yield every tensor's name, the array that holds it, and where in the array."""
     arrays = shapes(architecture)
     for array in arrays:
@@ -86,9 +88,7 @@ def _places(architecture: Architecture) -> Iterator[tuple[str, str, tuple[int | 
     for block in range(architecture.layers):
         for array in arrays:
             if array not in OUTSIDE:
-                for name, rows in zip(
-                    _names(architecture, array), _rows(architecture, array), strict=True
-                ):
+                for name, rows in zip(_names(architecture, array), _rows(architecture, array), strict=True):
                     yield name.format(i=block), array, (block, rows)
 
 

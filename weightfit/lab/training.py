@@ -1,163 +1,356 @@
-"""Trains one model with AdamW and keeps its weights at chosen steps."""
+"""Trains one entry of the lab, step by step, and writes the weights of the steps that are kept.
 
-from collections.abc import Callable
+The weights are trained in float32 and stored in F16, as Pythia's main files are.
+"""
+
+import math
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import NDArray
+import numpy.typing as npt
 
-from weightfit.errors import DivergedTraining
-from weightfit.lab import tensors
-from weightfit.lab.corpus import Corpus
-from weightfit.lab.model import Parameters, decayed, initial_parameters, loss
-from weightfit.lab.settings import Run, Training
-from weightfit.source import WeightFile
+import weightfit.lab  # noqa: F401  (fixes the number of threads)
+from weightfit.errors import CorpusError, DivergedTraining, IncompleteCheckpoint
+from weightfit.lab.architecture import MATRICES, Architecture, configuration, shapes
+from weightfit.lab.corpus import Corpus, Text, bigram_entropy
+from weightfit.lab.initial import draw
+from weightfit.lab.model import next_byte_loss
+from weightfit.lab.settings import TrainingSettings, learning_rates
+from weightfit.lab.tensors import read_checkpoint, write_checkpoint
+from weightfit.source import whole_folder, write_json
 
-CURVE_POINTS = 25
-WINDOW = 50
-"""Steps over which a point of the loss curve is averaged."""
+jax.config.update("jax_platforms", "cpu")
 
-State = tuple[Parameters, Parameters, Parameters, jax.Array]
-"""Parameters, first and second moments, loss of every step."""
+Vector = TypeVar("Vector", jax.Array, npt.NDArray[np.float32])
+Values = TypeVar("Values", npt.NDArray[np.int32], npt.NDArray[np.float32])
+
+AT_ONCE = 1000
+"""Steps that one call is told about; calls for fewer steps run the same compiled program."""
+
+CURVE = 50
+"""Points of the recorded loss curve, each the mean over an equal part of the steps."""
+
+WINDOWS = 16
+"""Held-out sequences that are predicted at once."""
 
 
-def train(
-    run: Run, training: Training, corpus: Corpus, folder: Path, base: Path | None, compilation: Path
-) -> tuple[list[WeightFile], dict[str, object], dict[str, object]]:
-    """Train a model and write its weights.
+class State(NamedTuple):
+    """What a step changes: vectors of all weights one after another, in the order of `shapes`."""
+
+    weights: jax.Array
+    mean: jax.Array
+    square: jax.Array
+
+
+class Schedule(NamedTuple):
+    """What each step is told: places in the text (steps, batch), learning rate and AdamW's two corrections."""
+
+    offsets: npt.NDArray[np.int32]
+    learning_rate: npt.NDArray[np.float32]
+    mean_correction: npt.NDArray[np.float32]
+    square_correction: npt.NDArray[np.float32]
+
+
+Step = Callable[[State, jax.Array, jax.Array, Schedule, np.int32], tuple[State, jax.Array]]
+
+
+@contextmanager
+def kept_compilations(folder: Path) -> Iterator[None]:
+    """Take compiled programs from a folder and leave new ones there, for entries of equal shape.
+
+    jax writes into its cache without a lock, so another process could read half a file. Each process therefore
+    has a folder of its own and gives its programs away by renaming them.
 
     Parameters
     ----------
-    run, training
-        What to train and how.
-    corpus
-        The text.
-    folder
-        Where config.json and ``step{n}.safetensors`` go; it exists.
-    base
-        Weight file of the run that is continued, or None.
-    compilation
-        Folder of compiled programs that runs of equal shape share; safe to delete.
+    folder : Path
+        May be shared by processes that run at the same time.
+
+    Yields
+    ------
+    None
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".", dir=folder) as name:
+        own = Path(name)
+        for program in folder.glob("*-cache"):
+            os.link(program, own / program.name)
+        jax.config.update("jax_compilation_cache_dir", str(own.resolve()))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+        try:
+            yield
+        finally:
+            jax.config.update("jax_compilation_cache_dir", None)
+            for program in own.glob("*-cache"):
+                program.replace(folder / program.name)
+
+
+def train(settings: TrainingSettings, corpus: Corpus, folder: Path, base: Path | None) -> dict[str, object]:
+    """Train an entry and write ``config.json`` and one ``step{N}.safetensors`` for each step that is kept.
+
+    Step 0 of an entry that continues a base is the last step of the base, bit for bit.
+
+    Parameters
+    ----------
+    settings : TrainingSettings
+    corpus : Corpus
+    folder : Path
+        The entry's folder of weights; it appears whole or not at all.
+    base : Path or None
+        Folder of weights of the entry that this one continues.
 
     Returns
     -------
-    files, settings, results
-        For the manifest; results are the loss curve, held-out losses at both ends, bigram entropy, number of
-        parameters and versions.
+    dict
+        What the manifest says: files, settings, number of parameters, losses and versions.
 
     Raises
     ------
+    CorpusError
+        If the text is shorter than a sequence.
+    IncompleteCheckpoint
+        If the base is missing, not asked for, or of another shape.
     DivergedTraining
-        If the held-out loss does not end below the bigram entropy of the text, or a weight does not fit F16.
-
-    Notes
-    -----
-    Computed in float32 and stored in F16, as Pythia's main files are. The learning rate of the first
-    iteration is 0, as in Pythia, so that step 1 holds the weights of step 0.
+        If a weight does not fit into F16, or the held-out loss does not end below the bigram entropy.
     """
-    jax.config.update("jax_platforms", "cpu")
-    jax.config.update("jax_compilation_cache_dir", str(compilation))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-    parameters = initial_parameters(run) if base is None else tensors.read(run, base)
-    text = np.resize(getattr(corpus, run.text), corpus.training.size)
-    random = np.random.default_rng([run.seed, 1])
-    offsets = random.integers(0, text.size - run.sequence, (run.steps, training.batch), np.int32)
-    held_out = _evaluation(run, training, corpus)
-    advance = jax.jit(partial(_advance, run, training), donate_argnums=0)
-    state: State = (
-        {name: jnp.asarray(value) for name, value in parameters.items()},
-        {name: jnp.zeros_like(value) for name, value in parameters.items()},
-        {name: jnp.zeros_like(value) for name, value in parameters.items()},
-        jnp.zeros(run.steps, jnp.float32),
-    )
-    data = (jnp.asarray(text), jnp.asarray(offsets))
-    rates = jnp.asarray([run.learning_rate, run.weight_decay], jnp.float32)
-    tensors.write_config(run, folder)
-    files: list[WeightFile] = []
-    first_loss = held_out(state[0])
-    done = 0
-    for step in run.keep:
-        state = advance(state, data, rates, done, step)
-        done = step
-        path = folder / f"step{step}.safetensors"
-        written = tensors.write(run, state[0], path)
-        files.append(WeightFile(path.name, step, written.bytes, written.sha256))
-    last_loss = held_out(state[0])
-    entropy = corpus.bigram_entropy
-    print(f"held-out loss {first_loss:.4f} -> {last_loss:.4f} nats a byte; bigram entropy {entropy:.4f}")
-    if not last_loss < entropy:
-        raise DivergedTraining(
-            f"held-out loss ends at {last_loss:.4f} nats a byte, not below the bigram entropy {entropy:.4f} of the "
-            "text; the model did not learn: change its learning rate or its steps in the cohort file"
+    architecture = settings.architecture
+    text = corpus.text(settings.text)
+    windows = held_out_windows(corpus.held_out, settings.sequence, settings.held_out_bytes)
+    if text.size <= settings.sequence:
+        raise CorpusError(
+            f"a text of {text.size} bytes is shorter than a sequence of {settings.sequence}: lower sequence"
         )
-    results = {
-        "parameters": int(sum(value.size for value in parameters.values())),
+    arrays = _first_weights(settings, base)
+    entropy = bigram_entropy(corpus.training)
+    schedule = make_schedule(settings, text.size)
+    step, evaluate = step_of(settings), jax.jit(partial(_held_out_loss, architecture))
+    weights = jnp.asarray(np.concatenate([arrays[name].ravel() for name in shapes(architecture)]))
+    state = State(weights, jnp.zeros_like(weights), jnp.zeros_like(weights))
+    decay, on_device = jnp.asarray(decays(settings)), jnp.asarray(text)
+    losses: list[npt.NDArray[np.float32]] = []
+    held_out = {0: float(evaluate(state.weights, windows))}
+    with whole_folder(folder) as part:
+        write_json(part / "config.json", configuration(architecture, settings.sequence))
+        files = [write_checkpoint(part, 0, architecture, arrays)]
+        for begin, end in _segments(settings.keep):
+            count = end - begin
+            state, loss = step(state, decay, on_device, _cut(schedule, begin, end), np.int32(count))
+            losses.append(np.asarray(loss)[:count])
+            if end in settings.keep:
+                files.append(
+                    write_checkpoint(part, end, architecture, split(architecture, np.asarray(state.weights)))
+                )
+        held_out[settings.steps] = float(evaluate(state.weights, windows))
+        if not held_out[settings.steps] < entropy:
+            raise DivergedTraining(
+                f"{settings.entry}: the held-out loss ends at {held_out[settings.steps]:.4f} nats per byte, not "
+                f"below the bigram entropy of {entropy:.4f}: lower learning_rate or raise steps"
+            )
+    return {
+        "files": [asdict(file) for file in files],
+        "settings": asdict(settings),
+        "seed": settings.seed,
+        "parameters": int(weights.size),
+        "loss": {
+            "unit": "nats per byte",
+            "training": _curve(np.concatenate(losses)),
+            "held_out": [{"step": at, "loss": loss} for at, loss in held_out.items()],
+            "bigram_entropy": entropy,
+        },
         "corpus": corpus.sha256,
-        "bigram_entropy": entropy,
-        "held_out_loss": {"first": first_loss, "last": last_loss},
-        "loss_curve": _curve(np.asarray(state[3])),
         "versions": {name: version(name) for name in ("jax", "jaxlib", "numpy")},
     }
-    return files, asdict(run) | {"shared": asdict(training)}, results
 
 
-def _evaluation(run: Run, training: Training, corpus: Corpus) -> Callable[[Parameters], float]:
-    random = np.random.default_rng(0)
-    starts = random.integers(0, corpus.held_out.size - run.sequence, training.evaluation)
-    windows = corpus.held_out[starts[:, None] + np.arange(run.sequence + 1)].astype(np.int32)
-    measure = jax.jit(partial(loss, run))
-    return lambda parameters: float(measure(parameters, jnp.asarray(windows)))
+def step_of(settings: TrainingSettings) -> Step:
+    """Return the compiled loop over steps of AdamW with a clipped gradient.
+
+    m and v are running means of the gradient g and of its square, and a step of learning rate r changes the
+    weights w by -r (m / (1 - beta_1^t) / (sqrt(v / (1 - beta_2^t)) + epsilon) + decay w) (Loshchilov and Hutter,
+    arXiv 1711.05101).
+
+    Parameters
+    ----------
+    settings : TrainingSettings
+        Entries with the same shape, sequence, batch, betas, epsilon and clip share a program.
+
+    Returns
+    -------
+    callable
+        Of the state (which it uses up), the decay of each weight, the text, the schedule of `AT_ONCE` steps and
+        how many of them to take; it returns the new state and the loss of each step, shape (AT_ONCE,).
+    """
+    architecture = settings.architecture
+    sequence, beta_1, beta_2 = settings.sequence, settings.beta_1, settings.beta_2
+    epsilon, clip = settings.epsilon, settings.clip
+
+    def steps(
+        state: State, decay: jax.Array, text: jax.Array, schedule: Schedule, count: np.int32
+    ) -> tuple[State, jax.Array]:
+        offsets, rate, mean_correction, square_correction = map(jnp.asarray, schedule)
+
+        def one(i: jax.Array, carried: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
+            (weights, mean, square), losses = carried
+            tokens = text[offsets[i][:, None] + np.arange(sequence + 1)]
+            arrays = split(architecture, weights)
+            loss, slopes = jax.value_and_grad(partial(next_byte_loss, architecture))(arrays, tokens)
+            slope = jnp.concatenate([slopes[name].ravel() for name in shapes(architecture)])
+            slope *= jnp.minimum(1, clip / jnp.sqrt(jnp.vdot(slope, slope)))
+            mean = beta_1 * mean + (1 - beta_1) * slope
+            square = beta_2 * square + (1 - beta_2) * slope * slope
+            direction = mean * mean_correction[i] / (jnp.sqrt(square * square_correction[i]) + epsilon)
+            weights = weights - rate[i] * (direction + decay * weights)
+            return State(weights, mean, square), losses.at[i].set(loss)
+
+        # A traced bound: one program serves every number of steps.
+        return jax.lax.fori_loop(0, count, one, (state, jnp.zeros(AT_ONCE)))
+
+    compiled: Step = jax.jit(steps, donate_argnums=0)
+    return compiled
 
 
-def _advance(
-    run: Run,
-    training: Training,
-    state: State,
-    data: tuple[jax.Array, jax.Array],
-    rates: jax.Array,
-    begin: jax.Array,
-    end: jax.Array,
-) -> State:
-    """Take the steps from begin to end; bounds and rates are traced, so that one program serves all."""
-    text, offsets = data
-    warm_up = training.warm_up * run.steps
+def split(architecture: Architecture, vector: Vector) -> dict[str, Vector]:
+    """Cut a vector of all weights into the arrays of `shapes`.
 
-    def step(index: jax.Array, state: State) -> State:
-        parameters, first, second, losses = state
-        windows = jax.vmap(lambda start: jax.lax.dynamic_slice(text, (start,), (run.sequence + 1,)))(offsets[index])
-        value, gradient = jax.value_and_grad(partial(loss, run))(parameters, windows.astype(jnp.int32))
-        norm = jnp.sqrt(sum(jnp.vdot(part, part) for part in gradient.values()))
-        shrink = jnp.minimum(1.0, training.clip / (norm + 1e-12))
-        at = index.astype(jnp.float32)
-        progress = jnp.clip((at - warm_up) / (run.steps - warm_up), 0.0, 1.0)
-        cosine = training.final_rate + (1 - training.final_rate) * (1 + jnp.cos(jnp.pi * progress)) / 2
-        rate = rates[0] * jnp.where(at < warm_up, at / warm_up, cosine)
-        first_scale = 1 / (1 - training.beta_1 ** (at + 1))
-        second_scale = 1 / (1 - training.beta_2 ** (at + 1))
-        moved, new_first, new_second = {}, {}, {}
-        for name, weight in parameters.items():
-            part = shrink * gradient[name]
-            m = training.beta_1 * first[name] + (1 - training.beta_1) * part
-            v = training.beta_2 * second[name] + (1 - training.beta_2) * part * part
-            change = m * first_scale / (jnp.sqrt(v * second_scale) + training.epsilon)
-            if decayed(name):
-                change = change + rates[1] * weight
-            moved[name], new_first[name], new_second[name] = weight - rate * change, m, v
-        return moved, new_first, new_second, losses.at[index].set(value)
+    Parameters
+    ----------
+    architecture : Architecture
+    vector : array, shape (number of parameters,)
 
-    return jax.lax.fori_loop(begin, end, step, state)
+    Returns
+    -------
+    dict
+        Name to array.
+    """
+    arrays, begin = {}, 0
+    for name, shape in shapes(architecture).items():
+        end = begin + math.prod(shape)
+        arrays[name] = vector[begin:end].reshape(shape)
+        begin = end
+    return arrays
 
 
-def _curve(losses: NDArray[np.float32]) -> list[dict[str, float]]:
-    """Average the training loss over the steps before each of some evenly spread ones."""
-    ends = np.unique(np.linspace(min(WINDOW, losses.size), losses.size, CURVE_POINTS).astype(int))
-    return [
-        {"step": int(end), "training_loss": float(losses[max(end - WINDOW, 0) : end].mean(dtype=np.float64))}
-        for end in ends
-    ]
+def decays(settings: TrainingSettings) -> npt.NDArray[np.float32]:
+    """Return the decay of each weight: that of the settings for matrices, none for biases and norms.
+
+    Parameters
+    ----------
+    settings : TrainingSettings
+
+    Returns
+    -------
+    ndarray of float32, shape (number of parameters,)
+    """
+    return np.concatenate(
+        [
+            np.full(math.prod(shape), settings.weight_decay if name in MATRICES else 0, np.float32)
+            for name, shape in shapes(settings.architecture).items()
+        ]
+    )
+
+
+def make_schedule(settings: TrainingSettings, size: int) -> Schedule:
+    """Draw where each step's sequences begin in the text, and tabulate what depends on the step's number.
+
+    Parameters
+    ----------
+    settings : TrainingSettings
+    size : int
+        Bytes of the text.
+
+    Returns
+    -------
+    Schedule
+        For all steps.
+    """
+    generator = np.random.default_rng([settings.seed, len(MATRICES)])  # no matrix is drawn from this one
+    step = np.arange(1, settings.steps + 1)
+    return Schedule(
+        generator.integers(0, size - settings.sequence, (settings.steps, settings.batch), np.int32),
+        learning_rates(settings).astype(np.float32),
+        (1 / (1 - settings.beta_1**step)).astype(np.float32),
+        (1 / (1 - settings.beta_2**step)).astype(np.float32),
+    )
+
+
+def held_out_windows(text: Text, sequence: int, count: int) -> npt.NDArray[np.uint8]:
+    """Take sequences at equal distances from the held-out text.
+
+    Parameters
+    ----------
+    text : ndarray of uint8, shape (n,)
+    sequence : int
+        Bytes that are predicted per sequence.
+    count : int
+        Bytes that are predicted in all, rounded up to whole groups of sequences.
+
+    Returns
+    -------
+    ndarray of uint8, shape (groups, WINDOWS, sequence + 1)
+
+    Raises
+    ------
+    CorpusError
+        If the text is shorter than a sequence.
+    """
+    if text.size <= sequence:
+        raise CorpusError(
+            f"a held-out text of {text.size} bytes is shorter than a sequence of {sequence}: lower sequence"
+        )
+    groups = math.ceil(count / sequence / WINDOWS)
+    begin = np.arange(groups * WINDOWS) * (text.size - sequence) // (groups * WINDOWS)
+    return text[begin[:, None] + np.arange(sequence + 1)].reshape(groups, WINDOWS, sequence + 1)
+
+
+def _held_out_loss(architecture: Architecture, weights: jax.Array, windows: jax.Array) -> jax.Array:
+    arrays = split(architecture, weights)
+    return jnp.mean(jax.lax.map(partial(next_byte_loss, architecture, arrays), windows))
+
+
+def _first_weights(settings: TrainingSettings, base: Path | None) -> dict[str, npt.NDArray[np.float32]]:
+    if (base is None) != (settings.base is None):
+        raise IncompleteCheckpoint(
+            f"{settings.entry}: base is {settings.base!r} in the settings but the folder given is {base}; give both "
+            "or neither"
+        )
+    if settings.initialization is not None:
+        return draw(settings.architecture, settings.initialization, settings.seed)
+    assert base is not None
+    steps = {int(path.stem.removeprefix("step")): path for path in base.glob("step*.safetensors")}
+    if not steps:
+        raise IncompleteCheckpoint(
+            f"{base}: there is no step*.safetensors of base {settings.base!r}; train it first"
+        )
+    return read_checkpoint(steps[max(steps)], settings.architecture)
+
+
+def _segments(keep: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Cut the steps at those that are kept, and into parts of at most `AT_ONCE`."""
+    stops = sorted({*keep, *range(0, keep[-1], AT_ONCE)})
+    return list(zip(stops[:-1], stops[1:], strict=True))
+
+
+def _cut(schedule: Schedule, begin: int, end: int) -> Schedule:
+    def padded(values: Values) -> Values:
+        part = np.zeros((AT_ONCE, *values.shape[1:]), values.dtype)
+        part[: end - begin] = values[begin:end]
+        return part
+
+    return Schedule(*(padded(values) for values in schedule))
+
+
+def _curve(losses: npt.NDArray[np.float32]) -> list[dict[str, float]]:
+    """Mean training loss of equal parts of the run, each with its last step."""
+    parts = np.array_split(losses.astype(np.float64), min(CURVE, losses.size))
+    last = np.cumsum([part.size for part in parts])
+    return [{"step": int(step), "loss": float(part.mean())} for step, part in zip(last, parts, strict=True)]

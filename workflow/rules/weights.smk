@@ -18,7 +18,7 @@ def is_stand_in(wildcards):
 
 def base_weights(wildcards):
     base = settings(wildcards).get("base")
-    return [f"{RESOURCES}/weights/{base}"] if base else []
+    return f"{RESOURCES}/weights/{base}" if base else []
 
 
 def training_cost(wildcards):
