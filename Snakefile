@@ -22,6 +22,7 @@ RESULTS = f"results/{COHORT.name}"
 RESOURCES = f"resources/{COHORT.name}"
 
 
+include: "workflow/rules/common.smk"
 include: "workflow/rules/weights.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/studies.smk"

@@ -10,14 +10,20 @@ from weightfit import cohort
 from weightfit.cohort import SOURCES, check_configuration, read_cohort
 from weightfit.errors import CohortError
 
+LAB = yaml.safe_load((cohort.ROOT / "cohorts" / "lab.yaml").read_text())
+TRAIN = next(
+    entry["train"] for entry in LAB["entries"].values() if "train" in entry and not entry["train"]["base"]
+)
+FURTHER = TRAIN | {"base": "lab-a", "initialization": None}
+
 GOOD = {
     "name": "toy",
     "description": "For tests.",
     "corpus": {"sha256": "0" * 64, "packages": {"mpmath": {"version": "1"}}},
-    "training": {"batch": 2},
+    "training": LAB["training"],
     "entries": {
-        "lab-a": {"paper_entry": "pythia-70m", "stand_in": True, "train": {"seed": 1, "base": None}},
-        "lab-b": {"paper_entry": "pythia-160m", "stand_in": True, "train": {"seed": 1, "base": "lab-a"}},
+        "lab-a": {"paper_entry": "pythia-70m", "stand_in": True, "train": TRAIN},
+        "lab-b": {"paper_entry": "pythia-160m", "stand_in": True, "train": FURTHER},
         "start": {
             "paper_entry": None,
             "stand_in": False,
@@ -56,7 +62,7 @@ def read(folder: Path, document: object) -> cohort.Cohort:
 
 def test_a_good_file(tmp_path):
     found = read(tmp_path, GOOD)
-    assert (found.name, found.description, found.training) == ("toy", "For tests.", {"batch": 2})
+    assert (found.name, found.description, found.training) == ("toy", "For tests.", LAB["training"])
     assert list(found.entries) == list(GOOD["entries"])
     assert found.of("train") == ["lab-a", "lab-b"]
     assert found.of("plant") == []
@@ -103,6 +109,8 @@ def test_a_good_file(tmp_path):
         ("entries/lab-b/train/base", "lab-c", "entries.lab-b.train.base: 'lab-c' is not an entry"),
         ("entries/lab-b/train/base", "mine", "entries.lab-b.train.base: 'mine' is not an entry"),
         ("entries/lab-b/train/base", "lab-b", r"entries\.lab-b\.train\.base"),
+        ("entries/lab-a/train/seed", -1, "entries.lab-a.train: seed"),
+        ("entries/lab-a/train/sede", 1, "entries.lab-a.train: .*sede"),
         ("corpus", REMOVED, "entries.lab-a.train: the file lacks 'corpus' or 'training'"),
         ("training", REMOVED, "entries.lab-a.train: the file lacks 'corpus' or 'training'"),
         ("corpus/sha256", "0" * 63, "corpus.sha256"),
@@ -124,7 +132,7 @@ def test_an_id_of_other_letters_is_refused(tmp_path, name):
 
 def test_a_circle_of_bases_is_refused(tmp_path):
     with pytest.raises(CohortError, match=r"^toy\.yaml: entries\.lab-[ab]\.train\.base"):
-        read(tmp_path, changed("entries/lab-a/train/base", "lab-b"))
+        read(tmp_path, changed("entries/lab-a/train", FURTHER | {"base": "lab-b"}))
 
 
 @pytest.mark.parametrize(

@@ -97,3 +97,7 @@ def test_the_note_on_stand_ins():
     note = exhibits.stand_in_note(["lab-pythia-70m", "lab-pythia-160m"])
     assert note.startswith("STAND-IN: small models trained here")
     assert "2 entries, ids lab-pythia-70m ..." in note
+
+
+def test_the_readme_has_the_table_of_exhibits() -> None:
+    assert exhibits.readme_table() in (exhibits.PATH.parents[1] / "README.md").read_text(encoding="utf-8")

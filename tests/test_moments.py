@@ -117,6 +117,17 @@ def test_standard_errors_are_the_spread_of_simulated_moments(name):
     assert all(0.6 < value < 1.4 for value in ratio.values())
 
 
+def test_the_errors_of_smooth_statistics_hold_with_heavy_ties():
+    names = ("mean_magnitude", "root_mean_square", "kurtosis", "kurtosis_magnitude", "gini", "zeros")
+    found, errors = [], []
+    for replicate in range(800):
+        weights = np.rint(1.2 * np.random.default_rng([35, replicate]).standard_normal(2000))
+        value, error = moments(histogram_of(weights.astype(np.float32)))
+        found.append([getattr(value, name) for name in names])
+        errors.append([getattr(error, name) for name in names])
+    np.testing.assert_allclose(np.mean(errors, axis=0) / np.std(found, axis=0, ddof=1), 1, atol=0.08)
+
+
 @pytest.mark.parametrize("values", [[0.0], [0.1], [0.0, -0.0], [1.0, -1.0], [-3.0]])
 def test_magnitudes_that_are_all_equal_are_refused(values):
     with pytest.raises(DegenerateHistogram, match=r"block 1, o: .*exclude the matrix"):

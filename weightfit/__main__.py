@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weightfit.errors import DegenerateHistogram, WeightfitError
+from weightfit.errors import DegenerateHistogram, NonFiniteWeight, WeightfitError
 
 # What measures is imported where it is used, so that --help and a wrong option answer at once.
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ def count(headers: Sequence["Header"], layout: "Plan") -> Iterator[tuple[int, di
     begun: dict[int, dict[str, Histogram]] = {}
     for header in headers:
         for block, component, histogram in Scan(header, layout, digest=False):
+            if isinstance(histogram, NonFiniteWeight):
+                raise histogram
             begun.setdefault(block, {})[component] = histogram
             if len(begun[block]) == len(names):
                 yield block, begun.pop(block)

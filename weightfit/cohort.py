@@ -124,6 +124,11 @@ def _check_references(where: str, cohort: Cohort) -> None:
             raise CohortError(
                 f"{where}: entries.{entry.id}.stand_in: it stands in for nothing; name its paper_entry or say false"
             )
+        if entry.source == "train" and not entry.id.startswith("lab-"):
+            raise CohortError(
+                f"{where}: entries.{entry.id}: the id of an entry that is trained here must start with 'lab-', so that "
+                "nobody takes it for the model it stands for; rename it"
+            )
         if entry.source == "train":
             _check_training(where, cohort, entry)
 

@@ -31,11 +31,12 @@ def write_table(
     display
         Rows of text under these columns; what is not there is an empty cell.
     numbers
-        Rows of the CSV, with all digits.
+        Rows of the CSV, with all digits; without rows its header has the columns of ``headings``.
     notes
         Below the table.
     """
-    frame = pd.DataFrame([{column: row.get(column, "") for column in headings} for row in display])
+    cells = [{column: row.get(column, "") for column in headings} for row in display]
+    frame = pd.DataFrame(cells, columns=list(headings))
     table = great_tables.GT(frame, id=title.lower().replace(" ", "-"))
     table = table.tab_header(title=title, subtitle=caption).cols_label(dict(headings))
     table = table.cols_align("right", columns=list(headings)[1:])
@@ -43,7 +44,7 @@ def write_table(
         table = table.tab_source_note(note)
     Path(paths["html"]).write_text(_page(title, table.as_raw_html()), encoding="utf-8")
     Path(paths["tex"]).write_text(table.as_latex() + "\n", encoding="utf-8")
-    write_csv(paths["csv"], list(numbers[0]), numbers)
+    write_csv(paths["csv"], list(numbers[0] if numbers else headings), numbers)
 
 
 def _page(title: str, body: str) -> str:

@@ -83,3 +83,10 @@ def stand_in_note(stand_ins: Sequence[str]) -> str:
         "STAND-IN: small models trained here from scratch, not the paper's weights "
         f"({len(stand_ins)} entries, ids {stand_ins[0]} ...). Printed values are shown for orientation only."
     )
+
+
+def readme_table() -> str:
+    """Return the table of exhibits that stands in the README."""
+    lines = ["| exhibit | target | what it shows |", "|---|---|---|"]
+    lines += [f"| {item.title} | `{label}` | {item.shows} |" for label, item in read().items()]
+    return "\n".join(lines)

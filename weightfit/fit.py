@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from weightfit import table
-from weightfit.errors import DegenerateHistogram
+from weightfit.errors import CohortError, DegenerateHistogram
 from weightfit.histogram import Histogram, pool
 from weightfit.moments import Moments, moments
 from weightfit.null import GaussianMixture, NullFit, null_fits, null_moments, released_null
@@ -112,7 +112,7 @@ def fit_part(
     last = max((file["step"] for file in provenance["files"] if file["step"] is not None), default=None)
     fit_rows: list[dict[str, object]] = []
     moment_rows: list[dict[str, object]] = []
-    refusals: list[str] = []
+    refusals = _refused_when_counted(entry, provenance, excluded)
     for unit in units(histograms, excluded):
         key = {
             "entry": entry,
@@ -136,12 +136,33 @@ def fit_part(
     return _table("fits", fit_rows), _table("moments", moment_rows)
 
 
+def _refused_when_counted(
+    entry: str, provenance: Mapping[str, Any], excluded: Mapping[str, str]
+) -> list[str]:
+    """Return why matrices were not counted, but for excluded ones; every exclusion must name a matrix."""
+    present = {f"{matrix['block']}.{matrix['component']}" for matrix in provenance["matrices"]}
+    refused = {
+        f"{matrix['block']}.{matrix['component']}": matrix["reason"] for matrix in provenance["refused"]
+    }
+    strange = sorted(set(excluded) - present - set(refused))
+    if strange:
+        raise CohortError(
+            f"{entry}: exclude: there is no matrix {strange[0]!r}; name one as block.component, such as "
+            f"{min(present)}, or remove the exclusion"
+        )
+    return [f"block {name}: {reason}" for name, reason in refused.items() if name not in excluded]
+
+
 def units(histograms: Path, excluded: Mapping[str, str]) -> Iterator[Unit]:
     """Yield every matrix, every pool within a block and every pool over blocks, step by step."""
     files = table.read_provenance(histograms)["files"]
     ends = {file["step"] for file in (files[0], files[-1])}
     for step, blocks in groupby(read_part(histograms), key=lambda part: part[0]):
-        yield from units_of_step(step, ((block, found) for _, block, found in blocks), excluded, step in ends)
+        kept = (
+            (block, {name: one for name, one in found.items() if f"{block}.{name}" not in excluded})
+            for _, block, found in blocks
+        )
+        yield from units_of_step(step, kept, excluded, step in ends)
 
 
 def units_of_step(

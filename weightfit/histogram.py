@@ -437,7 +437,9 @@ class Scan:
 
     Notes
     -----
-    Iterate once over the object; afterwards ``sha256`` holds the digest. Memory is two buffers of
+    Iterate once over the object for (block, component, histogram); afterwards ``sha256`` holds the digest. In
+    place of the histogram of a matrix that is not finite comes the error, since the rest of the file can still
+    be counted: raise it or record it. Memory is two buffers of
     16 MiB, the table of the matrix at hand, and at most 16 MiB of values per open F32 matrix.
     """
 
@@ -447,7 +449,7 @@ class Scan:
         self._digest = hashlib.sha256() if digest else None
         self.sha256: str | None = None
 
-    def __iter__(self) -> Iterator[tuple[int, str, Histogram]]:
+    def __iter__(self) -> Iterator[tuple[int, str, Histogram | NonFiniteWeight]]:
         with self._header.path.open("rb", buffering=0) as stream, ThreadPoolExecutor(1) as hasher:
             reader = _Reader(stream, self._header, hasher, self._digest)
             reader.skip(self._header.length)
@@ -463,7 +465,7 @@ class Scan:
 
     def _count(
         self, reader: "_Reader", tensor: Tensor, pieces: Sequence[Piece]
-    ) -> Iterator[tuple[int, str, Histogram]]:
+    ) -> Iterator[tuple[int, str, Histogram | NonFiniteWeight]]:
         rows, columns = tensor.shape
         tallies = [
             _Tally(
@@ -486,7 +488,11 @@ class Scan:
                 if not left:
                     index, left = next(runs, (0, 0))
         for piece, tally in zip(pieces, tallies, strict=True):
-            yield piece.block, piece.component, tally.histogram()
+            try:
+                counted: Histogram | NonFiniteWeight = tally.histogram()
+            except NonFiniteWeight as refusal:
+                counted = refusal
+            yield piece.block, piece.component, counted
 
 
 def _runs(pieces: Sequence[Piece], rows: int, row_bytes: int) -> Iterator[tuple[int, int]]:

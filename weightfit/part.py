@@ -16,8 +16,9 @@ import pyarrow.parquet as pq
 from weightfit import table
 from weightfit.architecture import plan, read_config
 from weightfit.checkpoint import read_header
-from weightfit.errors import CohortError, DigestMismatch
+from weightfit.errors import CohortError, DigestMismatch, NonFiniteWeight
 from weightfit.histogram import HISTOGRAM_CONTRACT, Histogram, Scan
+from weightfit.provenance import provenance
 from weightfit.task import logged
 
 SPOOL_ROWS = 1 << 23
@@ -36,7 +37,7 @@ class Matrix:
     histogram: Histogram
 
 
-def count_part(manifest: Mapping[str, Any], folder: Path, output: Path, excluded: Sequence[str] = ()) -> None:
+def count_part(manifest: Mapping[str, Any], folder: Path, output: Path) -> None:
     """Count every weight file of a manifest and write the part's histograms.
 
     Parameters
@@ -47,23 +48,31 @@ def count_part(manifest: Mapping[str, Any], folder: Path, output: Path, excluded
         Where the files and their config.json are.
     output
         The Parquet file, contract ``histograms``.
-    excluded
-        Names ``block.component`` of matrices that are not counted.
 
     Raises
     ------
     DigestMismatch
         If a file's bytes are not those of the manifest. Nothing is written then.
+
+    Notes
+    -----
+    A matrix that is not finite has no rows; the file's metadata list it under ``refused``, and who fits the
+    part must refuse it or be told to exclude it. So an exclusion never makes weights be counted again.
     """
     config = read_config(folder)
     described: list[dict[str, object]] = []
+    refused: list[dict[str, object]] = []
     with table.writer(output, "histograms") as stream:
         steps = sorted(manifest["files"], key=lambda file: (_order(file["step"]), file["path"]))
         for step, files in groupby(steps, key=lambda file: file["step"]):
             spool = _Spool(output, manifest["entry"])
             try:
-                for matrix in _count_step(step, list(files), folder, config, set(excluded)):
-                    spool.add(matrix)
+                for number, component, histogram in _count_step(list(files), folder, config):
+                    if isinstance(histogram, NonFiniteWeight):
+                        key = {"step": step, "block": number, "component": component}
+                        refused.append(key | {"reason": str(histogram)})
+                    else:
+                        spool.add(Matrix(step, number, component, histogram))
                 for block in spool.blocks():
                     stream.add(block)
                 described.extend(spool.described())
@@ -72,10 +81,12 @@ def count_part(manifest: Mapping[str, Any], folder: Path, output: Path, excluded
             print(f"{manifest['entry']}: step {step}: {len(spool.described())} matrices counted")
         stream.describe(
             {
+                **provenance("histogram", "weightfit/part.py", {}),
                 "contract": HISTOGRAM_CONTRACT,
                 "entry": manifest["entry"],
                 "files": steps,
                 "matrices": described,
+                "refused": refused,
             }
         )
 
@@ -85,20 +96,16 @@ def _order(step: int | None) -> int:
 
 
 def _count_step(
-    step: int | None,
     files: Iterable[Mapping[str, Any]],
     folder: Path,
     config: Mapping[str, object] | None,
-    excluded: set[str],
-) -> Iterator[Matrix]:
+) -> Iterator[tuple[int, str, Histogram | NonFiniteWeight]]:
     known = {file["path"]: file for file in files}
     headers = [read_header(folder / path) for path in known]
     layout = plan(headers, config)
     for header in headers:
         scan = Scan(header, layout)
-        for block, component, histogram in scan:
-            if f"{block}.{component}" not in excluded:
-                yield Matrix(step, block, component, histogram)
+        yield from scan
         stated = known[header.path.name]["sha256"]
         if scan.sha256 != stated:
             raise DigestMismatch(
@@ -227,15 +234,12 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m weightfit.part", description=__doc__)
     for name in ("manifest", "folder", "output", "log"):
         parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument(
-        "--exclude", nargs="*", default=[], help="matrices block.component that are not counted"
-    )
     options = parser.parse_args(arguments)
     with logged(options.log):
         manifest = json.loads(options.manifest.read_text(encoding="utf-8"))
         if not manifest["files"]:
             raise CohortError(f"{options.manifest.name}: no weight file is listed; run its source rule again")
-        count_part(manifest, options.folder, options.output, options.exclude)
+        count_part(manifest, options.folder, options.output)
 
 
 if __name__ == "__main__":

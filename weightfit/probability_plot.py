@@ -189,7 +189,8 @@ def _fit_one(
 def _require_distinct(sample: Magnitudes, distinct: int, trim: float, name: str) -> None:
     if sample.zeros == sample.n:
         raise DegenerateHistogram(
-            f"{name}: all {sample.n} magnitudes are zero; a Weibull law needs positive ones: exclude the matrix"
+            f"{name}: all {sample.n} magnitudes are zero, after centring where the protocol centres; a Weibull law needs positive "
+            "ones: exclude the matrix"
         )
     if distinct < MINIMUM_DISTINCT:
         raise DegenerateHistogram(

@@ -80,6 +80,12 @@ if __name__ == "__main__":
         made = rows(table.read(Path(snakemake.input.scaling), "scaling"), exhibit, entries)
         stand_ins = [row["source"] for row in made if entries[row["source"]]["stand_in"]]
         notes = [exhibits.stand_in_note(stand_ins)] if stand_ins else []
+        if not made:
+            needed = len(exhibit["parts"]["rows"])
+            notes.append(
+                f"{exhibit['title']} needs the weights of at least one of {needed} Pythia sizes before their first "
+                "step; this cohort has none."
+            )
         notes.append(
             "Entries ending in -initialization are simulated here at the true size from the recipe, seed 0; they test "
             "the instrument. L and d are the paper's; stand-ins have the same L and a smaller d."

@@ -1,24 +1,7 @@
 """Tables and figures: one item in paper/exhibits.yaml and one script of that name are an exhibit."""
 
-from weightfit import exhibits
-
-SHAPES = {"figure": ("figures", ("svg", "png", "pdf", "csv")), "table": ("tables", ("csv", "html", "tex"))}
-
-# What exhibits must know of an entry; as a param, so that a change of it redraws them.
-ENTRY_FACTS = {
-    key: {
-        "paper_entry": entry.paper_entry,
-        "stand_in": entry.stand_in,
-        "initialization_of": entry.settings["of"] if entry.source == "initialize" else None,
-    }
-    for key, entry in COHORT.entries.items()
-}
-
-
-def exhibit_files(label):
-    folder, endings = SHAPES[label.split("_")[0]]
-    return {ending: f"{RESULTS}/{folder}/{label}.{ending}" for ending in endings}
-
+# What the paper prints; an input of the exhibits that quote it.
+PRINTED = ["paper/entries.tsv", "paper/reported.tsv"]
 
 for label, exhibit in exhibits.read().items():
     path = f"scripts/{label.split('_')[0]}s/{label}.py"
@@ -26,11 +9,10 @@ for label, exhibit in exhibits.read().items():
     rule:
         name:
             label
-        message:
-            f"Make {exhibit.title}."
         input:
-            code=[path, *modules(path)],
             **{name: f"{RESULTS}/{name}.parquet" for name in exhibit.inputs},
+            code=[path, *modules(path)],
+            paper=PRINTED if "weightfit/paper.py" in modules(path) else [],
         output:
             **exhibit_files(label),
         log:
@@ -38,12 +20,15 @@ for label, exhibit in exhibits.read().items():
         conda:
             "../../envs/exhibits.yaml"
         params:
-            # Snakemake reads a script's path when the job runs, after the loop: only a param is the job's own.
-            script=path,
+            # Snakemake reads a script's path when the job runs, after the loop: only params are the job's own.
+            kind=label.split("_")[0],
+            label=label,
             exhibit=exhibit.as_params(),
             entries=ENTRY_FACTS,
+        message:
+            f"Make {exhibit.title}."
         script:
-            "../../{params.script}"
+            "../../scripts/{params.kind}s/{params.label}.py"
 
 
 rule figures:

@@ -4,8 +4,6 @@ from weightfit.histogram import HISTOGRAM_CONTRACT
 
 
 rule histogram:
-    message:
-        "Count every distinct weight of {wildcards.entry}."
     input:
         manifest=f"{RESULTS}/manifests/{{entry}}.json",
         weights=f"{RESOURCES}/weights/{{entry}}",
@@ -15,21 +13,20 @@ rule histogram:
         f"{RESULTS}/logs/histogram/{{entry}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/histogram/{{entry}}.tsv"
+    priority: 20
     conda:
         "../../envs/measure.yaml"
-    priority: 20
     params:
         # The only thing that makes a counted histogram stale: an edit of code must not fetch weights again.
         contract=HISTOGRAM_CONTRACT,
-        exclude=lambda wildcards: sorted(COHORT.entries[wildcards.entry].exclude),
+    message:
+        "Count every distinct weight of {wildcards.entry}."
     shell:
         "python -m weightfit.part --manifest {input.manifest:q} --folder {input.weights:q}"
-        " --output {output:q} --log {log:q} --exclude {params.exclude:q}"
+        " --output {output:q} --log {log:q}"
 
 
 rule fit:
-    message:
-        "Fit every matrix and pool of {wildcards.entry}."
     input:
         code=modules("scripts/fit.py"),
         histograms=rules.histogram.output,
@@ -40,19 +37,19 @@ rule fit:
         f"{RESULTS}/logs/fit/{{entry}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/fit/{{entry}}.tsv"
+    priority: 20
     conda:
         "../../envs/measure.yaml"
-    priority: 20
     params:
         fits=config["fits"],
         exclude=lambda wildcards: COHORT.entries[wildcards.entry].exclude,
+    message:
+        "Fit every matrix and pool of {wildcards.entry}."
     script:
         "../../scripts/fit.py"
 
 
 rule fits:
-    message:
-        "Gather the fits and moments of all entries."
     input:
         code=modules("scripts/fits.py"),
         fits=expand(rules.fit.output.fits, entry=COHORT.entries),
@@ -64,5 +61,7 @@ rule fits:
         f"{RESULTS}/logs/fits.log",
     conda:
         "../../envs/measure.yaml"
+    message:
+        "Gather the fits and moments of all entries."
     script:
         "../../scripts/fits.py"

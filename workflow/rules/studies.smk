@@ -2,8 +2,6 @@
 
 
 rule theory:
-    message:
-        "Compute what the plotting positions and exactly half-normal weights give."
     input:
         code=modules("scripts/theory.py"),
     output:
@@ -12,13 +10,13 @@ rule theory:
         f"{RESULTS}/logs/theory.log",
     conda:
         "../../envs/measure.yaml"
+    message:
+        "Compute what the plotting positions and exactly half-normal weights give."
     script:
         "../../scripts/theory.py"
 
 
 rule ablation:
-    message:
-        "Compare the shape at three trims, entry by entry."
     input:
         code=modules("scripts/ablation.py"),
         fits=rules.fits.output.fits,
@@ -28,13 +26,13 @@ rule ablation:
         f"{RESULTS}/logs/ablation.log",
     conda:
         "../../envs/measure.yaml"
+    message:
+        "Compare the shape at three trims, entry by entry."
     script:
         "../../scripts/ablation.py"
 
 
 rule scaling:
-    message:
-        "Follow the scale of each kind of matrix through training."
     input:
         code=modules("scripts/scaling.py"),
         fits=rules.fits.output.fits,
@@ -44,5 +42,7 @@ rule scaling:
         f"{RESULTS}/logs/scaling.log",
     conda:
         "../../envs/measure.yaml"
+    message:
+        "Follow the scale of each kind of matrix through training."
     script:
         "../../scripts/scaling.py"
