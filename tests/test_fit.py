@@ -9,7 +9,7 @@ import pytest
 from weightfit import table
 from weightfit.architecture import COMPONENTS
 from weightfit.checkpoint import CheckpointWriter
-from weightfit.errors import ContractError, DegenerateHistogram
+from weightfit.errors import CohortError, ContractError, DegenerateHistogram
 from weightfit.fit import POOLED, POOLS, Protocol, fit_part, units
 from weightfit.histogram import histogram_of
 from weightfit.moments import moments
@@ -50,7 +50,7 @@ def draw(step):
     return weights
 
 
-def write_part(folder, steps, excluded=()):
+def write_part(folder, steps):
     """Write one GPT-NeoX checkpoint per step, with fused queries, keys and values, and count them."""
     files = []
     for step, weights in steps.items():
@@ -75,7 +75,7 @@ def write_part(folder, steps, excluded=()):
     }
     (folder / "config.json").write_text(json.dumps(config))
     output = folder / "toy.parquet"
-    count_part({"entry": "toy", "files": files}, folder, output, sorted(excluded))
+    count_part({"entry": "toy", "files": files}, folder, output)
     return output
 
 
@@ -195,7 +195,7 @@ def test_an_entry_without_steps_is_its_own_end(tmp_path):
 
 def test_excluded_matrices_are_missing_and_counted(steps, tmp_path):
     excluded = {"0.q": "its values are all zero", "1.ffn_in": "its values are constant"}
-    part = write_part(tmp_path, {0: steps[0]}, excluded)
+    part = write_part(tmp_path, {0: steps[0]})
     fits, moment_rows = fit_part(part, [FULL], excluded)
     for made in (fits, moment_rows):
         found = {(row["block"], row["component"]): (row["excluded"], row["n"]) for row in made.to_pylist()}
@@ -237,8 +237,34 @@ def test_every_refusal_is_listed_once(tmp_path):
     assert "all 576 magnitudes are zero" in listed[0]
     # What was refused may be excluded; then all the rest is fitted.
     excluded = {"0.q": "all zero", "1.ffn_out": "constant", "1.k": "signs only"}
-    fits, _ = fit_part(write_part(tmp_path, {0: weights, 7: weights}, excluded), PROTOCOLS, excluded)
+    fits, _ = fit_part(part, PROTOCOLS, excluded)
     assert fits.num_rows
+
+
+def test_a_matrix_that_is_not_finite_is_refused_with_all_others_unless_excluded(tmp_path):
+    weights = draw(0)
+    weights[0, "v"][2, 3] = np.nan
+    weights[1, "o"] = np.zeros_like(weights[1, "o"])
+    part = write_part(tmp_path, {0: weights, 7: draw(7)})
+    with pytest.raises(DegenerateHistogram) as caught:
+        fit_part(part, PROTOCOLS, {})
+    text = str(caught.value)
+    assert "toy: 2 matrices or pools cannot be fitted" in text
+    assert "step0.safetensors" in text
+    assert text.count("1 of 576 weights are infinite or not a number") == 1
+    assert text.count("step 0, block 1, o: all 576 magnitudes are zero") == 1
+    excluded = {"0.v": "one value is not a number", "1.o": "all zero"}
+    fits, _ = fit_part(part, PROTOCOLS, excluded)
+    found = {(row["step"], row["block"], row["component"]): row["excluded"] for row in fits.to_pylist()}
+    # An excluded matrix is left out at every step.
+    assert not {(step, *unit) for step in (0, 7) for unit in ((0, "v"), (1, "o"))} & set(found)
+    assert [found[step, POOLED, "qkv"] for step in (0, 7)] == [1, 1]
+
+
+@pytest.mark.parametrize("name", ["2.q", "0.gate", "00.q", "x"])
+def test_an_exclusion_of_what_does_not_exist_is_refused(part, name):
+    with pytest.raises(CohortError, match=f"toy: exclude: .*{name}"):
+        fit_part(part, PROTOCOLS, {"0.q": "for a test", name: "for a test"})
 
 
 def test_a_matrix_that_no_protocol_fits_is_refused_for_its_moments(tmp_path):

@@ -42,7 +42,10 @@ def whole(array: np.ndarray) -> tuple[Piece, ...]:
 
 def count(folder: Path, array: np.ndarray) -> Histogram:
     found, _ = scan(folder, {"a": array.reshape(-1, 1)})
-    return found[0, "q"]
+    made = found[0, "q"]
+    if isinstance(made, NonFiniteWeight):
+        raise made
+    return made
 
 
 def brute(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -182,6 +185,17 @@ def test_a_value_that_is_not_finite_is_refused_by_name(tmp_path, monkeypatch, dt
     with pytest.raises(NonFiniteWeight, match=r"model\.safetensors: tensor 'a': 2 of 99 weights") as caught:
         count(tmp_path, values)
     assert "exclude the matrix" in str(caught.value)
+
+
+def test_the_matrices_beside_one_that_is_not_finite_are_counted(tmp_path):
+    array = sample("F16", 60 * 7).reshape(60, 7)
+    array[5, 3] = np.nan
+    pieces = tuple(Piece(0, name, 4 * place, 4, 12) for place, name in enumerate("qkv"))
+    found, counted = scan(tmp_path, {"a": array}, Plan("test", {"a": pieces}, {}))
+    assert isinstance(found[0, "k"], NonFiniteWeight)
+    for place, name in ((0, "q"), (2, "v")):
+        require_exact(found[0, name], array.reshape(5, 3, 4, 7)[:, place])
+    assert counted.sha256 == hashlib.sha256((tmp_path / "model.safetensors").read_bytes()).hexdigest()
 
 
 def test_a_nan_whose_upper_bits_are_those_of_infinity_is_refused(tmp_path, monkeypatch):

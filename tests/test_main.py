@@ -240,9 +240,8 @@ def test_matrices_without_a_fit_are_named_and_the_others_are_printed(folder, cap
         main([str(folder), "--csv"])
     out, err = capsys.readouterr()
     assert "1 matrices or pools allow no fit" in str(stop.value.code)
-    assert err.splitlines()[3:] == [
-        f"block 1, o: all {HIDDEN**2} magnitudes are zero; a Weibull law needs positive ones: exclude the matrix"
-    ]
+    (named,) = err.splitlines()[3:]
+    assert named.startswith(f"block 1, o: all {HIDDEN**2} magnitudes are zero")
     after = rows_of(out)
     assert len(after) == len(before) - 1
     changed = Counter((row["block"], row["component"]) for row in before if row not in after)

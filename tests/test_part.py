@@ -9,7 +9,7 @@ import pytest
 
 from weightfit import part, table
 from weightfit.checkpoint import CheckpointWriter
-from weightfit.errors import CohortError, DigestMismatch, NonFiniteWeight, WeightfitError
+from weightfit.errors import CohortError, DigestMismatch
 from weightfit.histogram import HISTOGRAM_CONTRACT, histogram_of
 from weightfit.part import count_part, main, read_part
 
@@ -140,24 +140,6 @@ def test_one_checkpoint_in_several_files_without_steps(tmp_path):
     ]
 
 
-def test_excluded_matrices_are_not_counted(entry, tmp_path):
-    manifest, folder, _ = entry
-    count_part(manifest, folder, tmp_path / "toy.parquet", ["1.q", "2.down"])
-    found = {
-        (block, component) for _, block, held in read_part(tmp_path / "toy.parquet") for component in held
-    }
-    every = {(block, component) for block in range(BLOCKS) for component in NAMES}
-    assert every - found == {(1, "q"), (2, "down")}
-
-
-@pytest.mark.parametrize("name", ["3.q", "0.ffn_in", "00.q"])
-def test_an_exclusion_of_what_does_not_exist_is_refused(entry, tmp_path, name):
-    manifest, folder, _ = entry
-    with pytest.raises(WeightfitError, match=name):
-        count_part(manifest, folder, tmp_path / "out" / "toy.parquet", ["1.q", name])
-    assert not list((tmp_path / "out").glob("*"))
-
-
 def test_another_digest_is_refused_and_leaves_nothing(entry, tmp_path):
     manifest, folder, _ = entry
     manifest["files"][0]["sha256"] = "0" * 64
@@ -166,15 +148,19 @@ def test_another_digest_is_refused_and_leaves_nothing(entry, tmp_path):
     assert not list((tmp_path / "out").glob("*"))
 
 
-def test_a_value_that_is_not_finite_leaves_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(part, "SPOOL_ROWS", 1)
+@pytest.mark.parametrize("rows", [1, 1 << 23])
+def test_a_matrix_that_is_not_finite_has_no_rows_and_its_reason_is_kept(tmp_path, monkeypatch, rows):
+    monkeypatch.setattr(part, "SPOOL_ROWS", rows)
     weights = draw(0)
     weights[0, "up"][3, 4] = np.inf
     (tmp_path / "config.json").write_text(json.dumps(CONFIG))
     file = write(tmp_path, "model.safetensors", weights, None)
-    with pytest.raises(NonFiniteWeight, match=r"'model\.layers\.0\.mlp\.up_proj\.weight': 1 of 240"):
-        count_part({"entry": "toy", "files": [file]}, tmp_path, tmp_path / "out" / "toy.parquet")
-    assert not list((tmp_path / "out").iterdir())
+    count_part({"entry": "toy", "files": [file]}, tmp_path, tmp_path / "toy.parquet")
+    found = {(block, name) for _, block, held in read_part(tmp_path / "toy.parquet") for name in held}
+    assert weights.keys() - found == {(0, "up")}
+    (refused,) = table.read_provenance(tmp_path / "toy.parquet")["refused"]
+    assert (refused["step"], refused["block"], refused["component"]) == (None, 0, "up")
+    assert "model.safetensors: tensor 'model.layers.0.mlp.up_proj.weight': 1 of 240" in refused["reason"]
 
 
 def test_the_command(entry, tmp_path):
@@ -188,10 +174,10 @@ def test_the_command(entry, tmp_path):
     }
     arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
     path.write_text(json.dumps(manifest))
-    main([*arguments, "--exclude", "0.q"])
-    count_part(manifest, folder, tmp_path / "direct.parquet", ["0.q"])
+    main(arguments)
+    count_part(manifest, folder, tmp_path / "direct.parquet")
     assert (tmp_path / "toy.parquet").read_bytes() == (tmp_path / "direct.parquet").read_bytes()
-    assert "20 matrices counted" in (tmp_path / "log").read_text()
+    assert "21 matrices counted" in (tmp_path / "log").read_text()
     path.write_text(json.dumps(manifest | {"files": []}))
     with pytest.raises(SystemExit) as caught:
         main(arguments)

@@ -55,12 +55,12 @@ def ablation(fits: pa.Table) -> pa.Table:
 def _summary(members: pa.Table) -> dict[str, object]:
     shape = table.column(members, "shape")
     step = members["step"][0].as_py()
-    spread = float(np.std(shape, ddof=1)) if shape.size > 1 else 0.0
+    spread = float(np.std(shape, ddof=1)) if shape.size > 1 else None
     return {
         "step": step,
         "matrices": shape.size,
         "shape_median": float(np.median(shape)),
-        "shape_median_se": 1.2533 * spread / math.sqrt(shape.size),
+        "shape_median_se": None if spread is None else 1.2533 * spread / math.sqrt(shape.size),
         "shape_mean": float(shape.mean()),
         "shape_low": float(shape.min()),
         "shape_high": float(shape.max()),

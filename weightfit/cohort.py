@@ -57,8 +57,25 @@ class Cohort:
 
 
 def check_configuration(config: Mapping[str, object]) -> None:
-    """Raise `CohortError`, with the path of the key, unless a configuration obeys its schema."""
+    """Raise `CohortError`, with the path of the key, unless a configuration obeys its schema.
+
+    Two ways of fitting must not give the same rows, and the released estimator knows no sign.
+    """
     _validate("config.yaml", dict(config), "config")
+    seen: dict[tuple[str, str, float], int] = {}
+    fits: Any = config["fits"]
+    for index, way in enumerate(fits):
+        if way["protocol"] == "released" and way["sign"] != "both":
+            raise CohortError(
+                f"config.yaml: fits.{index}.sign: the released estimator knows no sign; say both"
+            )
+        for trim in way["trims"]:
+            other = seen.setdefault((way["protocol"], way["sign"], float(trim)), index)
+            if other != index:
+                raise CohortError(
+                    f"config.yaml: fits.{index}: {way['protocol']}, {way['sign']}, trim {trim} is fitted by "
+                    f"fits.{other} too; keep one of them"
+                )
 
 
 def read_cohort(name: str) -> Cohort:
@@ -96,6 +113,10 @@ def read_cohort(name: str) -> Cohort:
 
 
 def _entry(where: str, key: str, document: dict[str, Any]) -> CohortEntry:
+    excluded = [item["matrix"] for item in document.get("exclude", [])]
+    doubled = sorted({matrix for matrix in excluded if excluded.count(matrix) > 1})
+    if doubled:
+        raise CohortError(f"{where}: entries.{key}.exclude: matrix {doubled[0]} stands twice; keep one")
     sources = [source for source in SOURCES if source in document]
     if len(sources) != 1:
         raise CohortError(
@@ -149,6 +170,10 @@ def _check_training(where: str, cohort: Cohort, entry: CohortEntry) -> None:
         raise CohortError(
             f"{where}: entries.{entry.id}.train.base: {base!r} is not an entry of this file that is trained; correct it"
         )
+    if base is not None and cohort.entries[base].settings.get("base") is not None:
+        raise CohortError(
+            f"{where}: entries.{entry.id}.train.base: {base!r} has itself a base; name one that starts from scratch"
+        )
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -159,7 +184,12 @@ def _load(path: Path) -> dict[str, Any]:
 
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
             keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-            doubled = sorted({str(key) for key in keys if keys.count(key) > 1})
+            strange = [key for key in keys if not isinstance(key, str)]
+            if strange:
+                raise CohortError(
+                    f"{path.name}: key {strange[0]!r} is a {type(strange[0]).__name__}, not text; put it in quotes"
+                )
+            doubled = sorted({key for key in keys if keys.count(key) > 1})
             if doubled:
                 raise CohortError(f"{path.name}: key {doubled[0]!r} stands twice in one mapping; keep one")
             return super().construct_mapping(node, deep)

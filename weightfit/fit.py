@@ -141,16 +141,21 @@ def _refused_when_counted(
 ) -> list[str]:
     """Return why matrices were not counted, but for excluded ones; every exclusion must name a matrix."""
     present = {f"{matrix['block']}.{matrix['component']}" for matrix in provenance["matrices"]}
-    refused = {
-        f"{matrix['block']}.{matrix['component']}": matrix["reason"] for matrix in provenance["refused"]
-    }
-    strange = sorted(set(excluded) - present - set(refused))
+    refused = [
+        (f"{one['block']}.{one['component']}", one["step"], one["reason"]) for one in provenance["refused"]
+    ]
+    known = present | {name for name, _, _ in refused}
+    strange = sorted(set(excluded) - known)
     if strange:
         raise CohortError(
             f"{entry}: exclude: there is no matrix {strange[0]!r}; name one as block.component, such as "
-            f"{min(present)}, or remove the exclusion"
+            f"{min(known)}, or remove the exclusion"
         )
-    return [f"block {name}: {reason}" for name, reason in refused.items() if name not in excluded]
+    return [
+        f"{'' if step is None else f'step {step}, '}{name}: {reason}"
+        for name, step, reason in refused
+        if name not in excluded
+    ]
 
 
 def units(histograms: Path, excluded: Mapping[str, str]) -> Iterator[Unit]:

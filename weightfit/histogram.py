@@ -124,6 +124,7 @@ def _count_top_bits(
         smallest = extremes[0]
         largest = extremes[1]
         zeros = numba.int64(0)
+        negative_zeros = numba.int64(0)
         for index in range(block.size):
             code = block[index]
             low |= code
@@ -131,9 +132,11 @@ def _count_top_bits(
             ordered = signed ^ ((signed >> numba.int32(31)) & numba.int32(0x7FFFFFFF))
             smallest = min(smallest, ordered)
             largest = max(largest, ordered)
-            zeros += (code & numba.uint32(0x7FFFFFFF)) == numba.uint32(0)
+            zeros += code == numba.uint32(0)
+            negative_zeros += code == numba.uint32(0x80000000)
         seen[0] |= low
         seen[1] += numba.uint32(zeros)
+        seen[2] += numba.uint32(negative_zeros)
         extremes[0] = smallest
         extremes[1] = largest
         for index in range(block.size):
@@ -191,8 +194,8 @@ class _Tally:
             bins = 1 << 16
         self._table = np.zeros(bins, np.uint32)
         self._total = np.zeros(bins, np.int64)
-        self._low = np.zeros(2, np.uint32)
-        self._zeros = 0
+        self._low = np.zeros(3, np.uint32)
+        self._zeros = np.zeros(2, np.int64)
         self._sums = np.zeros(2)
         self._extremes = np.array([0x7FFFFFFF, -0x80000000], np.int32)
 
@@ -203,9 +206,9 @@ class _Tally:
             if self._kept is not None:
                 self._kept[self.seen : self.seen + bits.size] = bits.view("<f4")
             else:
-                self._low[1] = 0
+                self._low[1:] = 0
                 _count_top_bits(bits, bits.view("<f4"), self._table, self._low, self._sums, self._extremes)
-                self._zeros += int(self._low[1])
+                self._zeros += self._low[1:]
             size = bits.size
         else:
             codes = data.view("<u2")
@@ -256,17 +259,12 @@ class _Tally:
             return _exact(values, counts, "F32", _format_that_holds(values))
         values = (edges | _HALF_BIN).view(np.float32)
         counts = counts.copy()
-        if self._zeros:
+        if self._zeros.any():
             # Exact zeros are told apart from the subnormals that share their two bins.
-            positive = (bins == 0) & (counts > 0)
-            negative = bins == 1 << 18
-            zeros = self._zeros
-            for mask in (positive, negative):
-                taken = min(zeros, int(counts[mask].sum()))
-                counts[mask] -= taken
-                zeros -= taken
+            counts[bins == 0] -= self._zeros[0]
+            counts[bins == 1 << 18] -= self._zeros[1]
             values = np.append(values, np.float32(0))
-            counts = np.append(counts, self._zeros)
+            counts = np.append(counts, self._zeros.sum())
         values, counts = _sorted_sum(values[counts > 0], counts[counts > 0])
         smallest, largest = (_float_from_order(int(code)) for code in self._extremes)
         return Histogram(
@@ -373,8 +371,9 @@ def histogram_of(values: NDArray[np.generic], name: str = "array") -> Histogram:
 def pool(histograms: Sequence[Histogram]) -> Histogram:
     """Add histograms: the distribution of all their weights together.
 
-    A pool of more than `DISTINCT_LIMIT` weights whose values fit no 16-bit format is re-binned to the
-    top 19 bits, by the same law as a single matrix of that size, so that memory stays bounded.
+    In a pool of more than `DISTINCT_LIMIT` weights, members whose values fit no 16-bit format are re-binned
+    to the top 19 bits, by the same law as a single matrix of that size, so that memory stays bounded; members
+    that fit one keep their values, which are few.
 
     Parameters
     ----------

@@ -59,7 +59,8 @@ def moments(histogram: Histogram, name: str = "matrix") -> tuple[Moments, Moment
 
     Standard errors are those of the delta method for independent weights: of moments by their influence
     functions, of quantiles by Woodruff's interval (the quantiles one standard error of F away), of the
-    maximum by the spacing of the two largest magnitudes (the standard error of an exponential tail).
+    maximum by the spacing of the two largest magnitudes: in an exponential tail the spacing is 1/rate in the
+    mean and the maximum spreads by pi/sqrt(6) of that (Gumbel's law).
 
     Parameters
     ----------
@@ -76,17 +77,17 @@ def moments(histogram: Histogram, name: str = "matrix") -> tuple[Moments, Moment
     Raises
     ------
     DegenerateHistogram
-        If all weights are equal.
+        If all magnitudes are equal.
     """
-    if histogram.value.size < 2:
+    folded = magnitudes(histogram)
+    if folded.value.size < 2:
         raise DegenerateHistogram(
-            f"{name}: all {histogram.n} weights equal {histogram.minimum!r}; "
+            f"{name}: all {histogram.n} magnitudes equal {float(folded.value[0])!r}; "
             "a constant matrix has no shape: exclude the matrix"
         )
     n = histogram.n
     value = histogram.value.astype(np.float64)
     share = histogram.count / n
-    folded = magnitudes(histogram)
     folded_share = folded.count / n
     mean, deviation = histogram.mean, histogram.standard_deviation
     root = math.sqrt(histogram.sum_of_squares / n)
@@ -126,7 +127,7 @@ def moments(histogram: Histogram, name: str = "matrix") -> tuple[Moments, Moment
             root_mean_square=squared / (2 * root),
             kurtosis=kurtosis_error,
             kurtosis_magnitude=magnitude_kurtosis_error,
-            maximum=max(largest - second, 0.0),
+            maximum=math.pi / math.sqrt(6) * max(largest - second, 0.0),
             gini=gini_error,
             zeros=math.sqrt(zeros * (1 - zeros) / n),
             **{key: result[1] for key, result in quantile.items()},

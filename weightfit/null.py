@@ -43,10 +43,12 @@ class GaussianMixture:
 
         Equal standard deviations are one component; a constant matrix (zero) is left out.
         """
-        pairs = sorted((s, size) for s, size in zip(sigma, n, strict=True) if s > 0)
-        distinct = np.array([s for s, _ in pairs])
-        shares = np.array([size for _, size in pairs], np.float64)
-        return cls(distinct, shares / shares.sum())
+        sizes: dict[float, int] = {}
+        for one, size in sorted(zip(sigma, n, strict=True)):
+            if one > 0:
+                sizes[one] = sizes.get(one, 0) + size
+        shares = np.array(list(sizes.values()), np.float64)
+        return cls(np.array(list(sizes)), shares / shares.sum())
 
     @property
     def single(self) -> bool:
@@ -75,7 +77,8 @@ class GaussianMixture:
         Returns
         -------
         ndarray of float64
-            Exact for one Gaussian; for mixtures interpolated in ln z to about 1e-6.
+            Exact for one Gaussian; for mixtures interpolated in ln z to about 1e-6, 2e-5 where standard deviations
+            differ a thousandfold.
         """
         if self.single:
             return log_score + math.log(self.sigma[0])

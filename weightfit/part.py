@@ -100,13 +100,13 @@ def _count_step(
     folder: Path,
     config: Mapping[str, object] | None,
 ) -> Iterator[tuple[int, str, Histogram | NonFiniteWeight]]:
-    known = {file["path"]: file for file in files}
-    headers = [read_header(folder / path) for path in known]
+    known = {folder / file["path"]: file for file in files}
+    headers = [read_header(path) for path in known]
     layout = plan(headers, config)
     for header in headers:
         scan = Scan(header, layout)
         yield from scan
-        stated = known[header.path.name]["sha256"]
+        stated = known[header.path]["sha256"]
         if scan.sha256 != stated:
             raise DigestMismatch(
                 f"{header.path.name}: sha256 is {scan.sha256}, its manifest says {stated}; "

@@ -53,7 +53,7 @@ def ranks_inside(n: int, trim: float) -> tuple[int, int]:
     >>> ranks_inside(10, 1.00)
     (1, 10)
     """
-    low = (1 - Fraction(repr(trim))) / 2
+    low = (1 - Fraction(repr(float(trim)))) / 2
     first = -((-(2 * n * low + 1)) // 2)
     last = (2 * n * (1 - low) + 1) // 2
     return max(int(first), 1), min(int(last), n)
@@ -96,7 +96,7 @@ def y_sums(n: int, before: NDArray[np.int64], through: NDArray[np.int64]) -> NDA
     return sums
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=8)
 def _cumulative_y(n: int) -> NDArray[np.float64]:
     table = np.concatenate([[0.0], np.cumsum(weibull_y((np.arange(1, n + 1) - 0.5) / n))])
     table.flags.writeable = False

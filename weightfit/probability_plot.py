@@ -102,6 +102,10 @@ def magnitudes(histogram: Histogram, centre: float = 0.0, sign: Sign = "both") -
             shifted[first_zero:],
             histogram.count[first_zero:],
         )
+    # Weights far smaller than the centre round to one distance from it.
+    first = np.flatnonzero(np.diff(value, prepend=-1.0))
+    if first.size < value.size:
+        value, count = value[first], np.add.reduceat(count, first)
     return Magnitudes(value, count, int(count.sum()))
 
 
@@ -189,8 +193,8 @@ def _fit_one(
 def _require_distinct(sample: Magnitudes, distinct: int, trim: float, name: str) -> None:
     if sample.zeros == sample.n:
         raise DegenerateHistogram(
-            f"{name}: all {sample.n} magnitudes are zero, after centring where the protocol centres; a Weibull law needs positive "
-            "ones: exclude the matrix"
+            f"{name}: all {sample.n} magnitudes are zero, after centring where the protocol centres; a Weibull law "
+            "needs positive ones: exclude the matrix"
         )
     if distinct < MINIMUM_DISTINCT:
         raise DegenerateHistogram(
@@ -293,11 +297,10 @@ def standard_errors(
     tuple of float
         Standard error of the shape, and of ln scale.
     """
-    # The ranks below and above the trim sit at its ends: they share the extreme influence values.
-    below = float(before[0])
+    # The ranks above the trim share the last influence value; those below share the first, which is 0.
     above = float(n - before[-1]) - float(weight[-1])
     moments = _influence_moments(
-        x, y_sum, weight, below, above, n, line.shape, line.mean_x, line.mean_y, line.sum_xx, line.weight
+        x, y_sum, weight, above, n, line.shape, line.mean_x, line.mean_y, line.sum_xx, line.weight
     )
     shape_mean, shape_square, scale_mean, scale_square = moments
     shape_se = math.sqrt(max(shape_square - shape_mean**2, 0.0) / n)
@@ -309,7 +312,6 @@ def _influence_moments(
     x: NDArray[np.float64],
     y_sum: NDArray[np.float64],
     weight: NDArray[np.float64],
-    below: float,
     above: float,
     n: int,
     shape: float,
@@ -328,7 +330,7 @@ def _influence_moments(
             half_gap = n * (x[i] - x[i - 1]) / 2
             on_shape += half_gap * (for_shape + last_for_shape)
             on_scale += half_gap * (for_scale + last_for_scale)
-        share = weight[i] + (below if i == 0 else 0.0) + (above if i == x.size - 1 else 0.0)
+        share = weight[i] + (above if i == x.size - 1 else 0.0)
         sums[0] += share * on_shape
         sums[1] += share * on_shape * on_shape
         sums[2] += share * on_scale

@@ -36,7 +36,7 @@ def scaling(fits: pa.Table) -> pa.Table:
     )
     keys = ["entry", "step", "terminal", "component"]
     groups = chosen.group_by(keys, use_threads=False).aggregate(
-        [("scale", "list"), ("scale_se", "list"), ("scale_null", "list"), ("shape", "list")]
+        [("scale", "list"), ("scale_se", "list"), ("shape", "list")]
     )
     rows = [
         {key: group[key] for key in keys}

@@ -78,13 +78,23 @@ def build(name: str, columns: Mapping[str, Sequence[object]]) -> pa.Table:
         )
     try:
         table = pa.table(
-            {column: pa.array(columns[column], schema.field(column).type) for column in schema.names}
+            {column: _array(columns[column], schema.field(column).type) for column in schema.names}
         )
         table = table.cast(schema)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, ValueError) as error:
         raise ContractError(f"table {name}: {error}; every cell must have its column's type") from None
     check(name, table)
     return table
+
+
+def _array(values: Sequence[object], kind: pa.DataType) -> pa.Array:
+    # Arrow would cut the fraction off floats and take booleans for ones.
+    wrong = (float, bool, np.floating) if pa.types.is_integer(kind) else bool
+    if not pa.types.is_boolean(kind):
+        for value in values if not isinstance(values, np.ndarray) else ():
+            if isinstance(value, wrong):
+                raise ValueError(f"{value!r} is no {kind}")
+    return pa.array(values, kind)
 
 
 def check(name: str, table: pa.Table) -> None:
@@ -155,7 +165,12 @@ def read(path: Path, name: str) -> pa.Table:
     ContractError
         If the columns differ.
     """
-    table = pq.read_table(path)
+    try:
+        table = pq.read_table(path)
+    except pa.ArrowInvalid as error:
+        raise ContractError(
+            f"{path}: not a whole Parquet file ({error}); delete it and let the workflow make it again"
+        ) from None
     expected = arrow_schema(name)
     if not table.schema.remove_metadata().equals(expected):
         raise ContractError(
@@ -212,13 +227,13 @@ def writer(path: Path, name: str) -> Iterator[TableWriter]:
     part = path.with_name(f".{path.name}.part")
     stream = TableWriter(part, name)
     try:
-        yield stream
-        stream.close()
-    except BaseException:
-        stream.close()
+        try:
+            yield stream
+        finally:
+            stream.close()
+        part.replace(path)
+    finally:
         part.unlink(missing_ok=True)
-        raise
-    part.replace(path)
 
 
 def column(table: pa.Table, name: str) -> np.ndarray[Any, Any]:

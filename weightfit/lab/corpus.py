@@ -7,13 +7,13 @@ eight is held out of training, chosen by the digest of its name.
 
 import hashlib
 import io
-import os
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -188,11 +188,11 @@ def read_corpus(path: Path) -> Corpus:
         If the file is not such a file.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             return Corpus(
                 stored["training"], stored["numeric"], stored["held_out"], stored["sha256"].tobytes().decode()
             )
-    except (ValueError, KeyError, EOFError, AttributeError) as error:
+    except (ValueError, KeyError, EOFError, TypeError, BadZipFile) as error:
         raise CorpusError(
             f"{path.name}: not a corpus ({error}): remove it and run rule corpus again"
         ) from None
@@ -221,7 +221,7 @@ def _files(packages: Mapping[str, Mapping[str, Any]]) -> Iterator[_File]:
             if path.suffix != ".py" or not folders.intersection(package["folders"]) or _is_test(path):
                 continue
             taken |= folders
-            content = _content(name, entry, Path(os.fspath(distribution.locate_file(entry))))
+            content = _content(name, entry, Path(str(distribution.locate_file(entry))))
             yield _File(path.as_posix(), content, bool(folders.intersection(package["numeric"])))
         if empty := sorted(set(package["folders"]) - taken):
             raise CorpusError(

@@ -131,7 +131,7 @@ def _rotate(architecture: Architecture, values: jax.Array) -> jax.Array:
     rotated = architecture.rotated
     position = np.arange(values.shape[1])[:, None]
     angle = position / ROTARY_BASE ** (np.arange(0, rotated, 2) / rotated)
-    cosine, sine = (np.float32(f(angle))[:, None, :] for f in (np.cos, np.sin))
+    cosine, sine = (function(angle).astype(np.float32)[:, None, :] for function in (np.cos, np.sin))
     first, second, rest = jnp.split(values, [rotated // 2, rotated], -1)
     return jnp.concatenate([first * cosine - second * sine, second * cosine + first * sine, rest], -1)
 

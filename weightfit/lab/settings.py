@@ -89,8 +89,9 @@ class TrainingSettings:
                 self.initialization is None
             )
             != (self.base is None),
-            f"initialization: {self.initialization!r} is unknown; use one of {list(INITIALIZATIONS)}": self.initialization
-            in (None, *INITIALIZATIONS),
+            f"initialization: {self.initialization!r} is unknown; use one of {list(INITIALIZATIONS)}": (
+                self.initialization in (None, *INITIALIZATIONS)
+            ),
             f"text: {self.text!r} is unknown; use 'whole' or 'numeric'": self.text in ("whole", "numeric"),
             "sequence, steps and batch must be at least 1": min(self.sequence, self.steps, self.batch) >= 1,
             "held_out_bytes must be at least sequence": self.held_out_bytes >= self.sequence,
@@ -170,7 +171,7 @@ def read_settings(entry: str, training: Mapping[str, Any], own: Mapping[str, Any
     return TrainingSettings(entry=entry, **values)
 
 
-def _typed(where: str, value: object, kind: object) -> Any:  # noqa: ANN401
+def _typed(where: str, value: object, kind: object) -> Any:
     if kind == tuple[int, ...]:
         if isinstance(value, list) and all(type(item) is int for item in value):
             return tuple(value)

@@ -3,6 +3,7 @@
 The weights are trained in float32 and stored in F16, as Pythia's main files are.
 """
 
+import itertools
 import math
 import os
 import tempfile
@@ -18,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
+from jax.experimental.compilation_cache import compilation_cache
 
 import weightfit.lab  # noqa: F401  (fixes the number of threads)
 from weightfit.errors import CorpusError, DivergedTraining, IncompleteCheckpoint
@@ -29,7 +31,7 @@ from weightfit.lab.settings import TrainingSettings, learning_rates
 from weightfit.lab.tensors import read_checkpoint, write_checkpoint
 from weightfit.source import whole_folder, write_json
 
-jax.config.update("jax_platforms", "cpu")
+jax.config.update("jax_platforms", "cpu")  # type: ignore[no-untyped-call]
 
 Vector = TypeVar("Vector", jax.Array, npt.NDArray[np.float32])
 Values = TypeVar("Values", npt.NDArray[np.int32], npt.NDArray[np.float32])
@@ -85,12 +87,14 @@ def kept_compilations(folder: Path) -> Iterator[None]:
         own = Path(name)
         for program in folder.glob("*-cache"):
             os.link(program, own / program.name)
-        jax.config.update("jax_compilation_cache_dir", str(own.resolve()))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+        compilation_cache.reset_cache()  # it looks at the folder's name once
+        jax.config.update("jax_compilation_cache_dir", str(own.resolve()))  # type: ignore[no-untyped-call]
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)  # type: ignore[no-untyped-call]
         try:
             yield
         finally:
-            jax.config.update("jax_compilation_cache_dir", None)
+            compilation_cache.reset_cache()
+            jax.config.update("jax_compilation_cache_dir", None)  # type: ignore[no-untyped-call]
             for program in own.glob("*-cache"):
                 program.replace(folder / program.name)
 
@@ -213,7 +217,8 @@ def step_of(settings: TrainingSettings) -> Step:
             return State(weights, mean, square), losses.at[i].set(loss)
 
         # A traced bound: one program serves every number of steps.
-        return jax.lax.fori_loop(0, count, one, (state, jnp.zeros(AT_ONCE)))
+        done: tuple[State, jax.Array] = jax.lax.fori_loop(0, count, one, (state, jnp.zeros(AT_ONCE)))
+        return done
 
     compiled: Step = jax.jit(steps, donate_argnums=0)
     return compiled
@@ -309,7 +314,8 @@ def held_out_windows(text: Text, sequence: int, count: int) -> npt.NDArray[np.ui
         )
     groups = math.ceil(count / sequence / WINDOWS)
     begin = np.arange(groups * WINDOWS) * (text.size - sequence) // (groups * WINDOWS)
-    return text[begin[:, None] + np.arange(sequence + 1)].reshape(groups, WINDOWS, sequence + 1)
+    windows: Text = text[begin[:, None] + np.arange(sequence + 1)]
+    return windows.reshape(groups, WINDOWS, sequence + 1)
 
 
 def _held_out_loss(architecture: Architecture, weights: jax.Array, windows: jax.Array) -> jax.Array:
@@ -318,18 +324,17 @@ def _held_out_loss(architecture: Architecture, weights: jax.Array, windows: jax.
 
 
 def _first_weights(settings: TrainingSettings, base: Path | None) -> dict[str, npt.NDArray[np.float32]]:
-    if (base is None) != (settings.base is None):
-        raise IncompleteCheckpoint(
-            f"{settings.entry}: base is {settings.base!r} in the settings but the folder given is {base}; give both "
-            "or neither"
-        )
-    if settings.initialization is not None:
+    if settings.initialization is not None and base is None:
         return draw(settings.architecture, settings.initialization, settings.seed)
-    assert base is not None
+    if settings.base is None or base is None:
+        raise IncompleteCheckpoint(
+            f"{settings.entry}: its settings name base {settings.base!r} but the folder given is "
+            f"{None if base is None else base.name!r}; give both or neither"
+        )
     steps = {int(path.stem.removeprefix("step")): path for path in base.glob("step*.safetensors")}
     if not steps:
         raise IncompleteCheckpoint(
-            f"{base}: there is no step*.safetensors of base {settings.base!r}; train it first"
+            f"{base.name}: there is no step*.safetensors of base {settings.base!r}; train it first"
         )
     return read_checkpoint(steps[max(steps)], settings.architecture)
 
@@ -337,7 +342,7 @@ def _first_weights(settings: TrainingSettings, base: Path | None) -> dict[str, n
 def _segments(keep: tuple[int, ...]) -> list[tuple[int, int]]:
     """Cut the steps at those that are kept, and into parts of at most `AT_ONCE`."""
     stops = sorted({*keep, *range(0, keep[-1], AT_ONCE)})
-    return list(zip(stops[:-1], stops[1:], strict=True))
+    return list(itertools.pairwise(stops))
 
 
 def _cut(schedule: Schedule, begin: int, end: int) -> Schedule:
@@ -346,7 +351,12 @@ def _cut(schedule: Schedule, begin: int, end: int) -> Schedule:
         part[: end - begin] = values[begin:end]
         return part
 
-    return Schedule(*(padded(values) for values in schedule))
+    return Schedule(
+        padded(schedule.offsets),
+        padded(schedule.learning_rate),
+        padded(schedule.mean_correction),
+        padded(schedule.square_correction),
+    )
 
 
 def _curve(losses: npt.NDArray[np.float32]) -> list[dict[str, float]]:
