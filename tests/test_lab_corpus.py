@@ -5,6 +5,7 @@ import math
 from base64 import urlsafe_b64encode
 from collections import Counter
 from copy import deepcopy
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def described() -> dict[str, Any]:
 def test_entropy_where_each_pair_occurs_once() -> None:
     # A de Bruijn sequence: after each of four letters each of the four follows exactly once, so ln 4.
     text = np.frombuffer(b"aabacadbbcbdccdda", np.uint8)
-    assert len({(a, b) for a, b in zip(text[:-1], text[1:], strict=True)}) == 16
+    assert len(set(pairwise(text))) == 16
     assert bigram_entropy(text) == pytest.approx(math.log(4), rel=1e-14)
 
 
@@ -45,7 +46,7 @@ def test_entropy_of_a_fair_and_a_certain_letter() -> None:
 
 @given(st.binary(min_size=2, max_size=200))
 def test_entropy_by_counting_in_a_dictionary(data: bytes) -> None:
-    pairs = Counter(zip(data[:-1], data[1:], strict=True))
+    pairs = Counter(pairwise(data))
     firsts = Counter(data[:-1])
     expected = -sum(
         count / (len(data) - 1) * math.log(count / firsts[first]) for (first, _), count in pairs.items()

@@ -78,10 +78,10 @@ def read() -> dict[str, Exhibit]:
 
 
 def stand_in_note(stand_ins: Sequence[str]) -> str:
-    """Return the sentence that an exhibit made from stand-ins carries."""
+    """Return the sentence that an exhibit made from at least one stand-in carries."""
     return (
-        "STAND-IN: small models trained here from scratch, not the paper's weights "
-        f"({len(stand_ins)} entries, ids {stand_ins[0]} ...). Printed values are shown for orientation only."
+        f"STAND-IN: {len(stand_ins)} small models trained here from scratch (ids {stand_ins[0]} ...), not the paper's "
+        "weights."
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from weightfit import table
 from weightfit.architecture import plan, read_config
@@ -21,8 +22,11 @@ from weightfit.histogram import HISTOGRAM_CONTRACT, Histogram, Scan
 from weightfit.provenance import provenance
 from weightfit.task import logged
 
-SPOOL_ROWS = 1 << 23
-"""Rows of finished histograms kept in memory before they are moved to disk."""
+SPOOL_ROWS = 1 << 22
+"""Rows of finished histograms kept in memory before they are moved to disk, 12 bytes each."""
+
+GROUP_ROWS = 1 << 17
+"""Most rows of a row group: what is held as a table at a time, some 60 bytes each."""
 
 _DESCRIBED = ("dtype", "exactness", "n", "sum", "sum_of_squares", "minimum", "maximum")
 
@@ -73,8 +77,9 @@ def count_part(manifest: Mapping[str, Any], folder: Path, output: Path) -> None:
                         refused.append(key | {"reason": str(histogram)})
                     else:
                         spool.add(Matrix(step, number, component, histogram))
-                for block in spool.blocks():
-                    stream.add(block)
+                    del histogram  # it may be large
+                for rows in spool.row_groups():
+                    stream.add(rows)
                 described.extend(spool.described())
             finally:
                 spool.close()
@@ -120,41 +125,69 @@ class _Spool:
     def __init__(self, output: Path, entry: str):
         self._entry = entry
         self._path = output.with_name(f".{output.name}.spool")
+        self._path.unlink(missing_ok=True)  # of a job that was killed
         self._matrices: dict[tuple[int, str], dict[str, object]] = {}
-        self._kept: dict[tuple[int, str], pa.Table] = {}
-        self._moved: dict[tuple[int, str], int] = {}
+        self._kept: dict[tuple[int, str], tuple[NDArray[np.float32], NDArray[np.int64]]] = {}
+        self._moved: dict[tuple[int, str], tuple[int, int]] = {}
         self._rows = 0
-        self._writer: pq.ParquetWriter | None = None
 
     def add(self, matrix: Matrix) -> None:
         key = (matrix.block, matrix.component)
         self._matrices[key] = describe(matrix)
-        self._kept[key] = _rows(self._entry, matrix)
-        self._rows += self._kept[key].num_rows
+        self._kept[key] = matrix.histogram.value, matrix.histogram.count
+        self._rows += matrix.histogram.value.size
         if self._rows > SPOOL_ROWS:
             self._move()
 
     def _move(self) -> None:
-        if self._writer is None:
-            self._writer = pq.ParquetWriter(self._path, table.arrow_schema("histograms"), compression="none")
-        for key, rows in self._kept.items():
-            self._moved[key] = len(self._moved)
-            self._writer.write_table(rows, row_group_size=rows.num_rows)
+        with self._path.open("ab") as file:
+            for key, (value, count) in self._kept.items():
+                self._moved[key] = file.tell(), value.size
+                file.write(value.data)
+                file.write(count.data)
         self._kept.clear()
         self._rows = 0
 
-    def blocks(self) -> Iterator[pa.Table]:
-        """Yield one table per block, sorted by component and value."""
-        if self._writer is not None:
-            self._move()
-            self._writer.close()
-        source = pq.ParquetFile(self._path) if self._writer is not None else None
-        for _, keys in groupby(sorted(self._matrices), key=lambda key: key[0]):
-            yield pa.concat_tables(
-                [source.read_row_group(self._moved[key]) if source else self._kept[key] for key in keys]
+    def _pieces(self, key: tuple[int, str]) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+        """Yield values and counts of a histogram, at most `GROUP_ROWS` at a time."""
+        if key in self._kept:
+            value, count = self._kept[key]
+            for first in range(0, value.size, GROUP_ROWS):
+                yield value[first : first + GROUP_ROWS], count[first : first + GROUP_ROWS]
+            return
+        begin, size = self._moved[key]
+        for first in range(0, size, GROUP_ROWS):
+            rows = min(GROUP_ROWS, size - first)
+            yield (
+                np.fromfile(self._path, np.float32, rows, offset=begin + 4 * first),
+                np.fromfile(self._path, np.int64, rows, offset=begin + 4 * size + 8 * first),
             )
-        if source is not None:
-            source.close()
+
+    def row_groups(self) -> Iterator[pa.Table]:
+        """Yield tables of one block each, sorted by block, component and value; a large block takes several."""
+        for _, keys in groupby(sorted(self._matrices), key=lambda key: key[0]):
+            group: list[pa.Table] = []
+            for key in keys:
+                for value, count in self._pieces(key):
+                    if sum(rows.num_rows for rows in group) + value.size > GROUP_ROWS:
+                        yield pa.concat_tables(group)
+                        group.clear()
+                    group.append(self._table(key, value, count))
+            yield pa.concat_tables(group)
+
+    def _table(self, key: tuple[int, str], value: NDArray[np.float32], count: NDArray[np.int64]) -> pa.Table:
+        step, (block, component) = self._matrices[key]["step"], key
+        return pa.table(
+            [
+                pa.repeat(self._entry, value.size),
+                pa.repeat(pa.scalar(step, pa.int64()), value.size),
+                pa.repeat(pa.scalar(block, pa.int32()), value.size),
+                pa.repeat(pa.scalar(component, pa.string()), value.size),
+                pa.array(value),
+                pa.array(count),
+            ],
+            schema=table.arrow_schema("histograms"),
+        )
 
     def described(self) -> list[dict[str, object]]:
         return [self._matrices[key] for key in sorted(self._matrices)]
@@ -174,22 +207,6 @@ def describe(matrix: Matrix) -> dict[str, object]:
     }
 
 
-def _rows(entry: str, matrix: Matrix) -> pa.Table:
-    schema = table.arrow_schema("histograms")
-    size = matrix.histogram.value.size
-    return pa.table(
-        [
-            pa.repeat(entry, size),
-            pa.repeat(pa.scalar(matrix.step, pa.int64()), size),
-            pa.repeat(pa.scalar(matrix.block, pa.int32()), size),
-            pa.repeat(pa.scalar(matrix.component, pa.string()), size),
-            pa.array(matrix.histogram.value),
-            pa.array(matrix.histogram.count),
-        ],
-        schema=schema,
-    )
-
-
 def read_part(path: Path) -> Iterator[tuple[int | None, int, dict[str, Histogram]]]:
     """Read the histograms of a part, block by block.
 
@@ -207,26 +224,38 @@ def read_part(path: Path) -> Iterator[tuple[int | None, int, dict[str, Histogram
         (matrix["step"], matrix["block"], matrix["component"]): matrix
         for matrix in table.read_provenance(path)["matrices"]
     }
+    for (step, block), groups in groupby(_pieces(path), key=lambda piece: piece[0]):
+        pieces: dict[str, list[tuple[NDArray[np.float32], NDArray[np.int64]]]] = {}
+        for _, component, value, count in groups:
+            pieces.setdefault(component, []).append((value, count))
+        found: dict[str, Histogram] = {}
+        for component in list(pieces):
+            values, counts = zip(*pieces.pop(component), strict=True)
+            known = described[step, block, component]
+            found[component] = Histogram(
+                values[0] if len(values) == 1 else np.concatenate(values),
+                counts[0] if len(counts) == 1 else np.concatenate(counts),
+                **{name: known[name] for name in _DESCRIBED},
+            )
+        yield step, block, found
+
+
+def _pieces(
+    path: Path,
+) -> Iterator[tuple[tuple[int | None, int], str, NDArray[np.float32], NDArray[np.int64]]]:
+    """Yield (step, block), component, values and counts; a matrix may be cut where a row group ends."""
     columns = ["step", "block", "component", "value", "count"]
     with pq.ParquetFile(path, read_dictionary=["component"]) as source:
         for group in range(source.num_row_groups):
             rows = source.read_row_group(group, columns=columns).combine_chunks()
-            step, block = rows["step"][0].as_py(), rows["block"][0].as_py()
+            key = rows["step"][0].as_py(), rows["block"][0].as_py()
             coded = rows["component"].chunk(0)
             code = coded.indices.to_numpy()
             components = coded.dictionary.to_pylist()
             values, counts = rows["value"].to_numpy(), rows["count"].to_numpy()
             starts = [0, *(np.flatnonzero(np.diff(code)) + 1).tolist(), code.size]
-            found: dict[str, Histogram] = {}
             for begin, end in pairwise(starts):
-                component = components[code[begin]]
-                known = described[step, block, component]
-                found[component] = Histogram(
-                    values[begin:end],
-                    counts[begin:end],
-                    **{name: known[name] for name in _DESCRIBED},
-                )
-            yield step, block, found
+                yield key, components[code[begin]], values[begin:end], counts[begin:end]
 
 
 def main(arguments: Sequence[str]) -> None:

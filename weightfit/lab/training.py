@@ -90,6 +90,8 @@ def kept_compilations(folder: Path) -> Iterator[None]:
         compilation_cache.reset_cache()  # it looks at the folder's name once
         jax.config.update("jax_compilation_cache_dir", str(own.resolve()))  # type: ignore[no-untyped-call]
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)  # type: ignore[no-untyped-call]
+        # Else the folder's name is part of what a program is looked up by.
+        jax.config.update("jax_persistent_cache_enable_xla_caches", "none")  # type: ignore[no-untyped-call]
         try:
             yield
         finally:
