@@ -95,8 +95,9 @@ def test_printed_values_are_named_by_ids_or_by_what_ids_begin_with(label):
 
 def test_the_note_on_stand_ins():
     note = exhibits.stand_in_note(["lab-pythia-70m", "lab-pythia-160m"])
-    assert note.startswith("STAND-IN: small models trained here")
-    assert "2 entries, ids lab-pythia-70m ..." in note
+    assert note.startswith("STAND-IN: 2 small models trained here")
+    assert "ids lab-pythia-70m ..." in note
+    assert "not the paper's weights" in note
 
 
 def test_the_readme_has_the_table_of_exhibits() -> None:

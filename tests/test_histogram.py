@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from weightfit import histogram
+from weightfit import scan as scanning
 from weightfit.architecture import Piece, Plan, plan
 from weightfit.checkpoint import CheckpointWriter, read_header
 from weightfit.errors import DegenerateHistogram, MalformedCheckpoint, NonFiniteWeight
-from weightfit.histogram import Histogram, Scan, histogram_of, merge_counts, pool
+from weightfit.histogram import Histogram, histogram_of, pool
+from weightfit.kernels import merge_counts
+from weightfit.scan import Scan
 
 NUMPY = {"F16": np.dtype("<f2"), "BF16": np.dtype(ml_dtypes.bfloat16), "F32": np.dtype("<f4")}
 LOW_BITS, HALF_BIN = np.uint32(0x1FFF), np.uint32(0x1000)
@@ -225,12 +228,12 @@ def test_arrays_in_memory_are_counted_alike():
 
 
 def test_a_counter_is_emptied_before_it_can_overflow(monkeypatch):
-    assert histogram._FLUSH + histogram.BUFFER_BYTES // 2 < 1 << 32, "a 32-bit counter could overflow"
+    assert histogram._FLUSH + scanning.BUFFER_BYTES // 2 < 1 << 32, "a 32-bit counter could overflow"
     monkeypatch.setattr(histogram, "_FLUSH", 1000)
     monkeypatch.setattr(histogram, "DISTINCT_LIMIT", 10)
     for dtype in NUMPY:
         values = np.full(100 * 77, 1.001, NUMPY[dtype])
-        tally = histogram._Tally("x", dtype, values.size)
+        tally = histogram.Tally("x", dtype, values.size)
         for part in np.split(values, 100):
             tally.add(part.view(np.uint8))
             assert tally._table.max() < 1000
@@ -264,7 +267,7 @@ def pythia_like(heads: int, width: int, dtype: str) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("dtype", NUMPY)
 @pytest.mark.parametrize("digest", [True, False])
 def test_a_checkpoint_with_fused_tensors(tmp_path, monkeypatch, buffer, heads, width, dtype, digest):
-    monkeypatch.setattr(histogram, "BUFFER_BYTES", buffer)
+    monkeypatch.setattr(scanning, "BUFFER_BYTES", buffer)
     tensors = pythia_like(heads, width, dtype)
     hidden = heads * width
     path = tmp_path / "plan.safetensors"
@@ -312,7 +315,7 @@ def test_a_file_that_shrinks_while_it_is_read_is_refused(tmp_path):
 
 
 def test_a_tally_that_lacks_elements_is_refused():
-    tally = histogram._Tally("a.safetensors: tensor 'x'", "F16", 5)
+    tally = histogram.Tally("a.safetensors: tensor 'x'", "F16", 5)
     tally.add(np.zeros(3, np.float16).view(np.uint8))
     with pytest.raises(MalformedCheckpoint, match="tensor 'x': 3 of 5 elements"):
         tally.histogram()
@@ -356,7 +359,7 @@ def test_counting_in_pieces_is_counting_at_once(parts):
     with pytest.MonkeyPatch.context() as patch:
         for limit in (1 << 22, 1):
             patch.setattr(histogram, "DISTINCT_LIMIT", limit)
-            tally = histogram._Tally("x", "F32", together.size)
+            tally = histogram.Tally("x", "F32", together.size)
             for part in parts:
                 tally.add(part.view(np.uint8))
             made, at_once = tally.histogram(), histogram_of(together)

@@ -9,7 +9,7 @@ from scipy import integrate, optimize, special, stats
 
 from weightfit import null
 from weightfit.histogram import histogram_of, pool
-from weightfit.moments import moments
+from weightfit.moments import Moments, moments
 from weightfit.null import GaussianMixture, null_fits, null_moments, released_null
 from weightfit.probability_plot import Magnitudes, fit
 from weightfit.released import binned, released_fit
@@ -220,6 +220,6 @@ def test_moments_of_a_pool_are_those_of_a_sample_of_each_matrix():
     values, errors = moments(pool(parts))
     law = GaussianMixture.of([part.standard_deviation for part in parts], numbers)
     expected = null_moments(law, sum(numbers))
-    for name in null.NullMoments.__dataclass_fields__:
+    for name in Moments.__dataclass_fields__:
         allowed = 4 * getattr(errors, name) if name != "maximum" else 0.8
         assert abs(getattr(values, name) - getattr(expected, name)) <= allowed, name

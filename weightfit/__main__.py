@@ -54,7 +54,7 @@ def count(headers: Sequence["Header"], layout: "Plan") -> Iterator[tuple[int, di
         From `weightfit.architecture.plan`, which assures that each block is whole.
     """
     from weightfit.architecture import components
-    from weightfit.histogram import Scan
+    from weightfit.scan import Scan
 
     names = components(layout.family)
     begun: dict[int, dict[str, Histogram]] = {}

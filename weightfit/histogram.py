@@ -1,19 +1,15 @@
-"""Exact histograms of weight matrices: every distinct value with its count, in one pass over the file."""
+"""Exact histograms: every distinct value of a matrix with its count, and their sums."""
 
-import hashlib
 import math
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, Literal, ParamSpec, TypeVar
+from typing import Literal
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from weightfit.architecture import Piece, Plan
-from weightfit.checkpoint import Header, Tensor
 from weightfit.errors import DegenerateHistogram, MalformedCheckpoint, NonFiniteWeight
+from weightfit.kernels import count_codes, count_top_bits, distinct, merge_counts, sums_of
 
 HISTOGRAM_CONTRACT = 1
 """Raised by whoever changes what is counted; the only thing that makes a kept histogram stale."""
@@ -25,23 +21,9 @@ EXACTNESS: tuple[Exactness, ...] = ("f16", "bf16", "f32", "19bit")
 DISTINCT_LIMIT = 1 << 22
 """Elements up to which an F32 matrix that fits no 16-bit format keeps every distinct value."""
 
-BUFFER_BYTES = 1 << 24
 _LOW_BITS = np.uint32(0x1FFF)
 _HALF_BIN = np.uint32(0x1000)
-_SIGN = np.uint32(0x80000000)
 _FLUSH = 1 << 31
-
-P = ParamSpec("P")
-R = TypeVar("R")
-Float = TypeVar("Float", np.float32, np.float64)
-
-
-def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile a kernel: no lock is held while it runs, and sums may be taken in lanes."""
-    kernel: Callable[P, R] = numba.njit(nogil=True, cache=True, fastmath={"reassoc", "nsz", "contract"})(
-        function
-    )
-    return kernel
 
 
 @dataclass(frozen=True)
@@ -88,137 +70,7 @@ class Histogram:
         return math.sqrt(max(self.sum_of_squares / self.n - self.mean**2, 0.0))
 
 
-# --- kernels -------------------------------------------------------------------------------------
-
-
-@compiled
-def _count_codes(pairs: NDArray[np.uint32], table: NDArray[np.uint32]) -> None:
-    for index in range(pairs.size):
-        pair = pairs[index]
-        table[pair & numba.uint32(0xFFFF)] += numba.uint32(1)
-        table[pair >> numba.uint32(16)] += numba.uint32(1)
-
-
-@compiled
-def _count_top_bits(
-    bits: NDArray[np.uint32],
-    values: NDArray[np.float32],
-    table: NDArray[np.uint32],
-    seen: NDArray[np.uint32],
-    sums: NDArray[np.float64],
-    extremes: NDArray[np.int32],
-) -> None:
-    # Blocks of constant length keep the inner loops vectorised and the rounding of the sums small.
-    for begin in range(0, bits.size, 4096):
-        block = bits[begin : begin + 4096]
-        floats = values[begin : begin + 4096]
-        total = 0.0
-        squares = 0.0
-        for index in range(floats.size):
-            x = np.float64(floats[index])
-            total += x
-            squares += x * x
-        sums[0] += total
-        sums[1] += squares
-        low = numba.uint32(0)
-        smallest = extremes[0]
-        largest = extremes[1]
-        zeros = numba.int64(0)
-        negative_zeros = numba.int64(0)
-        for index in range(block.size):
-            code = block[index]
-            low |= code
-            signed = numba.int32(code)
-            ordered = signed ^ ((signed >> numba.int32(31)) & numba.int32(0x7FFFFFFF))
-            smallest = min(smallest, ordered)
-            largest = max(largest, ordered)
-            zeros += code == numba.uint32(0)
-            negative_zeros += code == numba.uint32(0x80000000)
-        seen[0] |= low
-        seen[1] += numba.uint32(zeros)
-        seen[2] += numba.uint32(negative_zeros)
-        extremes[0] = smallest
-        extremes[1] = largest
-        for index in range(block.size):
-            table[block[index] >> numba.uint32(13)] += numba.uint32(1)
-
-
-@compiled
-def _distinct(ordered: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return the distinct values of a rising array, and how often each occurs."""
-    size = 1
-    for index in range(1, ordered.size):
-        size += ordered[index] != ordered[index - 1]
-    value = np.empty(size, np.float32)
-    count = np.empty(size, np.int64)
-    begin = 0
-    run = 0
-    for index in range(1, ordered.size + 1):
-        if index == ordered.size or ordered[index] != ordered[begin]:
-            value[run] = ordered[begin]
-            count[run] = index - begin
-            run += 1
-            begin = index
-    return value, count
-
-
-@numba.njit(nogil=True, cache=True)
-def _sums(value: NDArray[np.float32], count: NDArray[np.int64]) -> tuple[float, float]:
-    """Sum values and squares with their counts, carrying each rounding error along (Knuth's two-sum).
-
-    Good to 2^-53, or 2^-100 of the sum of magnitudes where terms cancel; `math.fsum` would need boxed numbers.
-    """
-    total = total_rest = squares = squares_rest = 0.0
-    for index in range(value.size):
-        x = np.float64(value[index])
-        term = x * count[index]
-        after = total + term
-        part = after - total
-        total_rest += (total - (after - part)) + (term - part)
-        total = after
-        term = x * x * count[index]
-        after = squares + term
-        part = after - squares
-        squares_rest += (squares - (after - part)) + (term - part)
-        squares = after
-    return total + total_rest, squares + squares_rest
-
-
-@compiled
-def merge_counts(
-    left: NDArray[Float],
-    left_count: NDArray[np.int64],
-    right: NDArray[Float],
-    right_count: NDArray[np.int64],
-) -> tuple[NDArray[Float], NDArray[np.int64]]:
-    """Merge two rising runs of distinct values, adding the counts of values that both have."""
-    value = np.empty(left.size + right.size, left.dtype)
-    count = np.empty(value.size, np.int64)
-    i = 0
-    j = 0
-    size = 0
-    while i < left.size or j < right.size:
-        if j == right.size or (i < left.size and left[i] < right[j]):
-            value[size] = left[i]
-            count[size] = left_count[i]
-            i += 1
-        elif i == left.size or right[j] < left[i]:
-            value[size] = right[j]
-            count[size] = right_count[j]
-            j += 1
-        else:
-            value[size] = left[i]
-            count[size] = left_count[i] + right_count[j]
-            i += 1
-            j += 1
-        size += 1
-    return value[:size], count[:size]
-
-
-# --- building histograms -------------------------------------------------------------------------
-
-
-class _Tally:
+class Tally:
     """The running count of one matrix, fed with its bits in pieces of any length."""
 
     def __init__(self, name: str, dtype: str, n: int):
@@ -248,13 +100,13 @@ class _Tally:
                 self._kept[self.seen : self.seen + bits.size] = bits.view("<f4")
             else:
                 self._low[1:] = 0
-                _count_top_bits(bits, bits.view("<f4"), self._table, self._low, self._sums, self._extremes)
+                count_top_bits(bits, bits.view("<f4"), self._table, self._low, self._sums, self._extremes)
                 self._zeros += self._low[1:]
             size = bits.size
         else:
             codes = data.view("<u2")
             size = codes.size
-            _count_codes(codes[: size // 2 * 2].view("<u4"), self._table)
+            count_codes(codes[: size // 2 * 2].view("<u4"), self._table)
             if size % 2:
                 self._table[codes[-1]] += 1
         self.seen += size
@@ -280,7 +132,7 @@ class _Tally:
             if self.n < 1 << 16 or np.bitwise_or.reduce(bits) & _LOW_BITS:
                 return self._from_kept(self._kept)
             self._table = np.zeros(1 << 19, np.uint32)
-            _count_top_bits(bits, self._kept, self._table, self._low, self._sums, self._extremes)
+            count_top_bits(bits, self._kept, self._table, self._low, self._sums, self._extremes)
             self._total = self._table.astype(np.int64)
         if self.dtype == "F32":
             return self._from_top_bits()
@@ -293,7 +145,7 @@ class _Tally:
     def _from_kept(self, kept: NDArray[np.float32]) -> Histogram:
         kept += np.float32(0)  # -0.0 becomes 0.0
         kept.sort()
-        values, counts = _distinct(kept)
+        values, counts = distinct(kept)
         self._kept = None
         self._require_finite(values, counts)
         return _exact(values, counts, "F32", _format_that_holds(values))
@@ -378,7 +230,7 @@ def _exact(
         wide = values.astype(np.float64)
         total, squares = math.fsum((wide * counts).tolist()), math.fsum((wide * wide * counts).tolist())
     else:
-        total, squares = _sums(values, counts)
+        total, squares = sums_of(values, counts)
     return Histogram(
         values,
         counts,
@@ -418,7 +270,7 @@ def histogram_of(values: NDArray[np.generic], name: str = "array") -> Histogram:
         raise DegenerateHistogram(
             f"{name}: {values.dtype.name} array of {values.size} elements; give at least one float16 or float32"
         )
-    tally = _Tally(name, dtype, values.size)
+    tally = Tally(name, dtype, values.size)
     tally.add(np.ascontiguousarray(values).reshape(-1).view(np.uint8))
     return tally.histogram()
 
@@ -471,150 +323,3 @@ def _top_bits(part: Histogram) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     bits = part.value.view(np.uint32)
     coarse = np.where(part.value == 0, np.uint32(0), (bits & ~_LOW_BITS) | _HALF_BIN).view(np.float32)
     return _sorted_sum(coarse, part.count)
-
-
-# --- counting a file -----------------------------------------------------------------------------
-
-
-class Scan:
-    """One pass over a weight file: the histogram of each of its matrices, and the file's sha256.
-
-    Parameters
-    ----------
-    header
-        The file's header, from `weightfit.checkpoint.read_header`.
-    plan
-        Which tensors are counted and how they are split, from `weightfit.architecture.plan`.
-    digest
-        Whether every byte is hashed on the way, in a second thread; without it, tensors that are left
-        out are not read.
-
-    Notes
-    -----
-    Iterate once over the object for (block, component, histogram); afterwards ``sha256`` holds the digest. In
-    place of the histogram of a matrix that is not finite comes the error, since the rest of the file can still
-    be counted: raise it or record it. Memory is two buffers of
-    16 MiB, the table of the matrix at hand, and at most 16 MiB of values per open F32 matrix.
-    """
-
-    def __init__(self, header: Header, plan: Plan, digest: bool = True):
-        self._header = header
-        self._plan = plan
-        self._digest = hashlib.sha256() if digest else None
-        self.sha256: str | None = None
-
-    def __iter__(self) -> Iterator[tuple[int, str, Histogram | NonFiniteWeight]]:
-        with self._header.path.open("rb", buffering=0) as stream, ThreadPoolExecutor(1) as hasher:
-            reader = _Reader(stream, self._header, hasher, self._digest)
-            reader.skip(self._header.length)
-            for tensor in self._header.tensors:
-                pieces = self._plan.pieces.get(tensor.name)
-                if pieces is None:
-                    reader.skip(tensor.end - tensor.begin)
-                else:
-                    yield from self._count(reader, tensor, pieces)
-            reader.finish()
-        if self._digest is not None:
-            self.sha256 = self._digest.hexdigest()
-
-    def _count(
-        self, reader: "_Reader", tensor: Tensor, pieces: Sequence[Piece]
-    ) -> Iterator[tuple[int, str, Histogram | NonFiniteWeight]]:
-        rows, columns = tensor.shape
-        tallies = [
-            _Tally(
-                f"{self._header.path.name}: tensor {tensor.name!r}",
-                tensor.dtype,
-                rows * piece.length // piece.period * columns,
-            )
-            for piece in pieces
-        ]
-        width = 4 if tensor.dtype == "F32" else 2
-        runs = _runs(pieces, rows, columns * width)
-        index, left = next(runs)
-        for data in reader.read(tensor.end - tensor.begin):
-            begin = 0
-            while begin < data.size:
-                taken = min(left, data.size - begin)
-                tallies[index].add(data[begin : begin + taken])
-                begin += taken
-                left -= taken
-                if not left:
-                    index, left = next(runs, (0, 0))
-        for piece, tally in zip(pieces, tallies, strict=True):
-            try:
-                counted: Histogram | NonFiniteWeight = tally.histogram()
-            except NonFiniteWeight as refusal:
-                counted = refusal
-            yield piece.block, piece.component, counted
-
-
-def _runs(pieces: Sequence[Piece], rows: int, row_bytes: int) -> Iterator[tuple[int, int]]:
-    """Yield (piece, bytes) for the stretches of a tensor that belong to one piece, in file order."""
-    if len(pieces) == 1:
-        yield 0, rows * row_bytes
-        return
-    period = pieces[0].period
-    order = sorted(range(len(pieces)), key=lambda index: pieces[index].start)
-    for _ in range(rows // period):
-        for index in order:
-            yield index, pieces[index].length * row_bytes
-
-
-class _Reader:
-    """Sequential reads through two reused buffers, hashed in another thread while they are counted."""
-
-    def __init__(
-        self, stream: BinaryIO, header: Header, hasher: ThreadPoolExecutor, digest: "hashlib._Hash | None"
-    ):
-        self._stream = stream
-        self._header = header
-        self._hasher = hasher
-        self._digest = digest
-        self._buffers = [np.empty(BUFFER_BYTES, np.uint8) for _ in range(2)]
-        self._hashing: list[Future[None] | None] = [None, None]
-        self._turn = 0
-
-    def read(self, size: int) -> Iterator[NDArray[np.uint8]]:
-        """Yield the next ``size`` bytes in pieces that are valid until the next one but one."""
-        while size:
-            turn = self._turn
-            self._turn = 1 - turn
-            self._wait(turn)
-            piece = self._buffers[turn][: min(size, BUFFER_BYTES)]
-            self._fill(piece)
-            if self._digest is not None:
-                self._hashing[turn] = self._hasher.submit(self._digest.update, piece.data)
-            yield piece
-            size -= piece.size
-
-    def skip(self, size: int) -> None:
-        """Pass over bytes that are not counted, hashing them if a digest is wanted."""
-        if self._digest is None:
-            self._stream.seek(size, 1)
-        else:
-            for _ in self.read(size):
-                pass
-
-    def finish(self) -> None:
-        """Wait for the hashing of the last pieces."""
-        for turn in range(2):
-            self._wait(turn)
-
-    def _wait(self, turn: int) -> None:
-        pending = self._hashing[turn]
-        if pending is not None:
-            pending.result()
-            self._hashing[turn] = None
-
-    def _fill(self, piece: NDArray[np.uint8]) -> None:
-        view = piece.data
-        filled = 0
-        while filled < piece.size:
-            got = self._stream.readinto(view[filled:])  # type: ignore[attr-defined]
-            if not got:
-                raise MalformedCheckpoint(
-                    f"{self._header.path.name}: the file became shorter while it was read; "
-                    "let its writer finish and start again"
-                )
-            filled += got

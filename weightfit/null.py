@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erf, erfc, ndtri
 
+from weightfit.moments import Moments
 from weightfit.plotting_positions import ranks_inside, y_sums
 from weightfit.probability_plot import Magnitudes, fit
 from weightfit.released import EDGES, released_fit
@@ -239,28 +240,7 @@ def released_null(law: GaussianMixture, n: int, trim: float) -> NullFit:
     return NullFit(null.shape, null.scale, null.r_squared, null.ks_distance, null.ks_distance_trimmed)
 
 
-@dataclass(frozen=True)
-class NullMoments:
-    """Moments of Gaussian weights; the names are those of `weightfit.moments.Moments`."""
-
-    mean: float
-    standard_deviation: float
-    mean_magnitude: float
-    standard_deviation_magnitude: float
-    root_mean_square: float
-    kurtosis: float
-    kurtosis_magnitude: float
-    maximum: float
-    q10: float
-    q50: float
-    q90: float
-    q99: float
-    q999: float
-    gini: float
-    zeros: float
-
-
-def null_moments(law: GaussianMixture, n: int) -> NullMoments:
+def null_moments(law: GaussianMixture, n: int) -> Moments:
     """Return the moments of Gaussian weights in closed form, the maximum of n of them by quadrature.
 
     Parameters
@@ -272,7 +252,7 @@ def null_moments(law: GaussianMixture, n: int) -> NullMoments:
 
     Returns
     -------
-    NullMoments
+    Moments
         The Gini coefficient is sum_ij p_i p_j sqrt(s_i^2 + s_j^2) / sum_i p_i s_i - 1, from
         E max(|X|, |Y|) = sqrt(2/pi) sqrt(s_i^2 + s_j^2) for independent half-normal magnitudes.
     """
@@ -286,7 +266,7 @@ def null_moments(law: GaussianMixture, n: int) -> NullMoments:
     pairs = float(share @ np.sqrt(sigma[:, None] ** 2 + sigma**2) @ share)
     probability = np.array([0.10, 0.50, 0.90, 0.99, 0.999])
     quantiles = np.exp(law.log_quantile(np.log(ndtri((1 + probability) / 2))))
-    return NullMoments(
+    return Moments(
         mean=0.0,
         standard_deviation=math.sqrt(second),
         mean_magnitude=first,

@@ -18,8 +18,9 @@ from weightfit import table
 from weightfit.architecture import plan, read_config
 from weightfit.checkpoint import read_header
 from weightfit.errors import CohortError, DigestMismatch, NonFiniteWeight
-from weightfit.histogram import HISTOGRAM_CONTRACT, Histogram, Scan
+from weightfit.histogram import HISTOGRAM_CONTRACT, Histogram
 from weightfit.provenance import provenance
+from weightfit.scan import Scan
 from weightfit.task import logged
 
 SPOOL_ROWS = 1 << 22

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weightfit.errors import DegenerateHistogram
-from weightfit.histogram import Histogram, compiled, merge_counts
+from weightfit.histogram import Histogram
+from weightfit.kernels import compiled, merge_counts
 from weightfit.plotting_positions import ranks_inside, y_sums
 
 Sign = Literal["both", "positive", "negative"]

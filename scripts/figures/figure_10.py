@@ -59,8 +59,8 @@ def draw(rows: list[dict[str, object]], exhibit: dict, stand_ins: list[str], pat
         axes.set_ylabel("scale (units of the weights)")
     for axes in panels[-1]:
         axes.set_xlabel("training step")
-    note = exhibits.stand_in_note(stand_ins) if stand_ins else "Median over blocks; bands: quartiles."
-    figure.suptitle(note, fontsize=7.5, color="#a00000" if stand_ins else "black", x=0.01, ha="left")
+    if stand_ins:
+        figure.suptitle(exhibits.stand_in_note(stand_ins), fontsize=7.5, color="#a00000", x=0.01, ha="left")
     figure.legend(loc="outside lower center", ncols=5)
     exhibit_style.write_figure(figure, paths)
     plt.close(figure)

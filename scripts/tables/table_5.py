@@ -35,7 +35,7 @@ def rows(scaling: pa.Table, exhibit: dict, entries: dict[str, dict]) -> list[dic
         reported = exhibit["parts"]["printed"][key]
         sigma = standard_deviations(facts.initialization, facts.layers, facts.width)
         predicted = sigma["qkv"] / sigma["o"]
-        for entry, own in entries.items():
+        for entry, own in sorted(entries.items(), key=lambda item: item[1]["stand_in"]):
             if key not in (own["paper_entry"], own["initialization_of"]) or not _has_start(scaling, entry):
                 continue
             ratio, error = input_output_ratio(scaling, entry, 0)
@@ -48,6 +48,7 @@ def rows(scaling: pa.Table, exhibit: dict, entries: dict[str, dict]) -> list[dic
                     "predicted": predicted,
                     "printed": paper.printed(f"{reported}.measured"),
                     "source": entry,
+                    "stand_in": own["stand_in"],
                     "ratio": ratio,
                     "ratio_se": error,
                     "error": ratio / predicted - 1,
@@ -64,7 +65,8 @@ def _has_start(scaling: pa.Table, entry: str) -> bool:
 def display(row: dict[str, object]) -> dict[str, str]:
     """Format a row for people."""
     return {
-        **{name: str(row[name]) for name in ("name", "layers", "width", "printed", "source")},
+        **{name: str(row[name]) for name in ("name", "layers", "width", "printed")},
+        "source": f"{row['source']} (stand-in)" if row["stand_in"] else row["source"],
         "recipe": row["recipe"].removeprefix("recipe-").upper(),
         "predicted": f"{row['predicted']:.3f}",
         "ratio": f"{row['ratio']:.4f}",

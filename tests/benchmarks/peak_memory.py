@@ -15,7 +15,7 @@ from pathlib import Path
 import weightfit.part
 from weightfit.architecture import plan
 from weightfit.checkpoint import read_header
-from weightfit.histogram import Scan
+from weightfit.scan import Scan
 
 FILE = "model.safetensors"
 

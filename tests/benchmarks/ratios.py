@@ -25,8 +25,9 @@ from peak_memory import FILE, peak_memory
 
 from weightfit.architecture import plan
 from weightfit.checkpoint import CheckpointWriter, read_header
-from weightfit.histogram import BUFFER_BYTES, DISTINCT_LIMIT, Scan, _Tally, histogram_of
+from weightfit.histogram import DISTINCT_LIMIT, Tally, histogram_of
 from weightfit.probability_plot import fit, magnitudes
+from weightfit.scan import BUFFER_BYTES, Scan
 
 OUTPUT = Path(__file__).resolve().parents[2] / "results" / "benchmarks.tsv"
 SIGMA = 0.02
@@ -106,8 +107,8 @@ def copying() -> Iterator[Comparison]:
         data = array.view(np.uint8)
         copy = np.zeros_like(data)
 
-        def count(data: np.ndarray = data, dtype: str = dtype) -> _Tally:
-            tally = _Tally("weights", dtype, size)
+        def count(data: np.ndarray = data, dtype: str = dtype) -> Tally:
+            tally = Tally("weights", dtype, size)
             for begin in range(0, data.size, BUFFER_BYTES):
                 tally.add(data[begin : begin + BUFFER_BYTES])
             return tally
