@@ -30,7 +30,8 @@ def read_rules(snakefile: Path) -> tuple[Rule, ...]:
     """Read the rules of `snakefile` and of all that it includes, with its default configuration."""
 
     def path(rule: object, name: object) -> Path | None:
-        return None if name is None else (Path(rule.basedir) / str(name)).resolve()
+        # The exhibits' rules are made in a loop and name their script by their params.
+        return None if name is None else (Path(rule.basedir) / str(name).format(params=rule.params)).resolve()
 
     with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
         # The rules have no public way in; the version of Snakemake is locked.

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from weightfit import table
-from weightfit.architecture import COMPONENTS
+from weightfit.architecture import COMPONENTS, POOLED, POOLS
 from weightfit.checkpoint import CheckpointWriter
 from weightfit.errors import CohortError, ContractError, DegenerateHistogram
-from weightfit.fit import POOLED, POOLS, Protocol, fit_part, units
+from weightfit.fit import Protocol, fit_part, units
 from weightfit.histogram import histogram_of
 from weightfit.moments import moments
 from weightfit.null import GaussianMixture, null_fits, null_moments, released_null

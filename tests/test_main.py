@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from weightfit.__main__ import COLUMNS, main
-from weightfit.architecture import COMPONENTS, components
+from weightfit.architecture import COMPONENTS, POOLS, components
 from weightfit.checkpoint import CheckpointWriter
-from weightfit.fit import POOLS, Protocol, fit_part
+from weightfit.fit import Protocol, fit_part
 from weightfit.part import count_part
 
 HIDDEN, INNER, HEADS, BLOCKS = 32, 64, 4, 2

@@ -71,8 +71,8 @@ def fit_all(
     blocks: Iterator[tuple[int, Mapping[str, "Histogram"]]], protocol: "Protocol"
 ) -> tuple[list[dict[str, object]], list[str]]:
     """Fit every matrix and pool; return the rows, sorted, and the refusals of those that allow no fit."""
-    from weightfit.architecture import COMPONENTS
-    from weightfit.fit import POOLED, POOLS, fits_of_unit, units_of_step
+    from weightfit.architecture import COMPONENTS, POOLED, POOLS
+    from weightfit.fit import fits_of_unit, units_of_step
 
     order = [*COMPONENTS, *POOLS]
     rows: dict[tuple[bool, int, int], dict[str, object]] = {}
@@ -102,7 +102,7 @@ def describe(layout: "Plan", protocol: "Protocol", unnamed: Sequence[str]) -> li
 
 def align(rows: Sequence[Mapping[str, object]]) -> list[str]:
     """Return rows as a table of plain text; block -1 is called ``pooled``."""
-    from weightfit.fit import POOLED
+    from weightfit.architecture import POOLED
 
     cells = [["block", "component", *COLUMNS]]
     for row in rows:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from weightfit import table
-from weightfit.fit import POOLED, POOLS
+from weightfit.architecture import POOLED, POOLS
 
 KINDS = ("ffn", "transmission")
 """The paper's text says FFN, its Figure 5 says FFN and the attention output: both are kept."""

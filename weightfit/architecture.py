@@ -27,6 +27,17 @@ from weightfit.errors import (
 COMPONENTS = ("q", "k", "v", "o", "gate", "up", "down", "ffn_in", "ffn_out")
 """Every component, in the order of columns and tables."""
 
+POOLED = -1
+"""The block number of a pool over all blocks."""
+
+POOLS = {
+    "qkv": ("q", "k", "v"),
+    "ffn": ("gate", "up", "down", "ffn_in", "ffn_out"),
+    "transmission": ("o", "gate", "up", "down", "ffn_in", "ffn_out"),
+    "all": ("q", "k", "v", "o", "gate", "up", "down", "ffn_in", "ffn_out"),
+}
+"""Which components a pool adds up."""
+
 CONFIG_LIMIT = 1_000_000
 """Largest config.json that is read, in bytes."""
 

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from weightfit import table
+from weightfit.architecture import POOLED, POOLS
 from weightfit.errors import CohortError, DegenerateHistogram
 from weightfit.histogram import Histogram, pool
 from weightfit.moments import Moments, moments
@@ -16,17 +17,6 @@ from weightfit.null import GaussianMixture, NullFit, null_fits, null_moments, re
 from weightfit.part import read_part
 from weightfit.probability_plot import Fit, Sign, fit, magnitudes
 from weightfit.released import binned, released_fit
-
-POOLED = -1
-"""The block number of a pool over all blocks."""
-
-POOLS = {
-    "qkv": ("q", "k", "v"),
-    "ffn": ("gate", "up", "down", "ffn_in", "ffn_out"),
-    "transmission": ("o", "gate", "up", "down", "ffn_in", "ffn_out"),
-    "all": ("q", "k", "v", "o", "gate", "up", "down", "ffn_in", "ffn_out"),
-}
-"""Which components a pool adds up."""
 
 
 @dataclass(frozen=True)

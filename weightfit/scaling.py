@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from weightfit import table
-from weightfit.fit import POOLED
+from weightfit.architecture import POOLED
 
 TRIM = 0.80
 PAIRS = {"attention": ("qkv", "o"), "feed_forward": ("ffn_in", "ffn_out")}
