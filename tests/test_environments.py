@@ -107,9 +107,10 @@ def entry_points() -> dict[str, tuple[Path, Path]]:
 
 
 def needed(start: Path) -> set[str]:
-    """Find the distributions that a file and the modules of the package behind it import."""
+    """Find the distributions that a file and the modules of the package behind it import, or read as text."""
     files = {start, *(REPOSITORY / module for module in modules(start))}
-    return set().union(*(imports(file) for file in sorted(files)))
+    read = yaml.safe_load((REPOSITORY / "cohorts/lab.yaml").read_text())["corpus"]["packages"]
+    return set().union(*(imports(file) for file in sorted(files)), read if start.stem == "corpus" else ())
 
 
 def test_the_lock_has_what_requirements_in_asks_for() -> None:
