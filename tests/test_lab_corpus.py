@@ -131,10 +131,14 @@ def change(path: Path, old: str, new: str) -> None:
 @pytest.mark.parametrize(
     ("fault", "error", "message"),
     [
-        ("version", CorpusError, "words of the corpus is installed in version 1.3, not 1.2.*make .venv"),
-        ("absent", CorpusError, "package wordz 1.2 .* is not installed.*make .venv"),
+        (
+            "version",
+            CorpusError,
+            "words of the corpus is installed in version 1.3, not 1.2.*make environment",
+        ),
+        ("absent", CorpusError, "package wordz 1.2 .* is not installed.*make environment"),
         ("compiled", CorpusError, "words 1.2 .* not a pure Python wheel"),
-        ("changed", CorpusError, "words/a/m3.py: .* was changed after installation.*make .venv"),
+        ("changed", CorpusError, "words/a/m3.py: .* was changed after installation.*make environment"),
         ("missing", CorpusError, "words/a/m3.py: the file of package words is missing"),
         ("no digest", CorpusError, "words/a/m3.py: the RECORD of package words has no sha256"),
         ("empty folder", CorpusError, r"no .py file in \['words/none'\]"),

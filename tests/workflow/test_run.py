@@ -216,7 +216,6 @@ def test_histograms_say_which_bytes_were_counted(finished: Finished) -> None:
     }
 
 
-@pytest.mark.xfail(strict=True, reason="a histogram's provenance has no rule, code and versions")
 def test_histograms_say_which_rule_code_and_versions_counted(finished: Finished) -> None:
     for entry in ENTRIES:
         counted = table.read_provenance(finished.results / f"histograms/{entry}.parquet")
@@ -480,7 +479,6 @@ EVERYTHING = EVERY_FIT + Counter({"histogram": len(ENTRIES)}) + Counter(SOURCES.
             "paper/reported.tsv",
             at_end(""),
             Counter((*TABLES, "figure_02")),
-            marks=pytest.mark.xfail(strict=True, reason="the paper's tables are no input of exhibits"),
         ),
         ("tiny.yaml", instead("What the tests", "All that the tests"), Counter()),
         ("tiny.yaml", instead(REASON["1.v"], "its weights do not differ"), EVERY_FIT - Counter({"fit": 3})),
@@ -504,14 +502,12 @@ def test_a_change_remakes_what_depends_on_it_and_nothing_else(
         assert finished.checkout.plan("all", *ARGUMENTS) == dict(jobs)
 
 
-@pytest.mark.xfail(strict=True, reason="exclude is a param of rule histogram")
 def test_a_further_exclusion_fetches_no_weights(finished: Finished) -> None:
     further = "    - matrix: 0.q\n      reason: a person wants to see the pools without it\n"
     with finished.checkout.edited("tiny.yaml", at_end(further.rstrip("\n"))):
         assert finished.checkout.plan("all", *ARGUMENTS) == dict(EVERY_FIT - Counter({"fit": 3}))
 
 
-@pytest.mark.xfail(strict=True, reason="the files of a linked folder are no input of rule link")
 def test_other_weights_in_a_linked_folder_are_noticed(finished: Finished) -> None:
     path = finished.checkout / "mine/model-00001-of-00002.safetensors"
     kept = path.with_suffix(".kept")

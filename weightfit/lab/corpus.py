@@ -5,6 +5,7 @@ of Python. Each file must have the digest that its wheel's RECORD states; tests 
 eight is held out of training, chosen by the digest of its name.
 """
 
+import csv
 import hashlib
 import io
 from base64 import urlsafe_b64encode
@@ -22,7 +23,7 @@ from weightfit.errors import CohortError, CorpusError
 
 Text = npt.NDArray[np.uint8]
 
-REMEDY = "make the environment of requirements.lock again: remove .venv, then `make .venv`"
+REMEDY = "make the environment of requirements.lock again: remove .venv, then `make environment`"
 
 
 @dataclass(frozen=True)
@@ -215,13 +216,14 @@ def _files(packages: Mapping[str, Mapping[str, Any]]) -> Iterator[_File]:
     for name, package in packages.items():
         distribution = _distribution(name, str(package["version"]))
         taken: set[str] = set()
-        for entry in distribution.files or []:
-            path = PurePosixPath(entry.as_posix())
+        # RECORD itself is read: Distribution.files may pass over files that are missing.
+        for name_in_record, digest, *_ in csv.reader((distribution.read_text("RECORD") or "").splitlines()):
+            path = PurePosixPath(name_in_record)
             folders = {parent.as_posix() for parent in path.parents}
             if path.suffix != ".py" or not folders.intersection(package["folders"]) or _is_test(path):
                 continue
             taken |= folders
-            content = _content(name, entry, Path(str(distribution.locate_file(entry))))
+            content = _content(name, path, digest, Path(str(distribution.locate_file(name_in_record))))
             yield _File(path.as_posix(), content, bool(folders.intersection(package["numeric"])))
         if empty := sorted(set(package["folders"]) - taken):
             raise CorpusError(
@@ -253,15 +255,15 @@ def _is_test(path: PurePosixPath) -> bool:
     )
 
 
-def _content(name: str, entry: metadata.PackagePath, path: Path) -> bytes:
-    if entry.hash is None or entry.hash.mode != "sha256":
+def _content(name: str, entry: PurePosixPath, digest: str, path: Path) -> bytes:
+    if not digest.startswith("sha256="):
         raise CorpusError(f"{entry.as_posix()}: the RECORD of package {name} has no sha256 of it: {REMEDY}")
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         raise CorpusError(f"{entry.as_posix()}: the file of package {name} is missing: {REMEDY}") from None
     found = urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
-    if found != entry.hash.value:
+    if found != digest.removeprefix("sha256="):
         raise CorpusError(
             f"{entry.as_posix()}: the file of package {name} was changed after installation: {REMEDY}"
         )
