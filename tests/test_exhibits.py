@@ -100,5 +100,12 @@ def test_the_note_on_stand_ins():
     assert "not the paper's weights" in note
 
 
+def test_exclusions_are_named_with_their_reasons():
+    entries = {"a": {"exclude": {"0.q": "not a number", "1.v": "constant"}}, "b": {"exclude": {}}}
+    assert exhibits.exclusion_notes(entries, ["b", "a"]) == [
+        "Left out of a: 0.q (not a number); 1.v (constant)."
+    ]
+
+
 def test_the_readme_has_the_table_of_exhibits() -> None:
     assert exhibits.readme_table() in (exhibits.PATH.parents[1] / "README.md").read_text(encoding="utf-8")

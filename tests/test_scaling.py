@@ -1,12 +1,16 @@
 """Scales over blocks and their ratios against sums by hand, and against the initialisation's own ratio."""
 
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 
-from weightfit import table
+from weightfit import paper, table
+from weightfit.fit import Protocol, fit_part
 from weightfit.histogram import histogram_of
+from weightfit.initialization import initialize
+from weightfit.part import count_part
 from weightfit.probability_plot import fit, magnitudes
 from weightfit.scaling import input_output_ratio, scaling
 
@@ -94,3 +98,24 @@ def test_the_ratio_of_an_initialisation_and_its_error_are_those_of_many_drawn():
         errors.append(error)
     assert np.mean(ratios) == pytest.approx((2 + 4) / 2, abs=4 * np.std(ratios) / math.sqrt(150) + 0.002)
     assert np.mean(errors) == pytest.approx(np.std(ratios, ddof=1), rel=0.2)
+
+
+@pytest.mark.parametrize("key", ["pythia-70m", "pythia-160m"])
+def test_the_instrument_finds_the_ratio_of_a_true_size_initialization(tmp_path, key):
+    """Weights to ratio through the whole chain: L / sqrt(10) within 3 of the errors that Table 5 prints."""
+    facts = paper.entries()[key]
+    files, _ = initialize(
+        tmp_path / "weights",
+        layers=facts.layers,
+        width=facts.width,
+        heads=facts.heads,
+        hidden=facts.hidden,
+        recipe=facts.initialization,
+    )
+    manifest = {"entry": "x", "files": [asdict(file) for file in files]}
+    count_part(manifest, tmp_path / "weights", tmp_path / "x.parquet")
+    fits, _ = fit_part(tmp_path / "x.parquet", [Protocol("centred", "both", (0.8,), True, "all")], {})
+    ratio, error = input_output_ratio(scaling(fits), "x", 0)
+    predicted = facts.layers / math.sqrt(10)
+    assert abs(ratio - predicted) < 3 * error
+    assert error < 0.001 * predicted

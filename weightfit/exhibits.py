@@ -85,6 +85,17 @@ def stand_in_note(stand_ins: Sequence[str]) -> str:
     )
 
 
+def exclusion_notes(entries: Mapping[str, Mapping[str, Any]], used: Sequence[str]) -> list[str]:
+    """Return one sentence per used entry from which the cohort file leaves matrices out, with the reasons."""
+    return [
+        f"Left out of {entry}: "
+        + "; ".join(f"{matrix} ({reason})" for matrix, reason in entries[entry]["exclude"].items())
+        + "."
+        for entry in used
+        if entries[entry]["exclude"]
+    ]
+
+
 def readme_table() -> str:
     """Return the table of exhibits that stands in the README."""
     lines = ["| exhibit | target | what it shows |", "|---|---|---|"]

@@ -1,5 +1,6 @@
 """Figure 10: the scale of each kind of matrix through training."""
 
+import textwrap
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -27,7 +28,7 @@ def trajectories(scaling: pa.Table, exhibit: dict, entries: dict[str, dict]) -> 
     return [{"paper_entry": shown[row["entry"]], **row} for row in rows.to_pylist()]
 
 
-def draw(rows: list[dict[str, object]], exhibit: dict, stand_ins: list[str], paths: dict[str, str]) -> None:
+def draw(rows: list[dict[str, object]], exhibit: dict, notes: list[str], paths: dict[str, str]) -> None:
     """Draw one panel per kind of matrix, one line per model."""
     figure, panels = plt.subplots(2, 2, figsize=(exhibit_style.FULL_WIDTH, 5.4), sharex=True)
     for component, axes in zip(exhibit["parts"]["panels"], panels.flat, strict=True):
@@ -59,8 +60,9 @@ def draw(rows: list[dict[str, object]], exhibit: dict, stand_ins: list[str], pat
         axes.set_ylabel("scale (units of the weights)")
     for axes in panels[-1]:
         axes.set_xlabel("training step")
-    if stand_ins:
-        figure.suptitle(exhibits.stand_in_note(stand_ins), fontsize=7.5, color="#a00000", x=0.01, ha="left")
+    if notes:
+        lines = [line for note in notes for line in textwrap.wrap(note, 130)]
+        figure.suptitle("\n".join(lines), fontsize=7.5, color="#a00000", x=0.01, ha="left")
     figure.legend(loc="outside lower center", ncols=5)
     exhibit_style.write_figure(figure, paths)
     plt.close(figure)
@@ -75,9 +77,12 @@ if __name__ == "__main__":
         )
         needed = len(snakemake.params.exhibit["parts"]["series"])
         found = len({row["paper_entry"] for row in chosen})
-        used = list(dict.fromkeys(row["entry"] for row in chosen if entries[row["entry"]]["stand_in"]))
+        drawn = list(dict.fromkeys(row["entry"] for row in chosen))
+        stand_ins = [entry for entry in drawn if entries[entry]["stand_in"]]
+        notes = [exhibits.stand_in_note(stand_ins)] if stand_ins else []
+        notes += exhibits.exclusion_notes(entries, drawn)
         if chosen:
-            draw(chosen, snakemake.params.exhibit, used, dict(snakemake.output.items()))
+            draw(chosen, snakemake.params.exhibit, notes, dict(snakemake.output.items()))
         else:
             exhibit_style.write_need(
                 f"{snakemake.params.exhibit['title']} needs the weights of at least one of {needed} Pythia sizes at "

@@ -129,6 +129,7 @@ if __name__ == "__main__":
                 "in_band": "Stand-in in band",
             }
         notes = [exhibits.stand_in_note(stand_ins)] if stand_ins else []
+        notes += exhibits.exclusion_notes(entries, main_cohort(entries))
         notes.append(
             f"{made[0]['entries']} of {paper.printed('T1.n_entries')} entries. Band: "
             f"[{paper.printed('T1.band_low')}, {paper.printed('T1.band_high')}]."

@@ -82,6 +82,7 @@ if __name__ == "__main__":
         made = rows(table.read(Path(snakemake.input.scaling), "scaling"), exhibit, entries)
         stand_ins = [row["source"] for row in made if entries[row["source"]]["stand_in"]]
         notes = [exhibits.stand_in_note(stand_ins)] if stand_ins else []
+        notes += exhibits.exclusion_notes(entries, [row["source"] for row in made])
         if not made:
             needed = len(exhibit["parts"]["rows"])
             notes.append(

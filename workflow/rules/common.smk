@@ -48,6 +48,7 @@ ENTRY_FACTS = {
     key: {
         "paper_entry": entry.paper_entry,
         "stand_in": entry.stand_in,
+        "exclude": entry.exclude,
         "initialization_of": entry.settings["of"] if entry.source == "initialize" else None,
     }
     for key, entry in COHORT.entries.items()
