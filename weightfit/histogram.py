@@ -15,7 +15,6 @@ HISTOGRAM_CONTRACT = 1
 """Raised by whoever changes what is counted; the only thing that makes a kept histogram stale."""
 
 Exactness = Literal["f16", "bf16", "f32", "19bit"]
-EXACTNESS: tuple[Exactness, ...] = ("f16", "bf16", "f32", "19bit")
 """How the values of a histogram are known: exactly, as codes of a format, or as mid-points of 19-bit bins."""
 
 DISTINCT_LIMIT = 1 << 22
@@ -40,7 +39,7 @@ class Histogram:
     dtype
         Stored format, ``F16``, ``BF16`` or ``F32``; ``mixed`` for a pool of several.
     exactness
-        One of `EXACTNESS`.
+        As `Exactness` lists them.
     n
         Number of weights.
     sum, sum_of_squares
