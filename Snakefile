@@ -27,11 +27,14 @@ include: "workflow/rules/weights.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/studies.smk"
 include: "workflow/rules/exhibits.smk"
+include: "workflow/rules/notebooks.smk"
 
 
 rule all:
     default_target: True
     input:
         rules.fits.output,
+        rules.studies.input,
         rules.figures.input,
         rules.tables.input,
+        rules.notebooks.input,

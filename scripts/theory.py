@@ -1,4 +1,4 @@
-"""Compute what the plotting positions and exactly half-normal weights give."""
+"""Compute the noise of the plot, and what Gaussian and heavier-tailed weights give exactly."""
 
 from pathlib import Path
 

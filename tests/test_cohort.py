@@ -72,6 +72,19 @@ def test_a_good_file(tmp_path):
     assert entry.settings == {"folder": "somewhere"}
     assert entry.exclude == {"0.q": "all its values are zero"}
     assert found.entries["lab-b"].settings["base"] == "lab-a"
+    assert (found.steps, found.blocks, found.absent) == ({}, {}, {})
+
+
+def test_steps_and_blocks_stand_for_the_paper_s(tmp_path):
+    document = GOOD | {
+        "steps": {"printed": [0, 1, 143000], "own": [0, 1, 3000]},
+        "blocks": {"printed": [0, 5, 10], "own": [0, 2, 2]},
+        "absent": {"llama-3-8b": "gated"},
+    }
+    found = read(tmp_path, document)
+    assert found.steps == {0: 0, 1: 1, 143000: 3000}
+    assert found.blocks == {0: 0, 5: 2, 10: 2}
+    assert found.absent == {"llama-3-8b": "gated"}
 
 
 @pytest.mark.parametrize(
@@ -113,6 +126,15 @@ def test_a_good_file(tmp_path):
         ("entries/lab-a/train/sede", 1, "entries.lab-a.train: .*sede"),
         ("corpus", REMOVED, "entries.lab-a.train: the file lacks 'corpus' or 'training'"),
         ("training", REMOVED, "entries.lab-a.train: the file lacks 'corpus' or 'training'"),
+        ("entries/mine/paper_entry", "pythia-70m", "entries.mine.paper_entry: 'pythia-70m' is taken by entries.lab-a"),
+        ("absent", {"pythia-70m": "gated"}, "entries.lab-a.paper_entry: 'pythia-70m' is taken by absent.pythia-70m"),
+        ("absent", {"pythia-9b": "gated"}, "absent.pythia-9b: 'pythia-9b' is not an id"),
+        ("absent", {"llama-3-8b": ""}, "absent.llama-3-8b"),
+        ("steps", {"printed": [0, 1]}, "steps.*'own'"),
+        ("steps", {"printed": [0, 1], "own": [0]}, "steps: 2 printed and 1 own"),
+        ("steps", {"printed": [1, 0], "own": [0, 1]}, "steps: .*in rising order"),
+        ("blocks", {"printed": [0, 1], "own": [1, 0]}, "blocks: .*in rising order"),
+        ("blocks", {"printed": [0, 0], "own": [0, 1]}, "blocks.printed"),
         ("corpus/sha256", "0" * 63, "corpus.sha256"),
         ("corpus/packages", {}, "corpus.packages"),
     ],

@@ -19,7 +19,7 @@ from weightfit.provenance import modules
 
 ENVIRONMENTS = sorted((REPOSITORY / "envs").glob("*.yaml"))
 # A distribution that is pinned because the other one loads it, not because a script names it.
-LOADED_BY = {"jaxlib": "jax"}
+LOADED_BY = {"jaxlib": "jax", "ipykernel": "nbclient"}
 
 
 def normalized(name: str) -> str:
@@ -108,7 +108,9 @@ def entry_points() -> dict[str, tuple[Path, Path]]:
 
 def needed(start: Path) -> set[str]:
     """Find the distributions that a file and the modules of the package behind it import, or read as text."""
-    files = {start, *(REPOSITORY / module for module in modules(start))}
+    notebooks = (REPOSITORY / "workflow/notebooks").glob("*.py") if start.stem == "notebook" else ()
+    starts = [start, *sorted(notebooks)]
+    files = {*starts, *(REPOSITORY / module for one in starts for module in modules(one))}
     read = yaml.safe_load((REPOSITORY / "cohorts/lab.yaml").read_text())["corpus"]["packages"]
     return set().union(*(imports(file) for file in sorted(files)), read if start.stem == "corpus" else ())
 

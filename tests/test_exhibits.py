@@ -27,7 +27,8 @@ def listed(tmp_path, monkeypatch):
 
 
 GOOD = """
-table_7: {title: Table 7, caption: "One\\n  two", shows: all, inputs: [fits, theory], parts: {rows: [a]}}
+table_7:
+  {title: Table 7, caption: "One\\n  two", shows: all, inputs: [fits, theory], minimum: 2, needs: b, parts: {rows: [a]}}
 figure_05: {title: Figure 5, caption: c, shows: s, inputs: [], parts: {}}
 """
 
@@ -36,8 +37,9 @@ def test_exhibits_come_in_the_order_of_the_file(listed):
     found = listed(GOOD)
     assert list(found) == ["table_7", "figure_05"]
     assert found["table_7"] == exhibits.Exhibit(
-        "table_7", "Table 7", "One two", "all", ("fits", "theory"), {"rows": ["a"]}
+        "table_7", "Table 7", "One two", "all", ("fits", "theory"), 2, "b", {"rows": ["a"]}
     )
+    assert (found["figure_05"].minimum, found["figure_05"].needs) == (0, "")
     params = found["table_7"].as_params()
     assert (params["label"], params["inputs"], params["parts"]) == (
         "table_7",
@@ -50,11 +52,15 @@ def test_exhibits_come_in_the_order_of_the_file(listed):
     ("old", "new", "key"),
     [
         ("table_7", "table_17", "table_17"),
+        ("table_7", "table_7_2", "table_7_2"),
         ("figure_05", "figure_5", "figure_5"),
         ("title: Table 7", "title: 7", "table_7.title"),
         ("shows: all", "show: all", "table_7"),
         ("[fits, theory]", "[fits, audit]", r"table_7.inputs.1"),
         ("parts: {rows: [a]}", "parts: [a]", "table_7.parts"),
+        ("rows: [a]", "rows: [a, a]", "table_7.parts.rows"),
+        ("rows: [a]", "cohort: all", "table_7.parts.cohort"),
+        ("needs: b, ", "", "table_7"),
         ("inputs: [], ", "", "figure_05"),
     ],
 )
@@ -68,9 +74,11 @@ def test_a_broken_item_is_named(listed, old, new, key):
 def test_each_exhibit_has_a_script_of_its_name_and_inputs_that_a_rule_makes(label):
     one = exhibits.read()[label]
     root = exhibits.PATH.parents[1]
-    kind, number = label.split("_")
+    kind, number, *more = label.split("_")
     assert (root / "scripts" / f"{kind}s" / f"{label}.py").is_file()
-    assert one.title == f"{kind.capitalize()} {int(number)}"
+    title, _, addition = one.title.partition(", ")
+    assert title == f"{kind.capitalize()} {int(number)}"
+    assert addition.split()[:1] == more
     assert one.caption.endswith(".")
     assert "\n" not in one.caption
     assert len(set(one.inputs)) == len(one.inputs)
@@ -91,20 +99,6 @@ def test_printed_values_are_named_by_ids_or_by_what_ids_begin_with(label):
     known = paper.reported()
     for name in words(exhibits.read()[label].parts.get("printed", {})):
         assert name in known or any(one.startswith(f"{name}.") for one in known), name
-
-
-def test_the_note_on_stand_ins():
-    note = exhibits.stand_in_note(["lab-pythia-70m", "lab-pythia-160m"])
-    assert note.startswith("STAND-IN: 2 small models trained here")
-    assert "ids lab-pythia-70m ..." in note
-    assert "not the paper's weights" in note
-
-
-def test_exclusions_are_named_with_their_reasons():
-    entries = {"a": {"exclude": {"0.q": "not a number", "1.v": "constant"}}, "b": {"exclude": {}}}
-    assert exhibits.exclusion_notes(entries, ["b", "a"]) == [
-        "Left out of a: 0.q (not a number); 1.v (constant)."
-    ]
 
 
 def test_the_readme_has_the_table_of_exhibits() -> None:

@@ -20,6 +20,7 @@ CONFINED = {
     "matplotlib": ("weightfit/exhibit", "scripts/figures/", "scripts/tables/"),
     "great_tables": ("weightfit/exhibit", "scripts/figures/", "scripts/tables/"),
     "snakemake": (),
+    **dict.fromkeys(("jupytext", "nbclient", "nbconvert", "nbformat"), ("weightfit/notebook.py",)),
 }
 LARGEST_FILE = 1_000_000
 DOCUMENTS = ("README.md", "CONTRIBUTING.md")
@@ -197,7 +198,11 @@ def test_a_file_out_of_its_layer_is_noticed(path: str, source: str, faults: int)
 
 def test_each_choice_stands_in_the_readme() -> None:
     data = [REPOSITORY / "config.yaml", REPOSITORY / "Snakefile"]
-    data += [*(REPOSITORY / "cohorts").glob("*.yaml"), *(REPOSITORY / "workflow/rules").glob("*.smk")]
+    data += [
+        *(REPOSITORY / "cohorts").glob("*.yaml"),
+        REPOSITORY / "paper/exhibits.yaml",
+        *(REPOSITORY / "workflow/rules").glob("*.smk"),
+    ]
     in_code = {}
     for file in [*code("weightfit", "scripts"), *data]:
         for comment in re.findall(r"#[ ]*ASSUME\b(.*)", file.read_text()):

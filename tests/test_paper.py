@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import re
 import shutil
 import string
@@ -11,6 +12,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import npm_weibull
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -32,7 +34,7 @@ needs_source = pytest.mark.skipif(
 # The schemas
 
 
-@pytest.mark.parametrize("table", ["entries", "reported"])
+@pytest.mark.parametrize("table", ["entries", "reported", "training", "states"])
 def test_schemas_are_closed_and_described(table: str) -> None:
     schema = yaml.safe_load((SCHEMAS / f"{table}.schema.yaml").read_text(encoding="utf-8"))
     Draft202012Validator.check_schema(schema)
@@ -44,9 +46,16 @@ def test_schemas_are_closed_and_described(table: str) -> None:
         assert "type" in law, column
 
 
-@pytest.mark.parametrize("table", [paper.Entry, paper.Reported])
-def test_dataclasses_have_the_columns_of_their_schema(table: type) -> None:
-    name = {"Entry": "entries", "Reported": "reported"}[table.__name__]
+@pytest.mark.parametrize(
+    ("table", "name"),
+    [
+        (paper.Entry, "entries"),
+        (paper.Reported, "reported"),
+        (paper.Hyperparameter, "training"),
+        (paper.State, "states"),
+    ],
+)
+def test_dataclasses_have_the_columns_of_their_schema(table: type, name: str) -> None:
     schema = yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text(encoding="utf-8"))
     assert list(table.__dataclass_fields__) == list(schema["properties"])  # type: ignore[attr-defined]
 
@@ -84,11 +93,6 @@ def test_nothing_depends_on_itself() -> None:
         known = {key for key, inputs in waiting.items() if not inputs & set(waiting)}
         assert known, f"cycle among {sorted(waiting)}"
         waiting = {key: inputs for key, inputs in waiting.items() if key not in known}
-
-
-def test_the_audit_has_not_touched_the_table() -> None:
-    for row in paper.reported().values():
-        assert (row.evidence, row.readings, row.value) == (None, (), None), row.id
 
 
 @needs_source
@@ -330,6 +334,106 @@ def test_shapes_give_the_size_of_pythia_6_9b() -> None:
     assert 0 < excess < 500 * (15 * 32 + 4)
 
 
+# Hyperparameters and the names of states
+
+
+def number(printed: str) -> float:
+    """Read a printed number, such as 1.0\N{MULTIPLICATION SIGN}10^{-3} or 143k."""
+    found = re.fullmatch(
+        r"([0-9.]+)(?: ?(?:\\times|\N{MULTIPLICATION SIGN}) ?10\^\{(-[0-9]+)\}|(k))?", printed
+    )
+    assert found, printed
+    return float(f"{found[1]}e{found[2] or (3 if found[3] else 0)}")
+
+
+def test_hyperparameters_of_the_paper_are_those_that_it_prints() -> None:
+    printed = {row.where: row for row in paper.hyperparameters() if row.source == "paper"}
+    for row in paper.hyperparameters():
+        if row.source == "paper":
+            assert row.value == number(paper.printed(row.where)), row
+    named = {f"T4.{key}.{column}" for key in main_entries() for column in ("eta", "wd")}
+    assert set(printed) == named | {"S4.2.T", "S5.2.warmup"}
+    for key, row in printed.items():
+        if key.startswith("T4."):
+            assert row.where.split(".", 1)[1].rsplit(".", 1)[0] == row.entry
+            assert row.quantity == {"eta": "peak_learning_rate", "wd": "weight_decay"}[key.rsplit(".", 1)[1]]
+    assert (
+        number(paper.printed("S4.2.eta_6.9b")) == paper.training("paper")["pythia-6.9b"]["peak_learning_rate"]
+    )
+
+
+def main_entries() -> list[str]:
+    return [key for key, entry in paper.entries().items() if "main" in entry.cohort]
+
+
+def test_each_convention_has_one_value_for_each_entry_of_the_main_cohort() -> None:
+    schema = yaml.safe_load((SCHEMAS / "training.schema.yaml").read_text(encoding="utf-8"))
+    assert list(paper.conventions()) == schema["properties"]["used"]["items"]["enum"]
+    assert paper.conventions()[0] == "paper"
+    for convention in paper.conventions():
+        values = paper.training(convention)
+        assert list(values) == main_entries()
+        assert all({"peak_learning_rate", "weight_decay"} <= set(one) for one in values.values())
+    for key, values in paper.training("paper").items():
+        assert set(values) <= set(paper.training("official")[key])
+    sources = {row.source for row in paper.hyperparameters()}
+    assert sources == set(schema["properties"]["source"]["enum"])
+
+
+def test_the_official_convention_is_the_configuration_where_there_is_one_else_the_paper() -> None:
+    configured = {
+        (row.entry, row.quantity) for row in paper.hyperparameters() if row.source.endswith("-config")
+    }
+    for row in paper.hyperparameters():
+        if "official" in row.used:
+            expected = (row.entry, row.quantity) in configured
+            assert row.source.endswith("-config") == expected, row
+            assert row.source == "paper" or expected, row
+    # Golden values: ../shared/facts/training.md; models/*/pythia-*.yml of EleutherAI/pythia.
+    official = paper.training("official")
+    pythia = [values for key, values in official.items() if key.startswith("pythia-")]
+    assert [values["weight_decay"] for values in pythia] == [0.1] * 5
+    assert [values["warm_up_steps"] for values in pythia] == [1430] * 5
+    assert [values["steps"] for values in pythia] == [143_000] * 5
+    assert [values["peak_learning_rate"] for values in pythia] == [1e-3, 6e-4, 3e-4, 2.5e-4, 1.2e-4]
+
+
+def test_what_the_library_embeds_is_what_is_installed() -> None:
+    embedded = {
+        key.removesuffix("-step143000"): facts["T_tau_iter"]
+        for key, facts in npm_weibull.DATABASE_v9_1.items()
+        if "T_tau_iter" in facts
+    }
+    rows = [row for row in paper.hyperparameters() if row.source == "library-0.4.0"]
+    assert {row.entry: row.value for row in rows} == embedded
+    assert all(row.quantity == "t_over_tau" and not row.used for row in rows)
+    for state in paper.states()["library"]:
+        least = max(state.least, 1e-9)
+        assert npm_weibull.compute_T_tau(1.0, least, 1)["state"] == state.state
+        if state.least:
+            assert npm_weibull.compute_T_tau(1.0, least * (1 - 1e-12), 1)["state"] != state.state
+
+
+@pytest.mark.parametrize("edition", ["2026-05", "2026-08"])
+def test_hyperparameters_of_the_database_are_those_of_its_file(shared: Path, edition: str) -> None:
+    columns = {"peak_learning_rate": "eta_peak", "weight_decay": "lambda_wd", "steps": "T_steps"}
+    with (shared / f"released_database/DATABASE_v9_1.{edition}.csv").open(
+        encoding="utf-8", newline=""
+    ) as stream:
+        released = {row["entry_id"]: row for row in csv.DictReader(stream)}
+    values = paper.training(f"database-{edition}")
+    assert set(values) == set(released)
+    for key, row in released.items():
+        assert values[key] == {name: float(row[column]) for name, column in columns.items()}
+        t_over_tau = math.prod(values[key].values())
+        assert float(row["T_over_tau"]) == pytest.approx(t_over_tau, abs=0.0006)
+        reached = [state.state for state in paper.states()["database"] if t_over_tau >= state.least]
+        assert reached[0] == row["Physical_State"]
+    for row in paper.hyperparameters():
+        if row.source == f"database-{edition}":
+            assert released[row.entry]["hp_confidence"] in row.note, row
+
+
 # What a reference that does not exist says
 
 
@@ -342,11 +446,18 @@ def test_unknown_ids_suggest_near_ones() -> None:
         paper.find_entry("OLMo-3")
     with pytest.raises(UnknownReference, match="the first column lists all of them"):
         paper.printed("????????")
+    with pytest.raises(UnknownReference, match="no 'offical'; did you mean official"):
+        paper.training("offical")
 
 
 def test_callers_cannot_change_the_tables() -> None:
     paper.entries().clear()
     paper.reported().clear()
+    paper.training("paper").clear()
+    paper.training("paper")["pythia-70m"].clear()
+    paper.states().clear()
+    assert paper.training("paper")["pythia-70m"]
+    assert paper.states()
     assert paper.entries()
     assert paper.printed("T4.pythia-70m.lambda") == "0.0224"
 
@@ -520,7 +631,6 @@ def break_cell(table: Path, key: str, column: str, value: str) -> None:
         ("unit", "parsec", r"line 2, column 'unit': 'parsec' is not one of"),
         ("where", "Sec 9", r"line 2, column 'where': 'Sec 9' does not match"),
         ("printed", "", r"line 2, column 'printed': '' should be non-empty"),
-        ("evidence", "rumour", r"line 2, column 'evidence': 'rumour' is not one of"),
     ],
 )
 def test_broken_reported_tables_are_refused(copy: Path, column: str, value: str, message: str) -> None:
@@ -533,3 +643,33 @@ def test_a_spelling_of_two_entries_is_refused(copy: Path) -> None:
     break_cell(copy / "paper/entries.tsv", "qwen2-7b", "aliases", "MISTRAL")
     with pytest.raises(ContractError, match="'MISTRAL' stands for both mistral-7b and qwen2-7b"):
         paper.entries()
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "column", "value", "message"),
+    [
+        ("training", "pythia-70m", "entry", "pythia-7m", r"training\.tsv: column 'entry': there is no 'pythia-7m'"),
+        ("training", "pythia-70m", "used", "paper;official", r"official uses peak_learning_rate of pythia-70m as "
+                                                             r"paper and as eleutherai-config give it"),
+        ("training", "pythia-70m", "used", "mine", r"line 2, column 'used': 'mine' is not one of"),
+        ("training", "pythia-70m", "source", "eleutherai-config", r"line 3, .*already stands in line 2"),
+        ("training", "pythia-70m", "value", "0", r"line 2, column 'value': 0"),
+        ("states", "database", "least", "0.5", r"thresholds of database are \[0\.5, 0\.8, .*must fall from row to row"),
+        ("states", "library", "state", "transition", r"line 4, .*already stands in line 2"),
+    ],
+)  # fmt: skip
+def test_broken_tables_of_trainings_and_states_are_refused(
+    copy: Path, table: str, key: str, column: str, value: str, message: str
+) -> None:
+    break_cell(copy / f"paper/{table}.tsv", key, column, value)
+    with pytest.raises(ContractError, match=message):
+        paper.training("paper") if table == "training" else paper.states()
+
+
+def test_a_set_of_states_that_does_not_reach_zero_is_refused(copy: Path) -> None:
+    path = copy / "paper/states.tsv"
+    path.write_text(
+        "".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[:-1]), encoding="utf-8"
+    )
+    with pytest.raises(ContractError, match=r"thresholds of database .* end at 0"):
+        paper.states()

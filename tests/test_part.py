@@ -97,6 +97,34 @@ def test_every_matrix_is_there_once_in_order(entry, tmp_path):
     table.check("histograms", table.read(output, "histograms"))
 
 
+@pytest.mark.parametrize(
+    ("steps", "found"),
+    [(None, [0, 1000]), ({1000}, [1000]), ((0, 7), [0]), ([1000, 0], [0, 1000]), ({None}, []), ((), [])],
+)
+def test_only_the_steps_asked_for_are_read(entry, tmp_path, monkeypatch, steps, found):
+    manifest, folder, _ = entry
+    count_part(manifest, folder, tmp_path / "toy.parquet")
+    whole = list(read_part(tmp_path / "toy.parquet"))
+    decoded = []
+
+    class Watched(pq.ParquetFile):
+        def read_row_group(self, group, columns):
+            if "value" in columns:
+                decoded.append(group)
+            return super().read_row_group(group, columns=columns)
+
+    monkeypatch.setattr(part.pq, "ParquetFile", Watched)
+    read = list(read_part(tmp_path / "toy.parquet", steps))
+    assert len(decoded) == BLOCKS * len(found)
+    expected = [one for one in whole if one[0] in found]
+    assert [one[:2] for one in read] == [one[:2] for one in expected]
+    for (*_, ours), (*_, theirs) in zip(read, expected, strict=True):
+        assert list(ours) == list(theirs)
+        for component in ours:
+            np.testing.assert_array_equal(ours[component].value, theirs[component].value)
+            np.testing.assert_array_equal(ours[component].count, theirs[component].count)
+
+
 def test_the_metadata_say_what_was_counted(entry, tmp_path):
     manifest, folder, _ = entry
     count_part(manifest, folder, tmp_path / "toy.parquet")
@@ -138,6 +166,8 @@ def test_one_checkpoint_in_several_files_without_steps(tmp_path):
     assert [(step, block) for step, block, _ in read_part(tmp_path / "shards.parquet")] == [
         (None, block) for block in range(BLOCKS)
     ]
+    assert len(list(read_part(tmp_path / "shards.parquet", {None}))) == BLOCKS
+    assert not list(read_part(tmp_path / "shards.parquet", {0}))
 
 
 def test_another_digest_is_refused_and_leaves_nothing(entry, tmp_path):

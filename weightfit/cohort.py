@@ -43,13 +43,28 @@ class CohortEntry:
 
 @dataclass(frozen=True)
 class Cohort:
-    """A cohort file."""
+    """A cohort file.
+
+    Attributes
+    ----------
+    name, description, corpus, training
+        As in the file.
+    entries
+        By id.
+    steps, blocks
+        The step or block that stands for each one that the paper's exhibits name; empty where each stands for itself.
+    absent
+        Entries of the paper that the cohort cannot have, with the reason.
+    """
 
     name: str
     description: str
     corpus: dict[str, Any] | None
     training: dict[str, Any] | None
     entries: dict[str, CohortEntry]
+    steps: dict[int, int]
+    blocks: dict[int, int]
+    absent: dict[str, str]
 
     def of(self, source: str) -> list[str]:
         """Return the ids of the entries that a rule makes, in the order of the file."""
@@ -106,7 +121,14 @@ def read_cohort(name: str) -> Cohort:
     _validate(path.name, document, "cohort")
     entries = {key: _entry(path.name, key, value) for key, value in document["entries"].items()}
     cohort = Cohort(
-        document["name"], document["description"], document.get("corpus"), document.get("training"), entries
+        document["name"],
+        document["description"],
+        document.get("corpus"),
+        document.get("training"),
+        entries,
+        _mapping(path.name, "steps", document),
+        _mapping(path.name, "blocks", document),
+        document.get("absent", {}),
     )
     _check_references(path.name, cohort)
     return cohort
@@ -132,8 +154,30 @@ def _entry(where: str, key: str, document: dict[str, Any]) -> CohortEntry:
     )
 
 
+def _mapping(where: str, key: str, document: dict[str, Any]) -> dict[int, int]:
+    """Return what stands for each step or block that the paper names."""
+    given = document.get(key, {"printed": [], "own": []})
+    printed, own = given["printed"], given["own"]
+    if len(printed) != len(own) or printed != sorted(printed) or own != sorted(own):
+        raise CohortError(
+            f"{where}: {key}: {len(printed)} printed and {len(own)} own; give as many of each, both in rising order"
+        )
+    return dict(zip(printed, own, strict=True))
+
+
 def _check_references(where: str, cohort: Cohort) -> None:
     known = paper.entries()
+    taken = {key: f"absent.{key}" for key in cohort.absent}
+    for key, name in taken.items():
+        if key not in known:
+            raise CohortError(f"{where}: {name}: {key!r} is not an id of paper/entries.tsv; correct it")
+    for entry in cohort.entries.values():
+        other = taken.setdefault(entry.paper_entry, f"entries.{entry.id}") if entry.paper_entry else None
+        if other not in (None, f"entries.{entry.id}"):
+            raise CohortError(
+                f"{where}: entries.{entry.id}.paper_entry: {entry.paper_entry!r} is taken by {other}, and exhibits "
+                "show one entry for each of the paper's; give it to one of them"
+            )
     for entry in cohort.entries.values():
         named = {f"entries.{entry.id}.paper_entry": entry.paper_entry}
         if entry.source == "initialize":

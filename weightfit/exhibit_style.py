@@ -1,22 +1,33 @@
-"""How every figure looks, and how it is written."""
+"""How every figure looks."""
 
-import csv
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 
+from weightfit import paper
+
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Colours that stay apart for the colour-blind (Okabe and Ito, 2008)."""
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31")
+"""Colours that stay apart for the colour-blind: those of Okabe and Ito (2008), a brown for their yellow."""
 
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+
+HEAT = "cividis"
+"""Colour map of densities; even in lightness, and the same for the colour-blind."""
 
 FULL_WIDTH = 7.0
 """Inches across a page."""
+
+BAND_COLOUR, ANCHOR_COLOUR, NULL_COLOUR, NOTE_COLOUR, STAND_IN_COLOUR = (
+    "#F0C75E",
+    "#555555",
+    "#777777",
+    "#444444",
+    "#a00000",
+)
 
 STYLE = {
     "font.family": "DejaVu Sans",
@@ -28,7 +39,9 @@ STYLE = {
     "ytick.labelsize": 7.5,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "axes.prop_cycle": f"cycler('color', {list(COLOURS)})",
     "axes.grid": True,
+    "axes.axisbelow": True,
     "grid.color": "#dddddd",
     "grid.linewidth": 0.5,
     "lines.linewidth": 1.3,
@@ -36,10 +49,28 @@ STYLE = {
     "legend.frameon": False,
     "figure.dpi": 200,
     "figure.constrained_layout.use": True,
+    "image.cmap": HEAT,
     "svg.fonttype": "none",
     "svg.hashsalt": "weightfit",
     "pdf.fonttype": 42,
 }
+
+COMPONENT_NAMES = {
+    "q": "q",
+    "k": "k",
+    "v": "v",
+    "o": "o",
+    "gate": "gate",
+    "up": "up",
+    "down": "down",
+    "ffn_in": "FFN in",
+    "ffn_out": "FFN out",
+    "qkv": "q, k and v together",
+    "ffn": "FFN",
+    "transmission": "FFN and o",
+    "all": "all matrices",
+}
+"""What a reader calls a component or a pool."""
 
 
 def use() -> None:
@@ -49,42 +80,37 @@ def use() -> None:
         mpl.rcParams[name] = value  # type: ignore[index]
 
 
-def write_figure(figure: "Figure", paths: Mapping[str, str]) -> None:
-    """Write a figure as SVG, PNG and PDF with the same bytes every time.
+def markings(keys: Sequence[str]) -> Mapping[str, tuple[str, str]]:
+    """Return the colour and the marker of each of the paper's entries, the same in every figure.
 
     Parameters
     ----------
-    figure
-        The figure.
-    paths
-        Path of each ending ``svg``, ``png``, ``pdf``.
+    keys
+        Ids of `paper/entries.tsv`.
+
+    Returns
+    -------
+    mapping
+        Colour by family, marker by place within the family.
     """
-    undated: dict[str, dict[str, str | None]] = {
-        "svg": {"Date": None, "Creator": None},
-        "png": {"Software": None},
-        "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    families: dict[str, list[str]] = {}
+    for key, entry in paper.entries().items():
+        families.setdefault(entry.family, []).append(key)
+    found = {
+        key: (COLOURS[number % len(COLOURS)], MARKERS[place % len(MARKERS)])
+        for number, members in enumerate(families.values())
+        for place, key in enumerate(members)
     }
-    for ending, metadata in undated.items():
-        figure.savefig(paths[ending], format=ending, metadata=metadata)
+    return {key: found[key] for key in keys}
 
 
-def write_need(sentence: str, paths: Mapping[str, str]) -> None:
-    """Write a panel that says what a figure needs and this cohort lacks."""
-    import textwrap
-
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(FULL_WIDTH, 1.6))
-    axes.axis("off")
-    axes.text(0.5, 0.5, textwrap.fill(sentence, 90), ha="center", va="center", transform=axes.transAxes)
-    write_figure(figure, paths)
-    plt.close(figure)
+def band(axes: "Axes", low: float, high: float, label: str, vertical: bool = False) -> None:
+    """Draw the printed band of shapes, named, behind the data; across a horizontal axis if ``vertical``."""
+    span = axes.axvspan if vertical else axes.axhspan
+    span(low, high, color=BAND_COLOUR, alpha=0.45, lw=0, zorder=0.5, label=label)
 
 
-def write_csv(path: str | Path, columns: Iterable[str], rows: Iterable[Mapping[str, object]]) -> None:
-    """Write the numbers behind an exhibit; None is an empty cell, floats keep all their digits."""
-    names = list(columns)
-    with Path(path).open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+def anchor(axes: "Axes", value: float, label: str, vertical: bool = False) -> None:
+    """Draw what exactly Gaussian weights give, named; across a horizontal axis if ``vertical``."""
+    line = axes.axvline if vertical else axes.axhline
+    line(value, color=ANCHOR_COLOUR, ls="--", lw=1.0, zorder=0.8, label=label)

@@ -1,6 +1,6 @@
 """The paper's tables and figures as `paper/exhibits.yaml` lists them: title, caption, parts and inputs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -27,6 +27,10 @@ class Exhibit:
         What it adds to the paper, in a few words for the README's table.
     inputs
         Names of the Parquet tables that it reads.
+    minimum
+        Fewest of the paper's entries that it is made from; below it says what it needs.
+    needs
+        What that is, in words; empty where it needs no weights.
     parts
         Panels and series of a figure, or rows and columns of a table.
     """
@@ -36,6 +40,8 @@ class Exhibit:
     caption: str
     shows: str
     inputs: tuple[str, ...]
+    minimum: int
+    needs: str
     parts: Mapping[str, Any]
 
     def as_params(self) -> dict[str, Any]:
@@ -71,29 +77,12 @@ def read() -> dict[str, Exhibit]:
             " ".join(item["caption"].split()),
             item["shows"],
             tuple(item["inputs"]),
+            item.get("minimum", 0),
+            item.get("needs", ""),
             item["parts"],
         )
         for label, item in document.items()
     }
-
-
-def stand_in_note(stand_ins: Sequence[str]) -> str:
-    """Return the sentence that an exhibit made from at least one stand-in carries."""
-    return (
-        f"STAND-IN: {len(stand_ins)} small models trained here from scratch (ids {stand_ins[0]} ...), not the paper's "
-        "weights."
-    )
-
-
-def exclusion_notes(entries: Mapping[str, Mapping[str, Any]], used: Sequence[str]) -> list[str]:
-    """Return one sentence per used entry from which the cohort file leaves matrices out, with the reasons."""
-    return [
-        f"Left out of {entry}: "
-        + "; ".join(f"{matrix} ({reason})" for matrix, reason in entries[entry]["exclude"].items())
-        + "."
-        for entry in used
-        if entries[entry]["exclude"]
-    ]
 
 
 def readme_table() -> str:

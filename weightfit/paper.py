@@ -1,4 +1,4 @@
-"""Reads what the paper says: its entries and the numbers that it prints, as tables under closed schemas."""
+"""Reads what the paper and its sources say, as tables under closed schemas: entries, printed numbers, trainings."""
 
 from __future__ import annotations
 
@@ -67,9 +67,30 @@ class Reported:
     needs: str
     depends_on: tuple[str, ...]
     restates: str | None
-    evidence: str | None
-    readings: tuple[str, ...]
-    value: str | None
+
+
+@dataclass(frozen=True)
+class Hyperparameter:
+    """What one source says of a training; the columns are described in `workflow/schemas/training.schema.yaml`."""
+
+    entry: str
+    quantity: str
+    source: str
+    value: float
+    used: tuple[str, ...]
+    where: str
+    note: str | None
+
+
+@dataclass(frozen=True)
+class State:
+    """A name for how far a training went; the columns are described in `workflow/schemas/states.schema.yaml`."""
+
+    thresholds: str
+    state: str
+    least: float
+    where: str
+    note: str | None
 
 
 def read_table(path: Path, schema_path: Path) -> list[dict[str, object]]:
@@ -209,6 +230,66 @@ def printed(id: str) -> str:  # noqa: A002 (the column's own name)
         raise _unknown("printed number", id, rows, "paper/reported.tsv") from None
 
 
+def hyperparameters() -> tuple[Hyperparameter, ...]:
+    """Return what every source says of every training, in the order of the table.
+
+    Raises
+    ------
+    ContractError
+        If `paper/training.tsv` breaks its schema, names an unknown entry, or if a convention uses two values
+        for one quantity of an entry.
+    """
+    return _hyperparameters(ROOT)
+
+
+def conventions() -> tuple[str, ...]:
+    """Return the names of the sets of hyperparameters that are used together, that of the paper first."""
+    return tuple(dict.fromkeys(name for row in hyperparameters() for name in row.used))
+
+
+def training(convention: str) -> dict[str, dict[str, float]]:
+    """Return the hyperparameters that a convention uses.
+
+    Parameters
+    ----------
+    convention
+        One of `conventions`.
+
+    Returns
+    -------
+    dict of dict
+        By entry and quantity; what the convention does not know is missing.
+
+    Raises
+    ------
+    UnknownReference
+        If there is no such convention; the message suggests near ones.
+
+    Examples
+    --------
+    >>> training("paper")["pythia-70m"]["weight_decay"], training("official")["pythia-70m"]["weight_decay"]
+    (0.01, 0.1)
+    """
+    if convention not in conventions():
+        raise _unknown("convention", convention, conventions(), "paper/training.tsv")
+    found: dict[str, dict[str, float]] = {}
+    for row in hyperparameters():
+        if convention in row.used:
+            found.setdefault(row.entry, {})[row.quantity] = row.value
+    return found
+
+
+def states() -> dict[str, tuple[State, ...]]:
+    """Return every set of thresholds of T/tau by its name, the greatest threshold first.
+
+    Raises
+    ------
+    ContractError
+        If `paper/states.tsv` breaks its schema, or a set does not fall to zero.
+    """
+    return dict(_states(ROOT))
+
+
 @cache
 def _entries(root: Path) -> dict[str, Entry]:
     rows = read_table(root / "paper/entries.tsv", root / "workflow/schemas/entries.schema.yaml")
@@ -246,6 +327,42 @@ def _reported(root: Path) -> dict[str, Reported]:
             raise ContractError(
                 f"{path}: id {row.id}, column 'restates': {row.restates} is itself a restatement, and a "
                 f"restatement names its original; write {found[row.restates].restates}"
+            )
+    return found
+
+
+@cache
+def _hyperparameters(root: Path) -> tuple[Hyperparameter, ...]:
+    path = root / "paper/training.tsv"
+    rows = read_table(path, root / "workflow/schemas/training.schema.yaml")
+    found = tuple(Hyperparameter(**_frozen(row)) for row in rows)
+    owners: dict[tuple[str, str, str], str] = {}
+    for row in found:
+        if row.entry not in _entries(root):
+            raise ContractError(f"{path}: column 'entry': {_unknown_text(row.entry, _entries(root))}")
+        for convention in row.used:
+            owner = owners.setdefault((convention, row.entry, row.quantity), row.source)
+            if owner != row.source:
+                raise ContractError(
+                    f"{path}: column 'used': {convention} uses {row.quantity} of {row.entry} as {owner} and as "
+                    f"{row.source} give it, and a convention has one value; remove it from one of them"
+                )
+    return found
+
+
+@cache
+def _states(root: Path) -> dict[str, tuple[State, ...]]:
+    path = root / "paper/states.tsv"
+    found: dict[str, tuple[State, ...]] = {}
+    for row in read_table(path, root / "workflow/schemas/states.schema.yaml"):
+        state = State(**_frozen(row))
+        found[state.thresholds] = (*found.get(state.thresholds, ()), state)
+    for name, rows in found.items():
+        least = [state.least for state in rows]
+        if least[-1] != 0 or sorted(set(least), reverse=True) != least:
+            raise ContractError(
+                f"{path}: column 'least': the thresholds of {name} are {least}, which must fall from row to row and "
+                "end at 0; put the rows of a set in this order"
             )
     return found
 

@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -208,13 +208,18 @@ def describe(matrix: Matrix) -> dict[str, object]:
     }
 
 
-def read_part(path: Path) -> Iterator[tuple[int | None, int, dict[str, Histogram]]]:
+def read_part(
+    path: Path, steps: Collection[int | None] | None = None
+) -> Iterator[tuple[int | None, int, dict[str, Histogram]]]:
     """Read the histograms of a part, block by block.
 
     Parameters
     ----------
     path
         A Parquet file of contract ``histograms``.
+    steps
+        Only these steps, or all; what lies between them is passed over unread. A part may lack some of them,
+        as entries differ in theirs: it yields those that it has.
 
     Yields
     ------
@@ -225,7 +230,7 @@ def read_part(path: Path) -> Iterator[tuple[int | None, int, dict[str, Histogram
         (matrix["step"], matrix["block"], matrix["component"]): matrix
         for matrix in table.read_provenance(path)["matrices"]
     }
-    for (step, block), groups in groupby(_pieces(path), key=lambda piece: piece[0]):
+    for (step, block), groups in groupby(_pieces(path, steps), key=lambda piece: piece[0]):
         pieces: dict[str, list[tuple[NDArray[np.float32], NDArray[np.int64]]]] = {}
         for _, component, value, count in groups:
             pieces.setdefault(component, []).append((value, count))
@@ -242,12 +247,14 @@ def read_part(path: Path) -> Iterator[tuple[int | None, int, dict[str, Histogram
 
 
 def _pieces(
-    path: Path,
+    path: Path, steps: Collection[int | None] | None
 ) -> Iterator[tuple[tuple[int | None, int], str, NDArray[np.float32], NDArray[np.int64]]]:
     """Yield (step, block), component, values and counts; a matrix may be cut where a row group ends."""
     columns = ["step", "block", "component", "value", "count"]
     with pq.ParquetFile(path, read_dictionary=["component"]) as source:
         for group in range(source.num_row_groups):
+            if steps is not None and _step_of(source, group) not in steps:
+                continue
             rows = source.read_row_group(group, columns=columns).combine_chunks()
             key = rows["step"][0].as_py(), rows["block"][0].as_py()
             coded = rows["component"].chunk(0)
@@ -257,6 +264,13 @@ def _pieces(
             starts = [0, *(np.flatnonzero(np.diff(code)) + 1).tolist(), code.size]
             for begin, end in pairwise(starts):
                 yield key, components[code[begin]], values[begin:end], counts[begin:end]
+
+
+def _step_of(source: pq.ParquetFile, group: int) -> int | None:
+    """Return the step of a row group, which holds one alone."""
+    first = next(source.iter_batches(batch_size=1, row_groups=[group], columns=["step"]))
+    step: int | None = first["step"][0].as_py()
+    return step
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -1,14 +1,24 @@
-"""What can be computed without weights: the noise of the plot, and the fit of exactly half-normal magnitudes."""
+"""What can be computed without weights: the noise of the plot, and the fits of Gaussian and of heavier-tailed laws."""
 
 import math
-from collections.abc import Callable
 
 import numpy as np
-from scipy.integrate import quad
 from scipy.optimize import brentq, minimize_scalar
-from scipy.special import erfinv
+
+from weightfit.population import (
+    half_normal_log_quantile,
+    population_fit,
+    positions_fit,
+    student_t_log_quantile,
+)
 
 TRIMS = (0.80, 0.90, 1.00)
+
+DEGREES = (3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 70, 100)
+"""Degrees of freedom of Student's t, about evenly spread in their logarithm; below 3 its variance is infinite."""
+
+SAMPLES = (1_000, 10_000, 100_000, 1_000_000)
+"""Numbers of weights at which the fit of finitely many Gaussian ones is given."""
 
 
 def ordinate_variance(probability: float) -> float:
@@ -52,58 +62,66 @@ def equalising_edges(trim: float) -> tuple[float, float]:
     return float(low), float(low + trim)
 
 
-def half_normal_fit(trim: float) -> dict[str, float]:
-    """Fit a Weibull law to the half-normal law itself, by quadrature (the paper, equation 1).
-
-    Parameters
-    ----------
-    trim
-        Kept fraction of the probability plot.
-
-    Returns
-    -------
-    dict
-        ``shape``, ``scale`` (in units of sigma) and ``r_squared``.
-    """
-    low, high = (1 - trim) / 2, (1 + trim) / 2
-
-    def x(probability: float) -> float:
-        return math.log(math.sqrt(2) * float(erfinv(probability)))
-
-    def y(probability: float) -> float:
-        return math.log(-math.log1p(-probability))
-
-    def mean(function: Callable[[float], float]) -> float:
-        value, _ = quad(function, low, high, limit=500, epsabs=1e-13, epsrel=1e-12)
-        return float(value) / trim
-
-    mean_x, mean_y = mean(x), mean(y)
-    xx = mean(lambda p: (x(p) - mean_x) ** 2)
-    xy = mean(lambda p: (x(p) - mean_x) * (y(p) - mean_y))
-    yy = mean(lambda p: (y(p) - mean_y) ** 2)
-    shape = xy / xx
-    return {"shape": shape, "scale": math.exp(mean_x - mean_y / shape), "r_squared": xy**2 / (xx * yy)}
-
-
 def theory() -> list[dict[str, object]]:
     """Return every computed quantity as rows of the contract ``theory``."""
-    rows: list[dict[str, object]] = []
-
-    def add(quantity: str, value: float, trim: float | None = None, probability: float | None = None) -> None:
-        rows.append({"quantity": quantity, "trim": trim, "probability": probability, "value": value})
-
     best = least_noisy_probability()
     least = ordinate_variance(best)
-    add("least_noisy_probability", best)
+    rows = [_row("least_noisy_probability", best)]
     for probability in np.linspace(0.005, 0.995, 397):
-        add("relative_variance", ordinate_variance(float(probability)) / least, None, float(probability))
+        variance = ordinate_variance(float(probability)) / least
+        rows.append(_row("relative_variance", variance, probability=float(probability)))
     for trim in TRIMS:
-        for name, value in half_normal_fit(trim).items():
-            add(f"half_normal_{name}", value, trim)
+        for name, value in population_fit(half_normal_log_quantile, trim).items():
+            rows.append(_row(f"half_normal_{name}", value, trim=trim))
         if trim < 1:
-            edges = ((1 - trim) / 2, (1 + trim) / 2)
-            even = equalising_edges(trim)
-            for side, edge, equal in zip(("lower", "upper"), edges, even, strict=True):
-                add(f"{side}_edge_variance", ordinate_variance(edge) / least, trim, edge)
-                add(f"{side}_equalising_edge", ordinate_variance(equal) / least, trim, equal)
+            rows.extend(_edges(trim, least))
+    return [*rows, *_finite(), *_gaps()]
+
+
+def _row(
+    quantity: str,
+    value: float,
+    trim: float | None = None,
+    probability: float | None = None,
+    degrees: int | None = None,
+    n: int | None = None,
+) -> dict[str, object]:
+    return {
+        "quantity": quantity,
+        "trim": trim,
+        "probability": probability,
+        "degrees": degrees,
+        "n": n,
+        "value": value,
+    }
+
+
+def _edges(trim: float, least: float) -> list[dict[str, object]]:
+    edges, even = ((1 - trim) / 2, (1 + trim) / 2), equalising_edges(trim)
+    rows = []
+    for side, edge, equal in zip(("lower", "upper"), edges, even, strict=True):
+        rows.append(_row(f"{side}_edge_variance", ordinate_variance(edge) / least, trim, edge))
+        rows.append(_row(f"{side}_equalising_edge", ordinate_variance(equal) / least, trim, equal))
+    return rows
+
+
+def _finite() -> list[dict[str, object]]:
+    """Return the shape of n exactly Gaussian weights, which the ends of the plot raise at trim 1.00."""
+    return [
+        _row("finite_half_normal_shape", positions_fit(half_normal_log_quantile, n, trim)["shape"], trim, n=n)
+        for n in SAMPLES
+        for trim in TRIMS
+    ]
+
+
+def _gaps() -> list[dict[str, object]]:
+    """Return how the shape at each trim, and the gap between the first and the last trim, follow the tail."""
+    gaussian = [population_fit(half_normal_log_quantile, trim)["shape"] for trim in TRIMS]
+    rows = [_row("half_normal_gap", gaussian[0] - gaussian[-1])]
+    for degrees in DEGREES:
+        law = student_t_log_quantile(degrees)
+        shapes = [population_fit(law, trim)["shape"] for trim in TRIMS]
+        for trim, shape in zip(TRIMS, shapes, strict=True):
+            rows.append(_row("student_t_shape", shape, trim, degrees=degrees))
+        rows.append(_row("student_t_gap", shapes[0] - shapes[-1], degrees=degrees))
     return rows

@@ -1,54 +1,56 @@
 """Figure 10: the scale of each kind of matrix through training."""
 
-import textwrap
-from pathlib import Path
-
 import matplotlib.pyplot as plt
-import pyarrow as pa
-import pyarrow.compute as pc
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from weightfit import exhibit_style, exhibits, table
+from weightfit.exhibit_figure import make_figure
+from weightfit.exhibit_numbers import Row
+from weightfit.exhibit_request import Request
+from weightfit.exhibit_style import COMPONENT_NAMES, FULL_WIDTH, markings
 from weightfit.task import logged
 
-TITLES = {"qkv": "q, k and v together", "o": "o", "ffn_in": "FFN in", "ffn_out": "FFN out"}
+STATISTICS = ("blocks", "scale_median", "scale_q25", "scale_q75", "scale_mean", "scale_mean_se")
+COLUMNS = ("panel", "series", "entry", "stand_in", "printed_step", "step", *STATISTICS)
 
 
-def trajectories(scaling: pa.Table, exhibit: dict, entries: dict[str, dict]) -> list[dict[str, object]]:
-    """Choose the rows that the figure draws, with the entry of the paper that each stands for."""
-    shown = {}
-    for entry, facts in entries.items():
-        if facts["paper_entry"] in exhibit["parts"]["series"]:
-            shown[entry] = facts["paper_entry"]
-    rows = scaling.filter(
-        pc.is_in(pc.field("entry"), pa.array(list(shown), pa.string()))
-        & pc.is_in(pc.field("component"), pa.array(exhibit["parts"]["panels"]))
-        & pc.is_valid(pc.field("step"))
-    )
-    return [{"paper_entry": shown[row["entry"]], **row} for row in rows.to_pylist()]
+def rows(request: Request) -> list[Row]:
+    """Return the scales over blocks, by kind of matrix, entry and step."""
+    own = {request.own_step(step): step for step in request.parts["steps"]}
+    found = {
+        (row["component"], row["entry"], row["step"]): row for row in request.read("scaling").to_pylist()
+    }
+    return [
+        {
+            "panel": panel,
+            "series": series,
+            "entry": entry,
+            "stand_in": entry in request.cast.stand_ins,
+            "printed_step": printed,
+            "step": step,
+            **{name: found[panel, entry, step][name] for name in STATISTICS},
+        }
+        for panel in request.parts["panels"]
+        for series, entry in request.cast.shown.items()
+        for step, printed in own.items()
+        if (panel, entry, step) in found
+    ]
 
 
-def draw(rows: list[dict[str, object]], exhibit: dict, notes: list[str], paths: dict[str, str]) -> None:
+def draw(rows: list[Row], request: Request) -> Figure:
     """Draw one panel per kind of matrix, one line per model."""
-    figure, panels = plt.subplots(2, 2, figsize=(exhibit_style.FULL_WIDTH, 5.4), sharex=True)
-    for component, axes in zip(exhibit["parts"]["panels"], panels.flat, strict=True):
-        for series, colour, marker in zip(
-            exhibit["parts"]["series"], exhibit_style.COLOURS, exhibit_style.MARKERS, strict=False
-        ):
-            line = [row for row in rows if (row["component"], row["paper_entry"]) == (component, series)]
-            line.sort(key=lambda row: row["step"])
+    figure, panels = plt.subplots(2, 2, figsize=(FULL_WIDTH, 5.4), sharex=True)
+    marks = markings(request.cast.wanted)
+    for panel, axes in zip(request.parts["panels"], panels.flat, strict=True):
+        for number, (series, entry) in enumerate(request.cast.shown.items()):
+            line = [row for row in rows if (row["panel"], row["series"]) == (panel, series)]
             steps = [row["step"] for row in line]
-            label = line[0]["entry"] if line and component == "qkv" else None
+            colour, marker = f"C{number}", marks[series][1]
+            label = entry if panel == request.parts["panels"][0] else None
             axes.plot(steps, [row["scale_median"] for row in line], marker=marker, color=colour, label=label)
-            axes.fill_between(
-                steps,
-                [row["scale_q25"] for row in line],
-                [row["scale_q75"] for row in line],
-                color=colour,
-                alpha=0.15,
-                lw=0,
-            )
-        axes.set_title(TITLES[component], loc="left")
+            low, high = ([row[name] for row in line] for name in ("scale_q25", "scale_q75"))
+            axes.fill_between(steps, low, high, color=colour, alpha=0.15, lw=0)
+        axes.set_title(COMPONENT_NAMES[panel], loc="left")
         axes.set_xscale("symlog", linthresh=1, linscale=0.6)
         axes.set_yscale("log")
         axes.xaxis.set_minor_locator(NullLocator())
@@ -60,35 +62,10 @@ def draw(rows: list[dict[str, object]], exhibit: dict, notes: list[str], paths: 
         axes.set_ylabel("scale (units of the weights)")
     for axes in panels[-1]:
         axes.set_xlabel("training step")
-    if notes:
-        lines = [line for note in notes for line in textwrap.wrap(note, 130)]
-        figure.suptitle("\n".join(lines), fontsize=7.5, color="#a00000", x=0.01, ha="left")
     figure.legend(loc="outside lower center", ncols=5)
-    exhibit_style.write_figure(figure, paths)
-    plt.close(figure)
+    return figure
 
 
 if __name__ == "__main__":
     with logged(snakemake.log[0]):
-        exhibit_style.use()
-        entries = snakemake.params.entries
-        chosen = trajectories(
-            table.read(Path(snakemake.input.scaling), "scaling"), snakemake.params.exhibit, entries
-        )
-        needed = len(snakemake.params.exhibit["parts"]["series"])
-        found = len({row["paper_entry"] for row in chosen})
-        drawn = list(dict.fromkeys(row["entry"] for row in chosen))
-        stand_ins = [entry for entry in drawn if entries[entry]["stand_in"]]
-        notes = [exhibits.stand_in_note(stand_ins)] if stand_ins else []
-        notes += exhibits.exclusion_notes(entries, drawn)
-        if chosen:
-            draw(chosen, snakemake.params.exhibit, notes, dict(snakemake.output.items()))
-        else:
-            exhibit_style.write_need(
-                f"{snakemake.params.exhibit['title']} needs the weights of at least one of {needed} Pythia sizes at "
-                "known training steps; this cohort has none.",
-                dict(snakemake.output.items()),
-            )
-        print(f"{found} of {needed} sizes drawn")
-        columns = ["paper_entry", *table.arrow_schema("scaling").names]
-        exhibit_style.write_csv(snakemake.output.csv, columns, chosen)
+        make_figure(Request.of(snakemake), COLUMNS, rows, draw)

@@ -1,145 +1,116 @@
 """Table 1: the shape at three trims, beside the printed values and the half-normal null."""
 
-from pathlib import Path
+from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from weightfit import exhibits, paper, table
-from weightfit.exhibit_table import write_table
+from weightfit import paper, table
+from weightfit.exhibit_numbers import Row
+from weightfit.exhibit_request import Request
+from weightfit.exhibit_style import COMPONENT_NAMES
+from weightfit.exhibit_table import make_table
 from weightfit.task import logged
 
-HEADINGS = {
-    "kind": "Matrices",
-    "trim": "Trim",
-    "printed": "Printed median",
-    "printed_in_band": "Printed in band",
-    "null": "Half-normal null",
-    "untrained": "Untrained median",
-    "measured": "Median",
-    "spread": "SD over entries",
-    "in_band": "In band",
-}
+COLUMNS = (
+    "row",
+    "kind",
+    "entries",
+    "printed",
+    "printed_in_band",
+    "null",
+    "untrained",
+    "median",
+    "mean",
+    "standard_deviation",
+    "in_band",
+)
 
 
-def main_cohort(entries: dict[str, dict]) -> list[str]:
-    """Return the entries of this cohort that stand for one of the paper's twelve."""
-    known = paper.entries()
+def rows(request: Request) -> list[Row]:
+    """Return one row per kind of matrix and trim, and the gap between the extreme trims."""
+    return [row for kind in request.parts["kinds"] for row in _rows(request, kind)]
+
+
+def _rows(request: Request, kind: str) -> list[Row]:
+    ablation, trims = request.read("ablation"), request.parts["trims"]
+    trained = {trim: _medians(ablation, request, kind, trim, "terminal") for trim in trims}
+    untrained = {trim: _medians(ablation, request, kind, trim, "initial") for trim in trims}
+    null = {
+        row["trim"]: row["value"]
+        for row in request.read("theory").to_pylist()
+        if row["quantity"] == "half_normal_shape"
+    }
+    low, high = (float(request.printed(f"band_{side}")) for side in ("low", "high"))
+    out = [
+        _summary(f"{trim:.2f}", kind, trained[trim], untrained[trim])
+        | {
+            "printed": request.printed("trims", trim, "median"),
+            "printed_in_band": f"{request.printed('trims', trim, 'in_band')} / {request.printed('trims', trim, 'N')}",
+            "null": null[trim],
+            "in_band": int(((trained[trim] >= low) & (trained[trim] <= high)).sum()),
+        }
+        for trim in trims
+    ]
+    body, everything = min(trims), max(trims)
+    gap = _summary("gap", kind, trained[body] - trained[everything], untrained[body] - untrained[everything])
     return [
-        key
-        for key, facts in entries.items()
-        if facts["paper_entry"] and "main" in known[facts["paper_entry"]].cohort
+        *out,
+        gap
+        | {
+            "printed": f"{request.printed('gap_mean')} ± {request.printed('gap_standard_deviation')}",
+            "printed_in_band": None,
+            "null": null[body] - null[everything],
+            "in_band": None,
+        },
     ]
 
 
-def medians(ablation: pa.Table, chosen: list[str], kind: str, trim: float, stage: str) -> np.ndarray:
-    """Return each chosen entry's median shape."""
-    rows = ablation.filter(
-        pc.is_in(pc.field("entry"), pa.array(chosen, pa.string()))
-        & (pc.field("kind") == kind)
-        & (pc.field("trim") == trim)
-        & (pc.field("stage") == stage)
-    )
-    return table.column(rows, "shape_median")
+def _medians(ablation: pa.Table, request: Request, kind: str, trim: float, stage: str) -> np.ndarray:
+    """Return each shown entry's median shape."""
+    chosen = pa.array(request.cast.shown.values(), pa.string())
+    of_kind = (pc.field("kind") == kind) & (pc.field("trim") == trim) & (pc.field("stage") == stage)
+    return table.column(ablation.filter(pc.is_in(pc.field("entry"), chosen) & of_kind), "shape_median")
 
 
-def rows(
-    ablation: pa.Table, theory: pa.Table, exhibit: dict, entries: dict[str, dict]
-) -> list[dict[str, object]]:
-    """Return one row per kind and trim, and the gap between the extreme trims."""
-    chosen = main_cohort(entries)
-    low, high = (float(paper.printed(f"T1.band_{side}")) for side in ("low", "high"))
-    null_rows = theory.filter(pc.field("quantity") == "half_normal_shape").to_pylist()
-    null = {row["trim"]: row["value"] for row in null_rows}
-    out = []
-    for kind in exhibit["parts"]["kinds"]:
-        shapes = {
-            trim: medians(ablation, chosen, kind, trim, "terminal") for trim in exhibit["parts"]["trims"]
-        }
-        first = {trim: medians(ablation, chosen, kind, trim, "initial") for trim in exhibit["parts"]["trims"]}
-        for trim, shape in shapes.items():
-            reported = exhibit["parts"]["printed"][trim]
-            out.append(
-                {
-                    "kind": kind,
-                    "quantity": "shape",
-                    "trim": trim,
-                    "entries": shape.size,
-                    "printed": paper.printed(f"{reported}.median"),
-                    "printed_in_band": f"{paper.printed(f'{reported}.in_band')} / {paper.printed(f'{reported}.N')}",
-                    "null": null[trim],
-                    "untrained": float(np.median(first[trim])) if first[trim].size else None,
-                    "measured": float(np.median(shape)) if shape.size else None,
-                    "spread": float(np.std(shape, ddof=1)) if shape.size > 1 else None,
-                    "in_band": int(((shape >= low) & (shape <= high)).sum()),
-                }
-            )
-        widest, narrowest = max(shapes), min(shapes)
-        gap = shapes[narrowest] - shapes[widest]
-        untrained = first[narrowest] - first[widest]
-        out.append(
-            {
-                "kind": kind,
-                "quantity": "gap",
-                "trim": None,
-                "entries": gap.size,
-                "printed": f"{paper.printed('S3.2.gap_mean')} ± {paper.printed('S3.2.gap_sd')}",
-                "printed_in_band": None,
-                "null": null[narrowest] - null[widest],
-                "untrained": float(untrained.mean()) if untrained.size else None,
-                "measured": float(gap.mean()) if gap.size else None,
-                "spread": float(np.std(gap, ddof=1)) if gap.size > 1 else None,
-                "in_band": None,
-            }
-        )
-    return out
+def _summary(row: str, kind: str, trained: np.ndarray, untrained: np.ndarray) -> dict[str, object]:
+    return {
+        "row": row,
+        "kind": kind,
+        "entries": trained.size,
+        "untrained": float(np.median(untrained)) if untrained.size else None,
+        "median": float(np.median(trained)),
+        "mean": float(trained.mean()),
+        "standard_deviation": float(np.std(trained, ddof=1)) if trained.size > 1 else None,
+    }
 
 
-def display(row: dict[str, object]) -> dict[str, str]:
+def display(row: Row) -> Mapping[str, str]:
     """Format a row for people."""
     shown = {
         name: "–" if row[name] is None else f"{row[name]:.4f}"
-        for name in ("null", "untrained", "measured", "spread")
+        for name in ("null", "untrained", "median", "mean", "standard_deviation")
     }
+    gap = row["row"] == "gap"
     return shown | {
-        "kind": {"ffn": "FFN", "transmission": "FFN and o"}[row["kind"]],
-        "trim": f"{row['trim']:.2f}" if row["quantity"] == "shape" else "gap 0.80 - 1.00",
-        "printed": row["printed"],
-        "printed_in_band": row["printed_in_band"] or "–",
-        "in_band": f"{row['in_band']} / {row['entries']}" if row["quantity"] == "shape" else "–",
+        "kind": COMPONENT_NAMES[str(row["kind"])],
+        "row": "gap 0.80 - 1.00" if gap else str(row["row"]),
+        "printed": str(row["printed"]),
+        "printed_in_band": str(row["printed_in_band"] or "–"),
+        "in_band": "–" if gap else f"{row['in_band']} / {row['entries']}",
     }
+
+
+def notes(request: Request) -> list[str]:
+    """Say which band is meant."""
+    of_all = paper.printed("T1.n_entries")
+    return [
+        f"{len(request.cast.shown)} of {of_all} entries. Band: [{request.printed('band_low')}, "
+        f"{request.printed('band_high')}]. Printed gap: mean ± standard deviation."
+    ]
 
 
 if __name__ == "__main__":
     with logged(snakemake.log[0]):
-        exhibit, entries = snakemake.params.exhibit, snakemake.params.entries
-        made = rows(
-            table.read(Path(snakemake.input.ablation), "ablation"),
-            table.read(Path(snakemake.input.theory), "theory"),
-            exhibit,
-            entries,
-        )
-        stand_ins = [key for key in main_cohort(entries) if entries[key]["stand_in"]]
-        headings = dict(HEADINGS)
-        if stand_ins:
-            headings |= {
-                "measured": "Stand-in median",
-                "untrained": "Stand-in untrained",
-                "in_band": "Stand-in in band",
-            }
-        notes = [exhibits.stand_in_note(stand_ins)] if stand_ins else []
-        notes += exhibits.exclusion_notes(entries, main_cohort(entries))
-        notes.append(
-            f"{made[0]['entries']} of {paper.printed('T1.n_entries')} entries. Band: "
-            f"[{paper.printed('T1.band_low')}, {paper.printed('T1.band_high')}]."
-        )
-        write_table(
-            dict(snakemake.output.items()),
-            exhibit["title"],
-            exhibit["caption"],
-            headings,
-            [display(row) for row in made],
-            made,
-            notes,
-        )
+        make_table(Request.of(snakemake), COLUMNS, rows, display, notes)

@@ -26,6 +26,7 @@ NEEDED = (
     "weightfit",
     "workflow",
 )
+TARGETS = ("all", "figures", "tables", "notebooks", "studies")
 USER = "nobody-of-this-name"
 
 
@@ -42,7 +43,7 @@ class Run:
         """Number of jobs of each rule that were to be run, the target rules of files alone left out."""
         table = re.search(r"^Job stats:\njob +count\n[- ]+\n(.*?)^total ", self.text, re.M | re.S)
         jobs = dict(line.split() for line in table[1].splitlines()) if table else {}
-        return {rule: int(count) for rule, count in jobs.items() if rule not in ("all", "figures", "tables")}
+        return {rule: int(count) for rule, count in jobs.items() if rule not in TARGETS}
 
     @property
     def finished(self) -> list[str]:
@@ -133,12 +134,12 @@ class Checkout:
         assert process.wait() == -signal.SIGKILL
 
     def digests(self, cohort: str) -> dict[str, str]:
-        """Return the sha256 of every result of a cohort; logs and run times are not results."""
+        """Return the sha256 of every result of a cohort; logs, run times and Snakemake's own marks are none."""
         results = self.path / "results" / cohort
         return {
             name: hashlib.sha256((results / name).read_bytes()).hexdigest()
             for name in files(results)
-            if not name.startswith(("logs/", "benchmarks/"))
+            if not name.startswith(("logs/", "benchmarks/")) and not name.endswith("/.snakemake_timestamp")
         }
 
     @contextmanager

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from weightfit import exhibits, paper
+from weightfit import cohort_facts, exhibits, paper
 
 
 def only(source):
@@ -41,20 +41,29 @@ def drawn(wildcards):
     return paper.entries()[settings(wildcards)["of"]]
 
 
-SHAPES = {"figure": ("figures", ("svg", "png", "pdf", "csv")), "table": ("tables", ("csv", "html", "tex"))}
+ENDINGS = {"figure": ("svg", "png", "pdf", "csv"), "table": ("csv", "html", "tex")}
 
-# What exhibits must know of an entry; as a param, so that a change of it redraws them.
-ENTRY_FACTS = {
-    key: {
-        "paper_entry": entry.paper_entry,
-        "stand_in": entry.stand_in,
-        "exclude": entry.exclude,
-        "initialization_of": entry.settings["of"] if entry.source == "initialize" else None,
-    }
-    for key, entry in COHORT.entries.items()
-}
+COHORT_FACTS = {"steps": COHORT.steps, "blocks": COHORT.blocks, "absent": COHORT.absent}
+NO_COHORT = {fact: {} for fact in COHORT_FACTS}
 
 
-def exhibit_files(label):
-    folder, endings = SHAPES[label.split("_")[0]]
-    return {ending: f"{RESULTS}/{folder}/{label}.{ending}" for ending in endings}
+def is_figure(label):
+    return label.startswith("figure_")
+
+
+def is_weightless(exhibit):
+    return set(exhibit.inputs) <= {"theory", "library"}
+
+
+def exhibit_files(label, exhibit):
+    """List an exhibit's files by ending; the one that people open stands in the report of the run."""
+    kind = label.split("_")[0]
+    shown = {"figure": "svg", "table": "html"}[kind]
+    files = {ending: f"{RESULTS}/{kind}s/{label}.{ending}" for ending in ENDINGS[kind]}
+    files[shown] = report(
+        files[shown],
+        caption="../report/exhibit.rst",
+        category=f"{kind.capitalize()}s",
+        labels={"exhibit": exhibit.title, "what it shows": exhibit.shows},
+    )
+    return files

@@ -1,7 +1,7 @@
 """Tables and figures: one item in paper/exhibits.yaml and one script of that name are an exhibit."""
 
 # What the paper prints; an input of the exhibits that quote it.
-PRINTED = ["paper/entries.tsv", "paper/reported.tsv"]
+PRINTED = ["paper/entries.tsv", "paper/reported.tsv", "paper/training.tsv"]
 
 for label, exhibit in exhibits.read().items():
     path = f"scripts/{label.split('_')[0]}s/{label}.py"
@@ -12,9 +12,9 @@ for label, exhibit in exhibits.read().items():
         input:
             **{name: f"{RESULTS}/{name}.parquet" for name in exhibit.inputs},
             code=[path, *modules(path)],
-            paper=PRINTED if "weightfit/paper.py" in modules(path) else [],
+            paper=PRINTED,
         output:
-            **exhibit_files(label),
+            **exhibit_files(label, exhibit),
         log:
             f"{RESULTS}/logs/{label}.log",
         conda:
@@ -24,8 +24,9 @@ for label, exhibit in exhibits.read().items():
             kind=label.split("_")[0],
             label=label,
             exhibit=exhibit.as_params(),
-            # What needs no weights does not change with the entries.
-            entries={} if set(exhibit.inputs) <= {"theory"} else ENTRY_FACTS,
+            # What needs no weights does not change with the cohort.
+            entries={} if is_weightless(exhibit) else cohort_facts.of_entries(COHORT),
+            cohort=NO_COHORT if is_weightless(exhibit) else COHORT_FACTS,
         message:
             f"Make {exhibit.title}."
         script:
@@ -34,9 +35,19 @@ for label, exhibit in exhibits.read().items():
 
 rule figures:
     input:
-        [exhibit_files(label).values() for label in exhibits.read() if label.startswith("figure")],
+        [
+            f"{RESULTS}/figures/{label}.{ending}"
+            for label in exhibits.read()
+            if is_figure(label)
+            for ending in ENDINGS["figure"]
+        ],
 
 
 rule tables:
     input:
-        [exhibit_files(label).values() for label in exhibits.read() if label.startswith("table")],
+        [
+            f"{RESULTS}/tables/{label}.{ending}"
+            for label in exhibits.read()
+            if not is_figure(label)
+            for ending in ENDINGS["table"]
+        ],

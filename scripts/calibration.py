@@ -1,0 +1,13 @@
+"""Compute what a second population does to the shape and to the dip."""
+
+from pathlib import Path
+
+from weightfit import table
+from weightfit.calibration import calibration
+from weightfit.provenance import provenance
+from weightfit.task import logged
+
+if __name__ == "__main__":
+    with logged(snakemake.log[0]):
+        made = provenance("calibration", "scripts/calibration.py", {})
+        table.write(Path(snakemake.output[0]), "calibration", calibration(), made)

@@ -1,0 +1,16 @@
+"""Correlate the scales of o with those of the feed-forward output matrix."""
+
+from pathlib import Path
+
+from weightfit import table
+from weightfit.coupling import coupling
+from weightfit.provenance import provenance
+from weightfit.task import logged
+
+if __name__ == "__main__":
+    with logged(snakemake.log[0]):
+        fits = Path(snakemake.input.fits)
+        given = {"groups": snakemake.params.groups, "continued": snakemake.params.continued}
+        rows = coupling(table.read(fits, "fits"), **given)
+        made = provenance("coupling", "scripts/coupling.py", {"fits.parquet": fits})
+        table.write(Path(snakemake.output[0]), "coupling", rows, made | given)

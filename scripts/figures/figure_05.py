@@ -1,0 +1,180 @@
+"""Figure 5: the shape at three trims, entry by entry, and what heavier tails would do to it."""
+
+import math
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from weightfit.exhibit_figure import make_figure
+from weightfit.exhibit_legend import lined, marked, shaded
+from weightfit.exhibit_numbers import Row
+from weightfit.exhibit_request import Request
+from weightfit.exhibit_style import ANCHOR_COLOUR, COLOURS, COMPONENT_NAMES, FULL_WIDTH, MARKERS, band
+from weightfit.task import logged
+
+KINDS = ("ffn", "transmission")
+FACTS = ("entry", "stand_in", "stage", "step", "matrices")
+COLUMNS = ("panel", "series", *FACTS, "degrees", "value", "value_se", "value_null", "printed")
+
+
+def rows(request: Request) -> list[Row]:
+    """Return the shapes and gaps of every entry at its first and last step, and those of Student-t weights."""
+    trims = request.parts["trims"]
+    found = {
+        (row["kind"], row["entry"], row["stage"], row["trim"]): row
+        for row in request.read("ablation").to_pylist()
+    }
+    out: list[Row] = []
+    for kind in KINDS:
+        for entry in request.cast.shown.values():
+            for stage in ("initial", "terminal"):
+                own = [found[key] for trim in trims if (key := (kind, entry, stage, trim)) in found]
+                out += [_mark(request, row, kind, f"{row['trim']:.2f}", _shape(row)) for row in own]
+                if len(own) == len(trims):
+                    out.append(_mark(request, own[0], "gap", f"{kind} gap", _gap(own[0], own[-1])))
+    return sorted([*out, *_student_t(request)], key=lambda row: request.parts["panels"].index(row["panel"]))
+
+
+def _mark(request: Request, row: Row, panel: str, series: str, values: Mapping[str, object]) -> Row:
+    facts = {name: row[name] for name in ("entry", "stage", "step", "matrices")}
+    facts["stand_in"] = row["entry"] in request.cast.stand_ins
+    printed = printed_texts(request).get("gap" if panel == "gap" else series)
+    return {"panel": panel, "series": series, **facts, "degrees": None, **values, "printed": printed}
+
+
+def _shape(row: Row) -> dict[str, object]:
+    return {"value": row["shape_median"], "value_se": row["shape_median_se"], "value_null": row["shape_null"]}
+
+
+def _gap(body: Row, everything: Row) -> dict[str, object]:
+    errors = [row["shape_median_se"] for row in (body, everything)]
+    return {
+        "value": body["shape_median"] - everything["shape_median"],
+        # ASSUME gap-error: the two medians of a gap are taken as independent, which makes its error too large.
+        "value_se": None if None in errors else math.hypot(*errors),
+        "value_null": body["shape_null"] - everything["shape_null"],
+    }
+
+
+def _student_t(request: Request) -> list[Row]:
+    """Return the shapes and the gap over degrees of freedom; those of the half-normal law are at infinity."""
+    names = [f"{law}_{what}" for law in ("student_t", "half_normal") for what in ("shape", "gap")]
+    return [
+        dict.fromkeys(COLUMNS)
+        | {
+            "panel": "student_t",
+            "series": "student_t gap" if row["trim"] is None else f"{row['trim']:.2f}",
+            "degrees": math.inf if row["degrees"] is None else row["degrees"],
+            "value": row["value"],
+            "printed": printed_texts(request)["gap"]
+            if row["trim"] is None
+            else request.printed("medians", row["trim"]),
+        }
+        for row in request.read("theory").to_pylist()
+        if row["quantity"] in names and row["trim"] in (None, *request.parts["trims"])
+    ]
+
+
+def printed_texts(request: Request) -> dict[str, str]:
+    """Return the printed band, by the trim that it is of, and the printed gap."""
+    return {
+        f"{request.parts['trims'][0]:.2f}": f"{request.printed('band_low')} to {request.printed('band_high')}",
+        "gap": f"{request.printed('gap_mean')} ± {request.printed('gap_standard_deviation')}",
+    }
+
+
+def marks(request: Request) -> dict[str, tuple[str, str]]:
+    """Return the colour and the marker of each series."""
+    return dict(zip(request.parts["series"], zip(COLOURS, MARKERS, strict=True), strict=False))
+
+
+def draw(rows: list[Row], request: Request) -> Figure:
+    """Draw entries on the left and Student-t weights on the right, gaps below shapes."""
+    figure = plt.figure(figsize=(FULL_WIDTH, 6.6))
+    places = [["ffn", "student_t"], ["transmission", "legend"], ["gap", "student_t gap"]]
+    panels = figure.subplot_mosaic(places, width_ratios=(2.5, 1))
+    panels["transmission"].sharey(panels["ffn"])
+    panels["student_t gap"].sharey(panels["gap"])
+    for panel in (*KINDS, "gap"):
+        for series in request.parts["series"]:
+            own = [row for row in rows if (row["panel"], row["series"]) == (panel, series)]
+            _entries(own, panels[panel], series, request)
+    _degrees([row for row in rows if row["panel"] == "student_t"], panels, request)
+    low, high, mean, deviation = (
+        float(request.printed(name))
+        for name in ("band_low", "band_high", "gap_mean", "gap_standard_deviation")
+    )
+    for name in ("ffn", "transmission", "student_t"):
+        band(panels[name], low, high, "printed band")
+    for name in ("gap", "student_t gap"):
+        band(panels[name], mean - deviation, mean + deviation, "printed gap")
+    shown = list(request.cast.shown.values())
+    for name in (*KINDS, "gap"):
+        panels[name].set_xticks(range(len(shown)), shown if name == "gap" else [])
+        panels[name].set_xlim(-0.6, len(shown) - 0.4)
+        panels[name].grid(axis="x", visible=False)
+        panels[name].tick_params(axis="x", length=0)
+        panels[name].set_ylabel("gap" if name == "gap" else "shape")
+    panels["gap"].tick_params(axis="x", rotation=45)
+    plt.setp(panels["gap"].get_xticklabels(), ha="right", rotation_mode="anchor")
+    first, *_, last = (f"{trim:.2f}" for trim in request.parts["trims"])
+    panels["gap"].set_title(f"Gap: shape at trim {first} less that at {last}", loc="left")
+    for kind in KINDS:
+        panels[kind].set_title(f"Median over {COMPONENT_NAMES[kind]} matrices", loc="left")
+    _legend(panels["legend"], request)
+    return figure
+
+
+def _entries(rows: list[Row], axes: Axes, series: str, request: Request) -> None:
+    """Draw one series: first steps open and to the left, last ones filled and to the right."""
+    colour, marker = marks(request)[series]
+    order = list(request.cast.shown.values())
+    aside = {"ffn gap": -0.09, "transmission gap": 0.09}.get(series, 0.0)
+    for stage, shift, face in (("initial", -0.2, "white"), ("terminal", 0.2, colour)):
+        own = [row for row in rows if row["stage"] == stage]
+        places = [order.index(row["entry"]) for row in own]
+        values, errors = [row["value"] for row in own], [row["value_se"] or 0 for row in own]
+        left = [place + shift + aside for place in places]
+        axes.errorbar(left, values, errors, fmt=marker, color=colour, mfc=face, mew=0.8, elinewidth=0.8)
+        edges = ([place + side for place in places] for side in (-0.4, 0.4))
+        axes.hlines([row["value_null"] for row in own], *edges, ANCHOR_COLOUR, lw=0.9)
+
+
+def _degrees(rows: list[Row], panels: Mapping[str, Axes], request: Request) -> None:
+    """Draw the curves over the inverse of the degrees of freedom, where Gaussian weights stand at zero."""
+    for series, (colour, _) in marks(request).items():
+        curve = sorted((row for row in rows if row["series"] == series), key=lambda row: -row["degrees"])
+        axes = panels.get(series, panels["student_t"])
+        axes.plot([1 / row["degrees"] for row in curve], [row["value"] for row in curve], color=colour)
+        if axes is panels["student_t"] and curve:
+            axes.axhline(float(curve[0]["printed"]), color=colour, ls=":", lw=1.0)
+    for name, title in (("student_t", "Student-t weights"), ("student_t gap", "Their gap")):
+        panels[name].set_title(title, loc="left")
+        panels[name].set_xticks(
+            [0, *(1 / degrees for degrees in (20, 10, 6, 4, 3))], ["∞", "20", "10", "6", "4", "3"]
+        )
+    panels["student_t gap"].set_xlabel("degrees of freedom\n(∞: Gaussian weights)")
+
+
+def _legend(axes: Axes, request: Request) -> None:
+    names = {f"{trim:.2f}": f"shape at trim {trim:.2f}" for trim in request.parts["trims"]}
+    names |= {f"{kind} gap": f"gap, {COMPONENT_NAMES[kind]}" for kind in KINDS}
+    found = marks(request)
+    band_text, gap_text = printed_texts(request).values()
+    handles = [
+        *(marked(name, *found[series]) for series, name in names.items()),
+        marked("open: at the first step", filled=False),
+        lined("gap, Student-t weights", found["student_t gap"][0], width=1.3),
+        lined("Gaussian weights"),
+        lined("printed medians (Table 1)", style=":"),
+        shaded(f"printed band {band_text},\nprinted gap {gap_text}"),
+    ]
+    axes.axis("off")
+    axes.legend(handles=handles, loc="center left", borderaxespad=0, handlelength=1.4)
+
+
+if __name__ == "__main__":
+    with logged(snakemake.log[0]):
+        make_figure(Request.of(snakemake), COLUMNS, rows, draw)

@@ -1,0 +1,138 @@
+"""Table 4: mean scales beside the root of learning rate over weight decay, under every source of these two."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow.compute as pc
+
+from weightfit import paper
+from weightfit.exhibit_cells import ABSENT, cell, with_error
+from weightfit.exhibit_numbers import Row
+from weightfit.exhibit_request import Request
+from weightfit.exhibit_table import make_table
+from weightfit.task import logged
+
+RATES = {"learning_rate": "peak_learning_rate", "weight_decay": "weight_decay"}
+WEIGHTS = {
+    "mean": "scale",
+    "mean_se": "scale_se",
+    "mean_initial": "scale_initial",
+    "ratio": "ratio",
+    "ratio_se": "ratio_se",
+    "ratio_initial": "ratio_initial",
+}
+PRINTED = {
+    "learning_rate_printed": "eta",
+    "weight_decay_printed": "wd",
+    "root_printed": "sqrt",
+    "mean_printed": "lambda",
+    "ratio_printed": "ratio",
+}
+"""Each column of printed text, and the end of its id."""
+
+COLUMNS = ("row", "entry", "stand_in", "convention", *RATES, "root", "kinds", "step", *WEIGHTS, *PRINTED)
+
+
+def rows(request: Request) -> list[Row]:
+    """Return one row per entry and source; published rates need no weights, and stand where there are none."""
+    known: dict[str, list[dict[str, Any]]] = {}
+    for row in request.read("steady_state").filter(pc.field("statistic") == "mean").to_pylist():
+        known.setdefault(row["entry"], []).append(row)
+    out: list[Row] = []
+    for key in request.parts["rows"]:
+        printed = {column: request.printed(key, end) for column, end in PRINTED.items()}
+        found = known.get(request.cast.shown.get(key, ""), [])
+        lines = [_measured(row) for row in found] or [
+            _published(name, values) for name, values in published(key).items()
+        ]
+        out += [{"row": key} | line | printed for line in lines]
+    return out
+
+
+def published(key: str) -> dict[str, Mapping[str, float]]:
+    """Return the rates that each convention gives an entry of the paper."""
+    found = {name: paper.training(name).get(key, {}) for name in paper.conventions()}
+    return {name: values for name, values in found.items() if set(RATES.values()) <= values.keys()}
+
+
+def _measured(row: Mapping[str, Any]) -> dict[str, object]:
+    own = {name: row[name] for name in ("entry", "convention", "root", "kinds", "step")}
+    own |= {name: row[column] for name, column in (RATES | WEIGHTS).items()}
+    return own | {"stand_in": row["weights"] == "stand_in"}
+
+
+def _published(convention: str, values: Mapping[str, float]) -> dict[str, object]:
+    rates = {name: values[quantity] for name, quantity in RATES.items()}
+    nothing = dict.fromkeys(("entry", "stand_in", "kinds", "step", *WEIGHTS))
+    root = math.sqrt(rates["learning_rate"] / rates["weight_decay"])
+    return nothing | rates | {"convention": convention, "root": root}
+
+
+def display(row: Row) -> Mapping[str, str]:
+    """Format a row for people."""
+    return {
+        "row": paper.entries()[str(row["row"])].name,
+        "entry": str(row["entry"] or ABSENT),
+        "convention": str(row["convention"]),
+        **{column: str(row[column]) for column in PRINTED},
+        "learning_rate_printed": str(row["learning_rate_printed"]).translate(
+            {ord("{"): None, ord("}"): None}
+        ),
+        **{name: cell(row[name], "g") for name in RATES},
+        "root": cell(row["root"], ".4f"),
+        "mean": with_error(row, "mean", ".5f"),
+        "mean_initial": cell(row["mean_initial"], ".5f"),
+        "ratio": with_error(row, "ratio", ".4f"),
+        "ratio_initial": cell(row["ratio_initial"], ".4f"),
+    }
+
+
+def notes(request: Request) -> list[str]:
+    """Say what the sources are, where they differ from what is printed, and how far ratios span."""
+    return [
+        "Source: own is the training of these weights; the others are sets of paper/training.tsv, used together. "
+        "Without weights of an entry the published rates stand alone.",
+        *(f"{name} differs from the print: {told}." for name, told in departures(request).items()),
+        *spans(request),
+    ]
+
+
+def departures(request: Request) -> dict[str, str]:
+    """Return what each published source says otherwise than the paper's own, by source."""
+    printed, *others = paper.conventions()
+    out = {}
+    for name in others:
+        found: dict[tuple[str, float], list[str]] = {}
+        for key in request.parts["rows"]:
+            for told, quantity in RATES.items():
+                value = paper.training(name).get(key, {}).get(quantity)
+                if value is not None and value != paper.training(printed)[key][quantity]:
+                    found.setdefault((told.replace("_", " "), value), []).append(key)
+        if found:
+            out[name] = "; ".join(
+                f"{told} {value:g} of {', '.join(keys)}" for (told, value), keys in found.items()
+            )
+    return out
+
+
+def spans(request: Request) -> list[str]:
+    """Return the least and the greatest ratio of each group of entries, beside what is printed."""
+    last = (pc.field("stage") == "terminal") & (pc.field("statistic") == "mean")
+    ours = pc.field("weights") != "initialization"
+    found: dict[str, list[str]] = {}
+    for line in request.read("steady_state_lines").filter(last & ours).to_pylist():
+        found.setdefault(line["group"], []).append(
+            f"{line['ratio_low']:.3f} to {line['ratio_high']:.3f}, {line['ratio_span']:.1f} times, under "
+            f"{line['convention']} ({line['points']} entries)"
+        )
+    out = []
+    for group, told in found.items():
+        low, high, span = (request.printed("spans", group, part) for part in ("low", "high", "span"))
+        out.append(f"Ratios of {group}: {'; '.join(told)}; printed: {low} to {high}, {span} times.")
+    return out
+
+
+if __name__ == "__main__":
+    with logged(snakemake.log[0]):
+        make_table(Request.of(snakemake), COLUMNS, rows, display, notes)

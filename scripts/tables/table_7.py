@@ -1,0 +1,172 @@
+"""Table 7: shallow and deep shapes of the Qwen cohort, the regimes they give, and a direct search for a second mode."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from weightfit import paper, table
+from weightfit.crossing import least_fraction
+from weightfit.exhibit_numbers import Row
+from weightfit.exhibit_request import Request
+from weightfit.exhibit_table import make_table
+from weightfit.task import logged
+
+FACTS = ("layers", "params", "tokens")
+PRINTED = {
+    "shallow_median": "shallow_med",
+    "shallow_min": "shallow_min",
+    "deep_median": "deep_med",
+    "regime": "regime",
+}
+READINGS = ("0-5", "1-6")
+WINDOW = ("median", "median_q25", "median_q75", "median_null", "matrices", "bimodal")
+LEAST = ("min", "min_se", "min_null", "min_matrix")
+SECOND = ("dip", "dip_null", "dip_critical", "small_share", "small_share_se")
+COLUMNS = (
+    *("row", "shallow", "entry", "stand_in", *FACTS, "blocks"),
+    *(f"{name}_printed" for name in PRINTED),
+    *(f"shallow_{name}" for name in (*WINDOW, *LEAST, *SECOND)),
+    *("regime", "regime_null"),
+    *(f"deep_{name}" for name in WINDOW),
+)
+
+
+def rows(request: Request) -> list[Row]:
+    """Return two rows per entry, one for each reading of shallow."""
+    matrices = request.read("bimodality")
+    matrices = matrices.filter(pc.is_in(pc.field("component"), pa.array(request.parts["components"])))
+    shown = {key: request.cast.shown[key] for key in request.parts["rows"] if key in request.cast.shown}
+    return [
+        _row(request, key, reading, matrices.filter(pc.field("entry") == entry))
+        for key, entry in shown.items()
+        for reading in READINGS
+    ]
+
+
+def _row(request: Request, key: str, reading: str, own: pa.Table) -> Row:
+    entry, (first, last) = request.cast.shown[key], _shallow(request, reading)
+    inside = own.filter((pc.field("block") >= first) & (pc.field("block") <= last))
+    least = _least(inside)
+    return {
+        "row": key,
+        "shallow": reading,
+        "entry": entry,
+        "stand_in": request.entries[entry]["stand_in"],
+        **{name: request.printed(key, name) for name in FACTS},
+        "blocks": len(set(own["block"].to_pylist())),
+        # The printed regime is a cell of a table: a bar may stand before the letter.
+        **{f"{name}_printed": request.printed(key, end).strip("| ") for name, end in PRINTED.items()},
+        **{f"shallow_{name}": value for name, value in _window(request, inside).items()},
+        **{f"shallow_{name}": value for name, value in (least | _second(inside)).items()},
+        "regime": regime(request, least["min"]),
+        "regime_null": regime(request, least["min_null"]),
+        **{
+            f"deep_{name}": value
+            for name, value in _window(request, own.filter(pc.field("block") >= _deep(request))).items()
+        },
+    }
+
+
+def _shallow(request: Request, reading: str) -> tuple[int, int]:
+    first, last = (int(request.printed("shallow", reading, end)) for end in ("first", "last"))
+    return request.own_block(first), request.own_block(last)
+
+
+def _deep(request: Request) -> int:
+    return request.own_block(int(request.printed("deep_from")))
+
+
+def _window(request: Request, matrices: pa.Table) -> dict[str, float | None]:
+    """Return the shapes of one kind of matrix over these blocks, and how many of all have a second mode."""
+    gates = matrices.filter(pc.field("component") == request.parts["median_of"])
+    shape, null = table.column(gates, "shape"), table.column(gates, "shape_null")
+    medians = [*np.quantile(shape, [0.5, 0.25, 0.75]), np.median(null)] if shape.size else [None] * 4
+    counts = [matrices.num_rows, pc.sum(matrices["bimodal"], min_count=0).as_py()]
+    return dict(zip(WINDOW, [*medians, *counts], strict=True))
+
+
+def _least(matrices: pa.Table) -> dict[str, object]:
+    if not matrices.num_rows:
+        return dict.fromkeys(LEAST)
+    row = min(matrices.to_pylist(), key=lambda row: row["shape"])
+    null = pc.min(matrices["shape_null"]).as_py()
+    place = f"{row['component']} of block {row['block']}"
+    return dict(zip(LEAST, [row["shape"], row["shape_se"], null, place], strict=True))
+
+
+def _second(matrices: pa.Table) -> dict[str, object]:
+    """Return what is known of a second mode in the matrix that is farthest from having a single one."""
+    if not matrices.num_rows:
+        return dict.fromkeys(SECOND)
+    row = max(matrices.to_pylist(), key=lambda row: row["dip"])
+    return {name: row[name] for name in SECOND}
+
+
+def regime(request: Request, least: object) -> str | None:
+    """Return the regime that the printed thresholds give to a least shape."""
+    if not isinstance(least, float):
+        return None
+    if least >= float(request.printed("clean_from")):
+        return "A"
+    return "B" if least <= float(request.printed("bimodal_to")) else "between"
+
+
+def display(row: Row) -> Mapping[str, str]:
+    """Format a row for people; what does not depend on the reading of shallow stands in the first row alone."""
+    shallow = ("shallow_median", "shallow_median_null", "shallow_min", "shallow_min_null")
+    share, error = row["shallow_small_share"], row["shallow_small_share_se"]
+    shown = {
+        "shallow": str(row["shallow"]),
+        **{name: _shape(row[name]) for name in shallow},
+        "regime": str(row["regime"] or "–"),
+        "bimodal": f"{row['shallow_bimodal']} of {row['shallow_matrices']}",
+        "small_share": "–" if share is None else f"{share:.4f} ± {error:.4f}",
+    }
+    if row["shallow"] != READINGS[0]:
+        return shown
+    return shown | {
+        "row": paper.entries()[str(row["row"])].name,
+        **{name: str(row[name]) for name in ("entry", *FACTS, *(f"{name}_printed" for name in PRINTED))},
+        **{name: _shape(row[name]) for name in ("deep_median", "deep_median_null")},
+        "deep_bimodal": f"{row['deep_bimodal']} of {row['deep_matrices']}",
+    }
+
+
+def _shape(value: object) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def notes(request: Request) -> list[str]:
+    """Say which blocks are meant, what the thresholds are, and how much of a second population they take."""
+    windows = {reading: "{}-{}".format(*_shallow(request, reading)) for reading in READINGS}
+    levels = [request.printed("clean_from"), request.printed("bimodal_to")]
+    calibration, planted = request.read("calibration"), request.parts["planted"]
+    one_mode = calibration.filter(pc.is_null(pc.field("weights_needed")))
+    crossed = [
+        [
+            least_fraction(calibration, planted["centre"], spread, "shape", float(level))
+            for spread in planted["spreads"]
+        ]
+        for level in levels
+    ]
+    shares = [f"{100 * min(found):.1f} to {100 * max(found):.1f} %" for found in crossed]
+    return [
+        "Blocks of these weights: "
+        + ", ".join(f"{own} for {reading}" for reading, own in windows.items())
+        + f"; deep from {_deep(request)} on. Regime A: least shallow shape of at least {levels[0]}; B: at most "
+        f"{levels[1]}. The null of the least shape is the least null; the least of several shapes is lower by chance.",
+        "Second mode: in how many of the gate, up and down matrices the dip test of log10 of the magnitude rejects a "
+        "single mode at level 0.1 %, which Gaussian weights pass. Share: of small weights in the matrix with the "
+        "largest dip, with its standard error, where a second mode is established.",
+        f"Calibration: a log-normal population {-planted['centre']:g} decades below a Gaussian body takes the shape to "
+        f"{levels[0]} with {shares[0]} of all weights, to {levels[1]} with {shares[1]} (spreads of "
+        f"{min(planted['spreads']):g} to {max(planted['spreads']):g} decades). A low shape is no second mode: among "
+        f"populations that do not make one, the lowest shape is {pc.min(one_mode['shape']).as_py():.2f}.",
+    ]
+
+
+if __name__ == "__main__":
+    with logged(snakemake.log[0]):
+        make_table(Request.of(snakemake), COLUMNS, rows, display, notes)

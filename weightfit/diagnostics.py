@@ -1,0 +1,294 @@
+"""The eight diagnostic functions that the paper lists in its Table 6, under the paper's names.
+
+The paper gives each a name and one line (Table 6, appendix B.1) and publishes no signature; npm-weibull-py 0.4.0 has
+none of the eight names (study `library`). What they take and return is therefore chosen here: arrays or histograms in,
+one number, one label or a small frozen dataclass out, in this project's words (`shape` is k, `scale` is lambda).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from weightfit.closure import READINGS, implied, measured
+from weightfit.errors import ContractError
+from weightfit.histogram import Histogram, histogram_of
+from weightfit.layer import read_layer
+from weightfit.origin_line import OriginLine, through_origin
+from weightfit.probability_plot import Fit, fit, magnitudes
+
+
+@dataclass(frozen=True)
+class GammaClosure:
+    """What a fitted law implies beside what is measured.
+
+    Attributes
+    ----------
+    implied
+        Of the Weibull law, in units of the weights.
+    measured
+        Of the weights, about their mean.
+    error
+        ``implied / measured - 1``.
+    """
+
+    implied: float
+    measured: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Band:
+    """How far apart the shapes of several entries lie.
+
+    Attributes
+    ----------
+    medians
+        Median shape of each entry.
+    low, high
+        Least and greatest of them.
+    mean, standard_deviation
+        Over the entries; the latter divided by their number less one.
+    coefficient_of_variation
+        ``standard_deviation / mean``.
+    """
+
+    medians: dict[str, float]
+    low: float
+    high: float
+    mean: float
+    standard_deviation: float
+    coefficient_of_variation: float
+
+
+def F1_extract_weights(source: Path | str, layer: int) -> dict[str, NDArray[Any]]:  # noqa: N802 (the paper's name)
+    """Extract all weight matrices of one layer of a checkpoint.
+
+    Parameters
+    ----------
+    source
+        A folder with all ``*.safetensors`` of one checkpoint and its config.json, or one such file.
+    layer
+        Number of the block, from 0.
+
+    Returns
+    -------
+    dict
+        By component (`weightfit.architecture.COMPONENTS`), each matrix ``(outputs, inputs)`` as it is stored, float16
+        or float32; BF16 becomes float32, which holds it exactly. Fused tensors are split.
+
+    Raises
+    ------
+    ContractError
+        If the checkpoint has no such layer.
+    WeightfitError
+        Whatever else `weightfit.layer.read_layer` finds wrong.
+    """
+    return read_layer(Path(source), layer)
+
+
+def F2_fit_weibull(weights: NDArray[Any] | Histogram, trim: float = 0.80) -> Fit:  # noqa: N802 (the paper's name)
+    """Fit a Weibull law to the magnitudes of weights by least squares on the probability plot.
+
+    Parameters
+    ----------
+    weights
+        Float16 or float32 array of any shape, or a histogram of signed weights. Their mean is subtracted first (the
+        paper, appendix A.1).
+    trim
+        Kept fraction of the plot.
+
+    Returns
+    -------
+    Fit
+        ``shape``, ``scale`` (units of the weights), their standard errors, ``r_squared`` and the KS distances, see
+        `weightfit.probability_plot.fit`. A float32 array of more than 2^22 weights that fits no 16-bit format is
+        counted by its top 19 bits.
+
+    Raises
+    ------
+    DegenerateHistogram
+        If the array has another type or the estimator is not defined on it.
+    NonFiniteWeight
+        If a weight is infinite or not a number.
+    """
+    histogram = weights if isinstance(weights, Histogram) else histogram_of(weights)
+    (found,) = fit(magnitudes(histogram, histogram.mean), [trim])
+    return found
+
+
+def F3_gamma_closure(  # noqa: N802 (the paper's name)
+    weights: NDArray[Any] | Histogram, trim: float = 0.80
+) -> dict[str, GammaClosure]:
+    """Compare what the fitted Weibull law implies with what is measured.
+
+    Parameters
+    ----------
+    weights, trim
+        As `F2_fit_weibull` takes them.
+
+    Returns
+    -------
+    dict
+        By reading (`weightfit.closure.READINGS`), since the paper does not say of what its "empirical sample standard
+        deviation" is taken (appendix A.1); the first is the literal one, the standard deviation of the magnitude.
+
+    Raises
+    ------
+    DegenerateHistogram, NonFiniteWeight
+        As `F2_fit_weibull`.
+    """
+    histogram = weights if isinstance(weights, Histogram) else histogram_of(weights)
+    law = F2_fit_weibull(histogram, trim)
+    with np.errstate(divide="ignore"):  # at trim 1.00 the upper edge is infinite, and that is right
+        expected = implied(law.shape, law.scale, trim)
+    found = measured(magnitudes(histogram, histogram.mean), trim)
+    return {
+        name: GammaClosure(expected[name], found[name], expected[name] / found[name] - 1) for name in READINGS
+    }
+
+
+def F4_cross_family_band(shapes: Mapping[str, ArrayLike]) -> Band:  # noqa: N802 (the paper's name)
+    """Return how far apart the median shapes of several entries lie.
+
+    Parameters
+    ----------
+    shapes
+        Of each entry the shapes of its matrices, say of all FFN matrices at the last step.
+
+    Returns
+    -------
+    Band
+        From the least to the greatest median, and the coefficient of variation over the entries (the paper, section
+        3.1).
+
+    Raises
+    ------
+    ContractError
+        If there are fewer than two entries or one has no shapes.
+    """
+    empty = [entry for entry, members in shapes.items() if not np.size(members)]
+    if len(shapes) < 2 or empty:
+        raise ContractError(
+            f"{len(shapes)} entries, without shapes {empty}; a band needs two entries or more, each with a shape"
+        )
+    medians = {entry: float(np.median(np.asarray(members))) for entry, members in shapes.items()}
+    values = np.array(list(medians.values()))
+    # ASSUME band-deviation: the standard deviation over entries is divided by their number less one.
+    mean, deviation = float(values.mean()), float(values.std(ddof=1))
+    return Band(medians, float(values.min()), float(values.max()), mean, deviation, deviation / mean)
+
+
+def F5_lambda_scaling(  # noqa: N802 (the paper's name)
+    scales: ArrayLike, learning_rates: ArrayLike, weight_decays: ArrayLike
+) -> OriginLine:
+    """Fit scale = slope sqrt(learning rate / weight decay) through the origin.
+
+    Parameters
+    ----------
+    scales
+        Weibull scale of each model, say its mean over the transmission matrices at the last step.
+    learning_rates, weight_decays
+        Of each model, in the same order; all positive.
+
+    Returns
+    -------
+    OriginLine
+        See `weightfit.origin_line.through_origin`.
+
+    Raises
+    ------
+    ContractError
+        If there are fewer than two models, the three differ in length, or a value is not positive.
+    """
+    rate, decay = np.asarray(learning_rates, np.float64), np.asarray(weight_decays, np.float64)
+    if rate.shape != decay.shape or min(rate.min(), decay.min()) <= 0:
+        raise ContractError(
+            f"{rate.size} learning rates and {decay.size} weight decays, which must be as many positive numbers of each"
+        )
+    return through_origin(np.sqrt(rate / decay), np.asarray(scales, np.float64))
+
+
+def F6_k_drift(initial: float, terminal: float) -> float:  # noqa: N802 (the paper's name)
+    """Return the drift of the shape: the terminal one less the initial one (the paper, Table 6).
+
+    Parameters
+    ----------
+    initial, terminal
+        Weibull shapes.
+
+    Returns
+    -------
+    float
+        Negative where the shape fell.
+    """
+    return terminal - initial
+
+
+def F7_attention_arch_classify(heads: int, key_heads: int) -> str:  # noqa: N802 (the paper's name)
+    """Classify attention by how many query heads share one key head.
+
+    Parameters
+    ----------
+    heads, key_heads
+        Numbers of query heads and of key heads.
+
+    Returns
+    -------
+    str
+        ``MQA`` if there is one key head, ``MHA`` if there are as many as query heads, else ``GQA``. A single query head
+        with its key head is ``MQA``, as in npm-weibull-py.
+
+    Raises
+    ------
+    ContractError
+        If a number is not positive or the key heads cannot share the query heads evenly.
+
+    Examples
+    --------
+    >>> F7_attention_arch_classify(32, 8)
+    'GQA'
+    """
+    if heads < 1 or key_heads < 1 or heads % key_heads:
+        raise ContractError(
+            f"{heads} query heads and {key_heads} key heads: both must be positive and the first a multiple of the "
+            "second; correct the counts"
+        )
+    if key_heads == 1:
+        return "MQA"
+    return "MHA" if heads == key_heads else "GQA"
+
+
+def F8_lambda_paired_correlation(  # noqa: N802 (the paper's name)
+    scale_o: ArrayLike, scale_ffn_out: ArrayLike
+) -> float:
+    """Return Pearson's correlation of the logarithms of two scales.
+
+    Parameters
+    ----------
+    scale_o, scale_ffn_out
+        Weibull scales of o and of ffn_out at the same points, two or more, each not all equal.
+
+    Returns
+    -------
+    float
+        Of the logarithms, as the paper takes it (section 5.3); study `coupling` has the readings of its points.
+
+    Raises
+    ------
+    ContractError
+        If the two differ in length, are too few, constant, or not positive.
+    """
+    one, other = np.asarray(scale_o, np.float64), np.asarray(scale_ffn_out, np.float64)
+    if one.shape != other.shape or one.size < 2:
+        raise ContractError(
+            f"{one.size} and {other.size} scales; a correlation needs as many of each, two or more"
+        )
+    if min(one.min(), other.min()) <= 0 or one.min() == one.max() or other.min() == other.max():
+        raise ContractError(
+            "a scale is not positive, or all of one kind are equal; a correlation of logarithms needs both"
+        )
+    return float(np.corrcoef(np.log(one), np.log(other))[0, 1])

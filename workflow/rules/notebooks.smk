@@ -1,0 +1,38 @@
+"""Notebooks: walks through the results, executed on the tables that are listed for them, and on no others."""
+
+NOTEBOOKS = {
+    "band": ["ablation", "laws", "steady_state", "theory"],
+    "selection": ["drift", "fits", "steady_state"],
+    "scale": ["coupling", "scaling", "steady_state", "steady_state_lines"],
+}
+
+
+rule notebook:
+    input:
+        code=lambda wildcards: modules("scripts/notebook.py")
+        + modules(f"workflow/notebooks/{wildcards.notebook}.py"),
+        notebook="workflow/notebooks/{notebook}.py",
+        page="workflow/notebooks/page.html.j2",
+        paper=PRINTED,
+        tables=lambda wildcards: [f"{RESULTS}/{name}.parquet" for name in NOTEBOOKS[wildcards.notebook]],
+    output:
+        report(
+            f"{RESULTS}/notebooks/{{notebook}}.html",
+            category="Notebooks",
+            labels={"notebook": "{notebook}"},
+        ),
+    log:
+        f"{RESULTS}/logs/notebook/{{notebook}}.log",
+    wildcard_constraints:
+        notebook="|".join(NOTEBOOKS),
+    conda:
+        "../../envs/notebooks.yaml"
+    message:
+        "Execute the notebook {wildcards.notebook}."
+    script:
+        "../../scripts/notebook.py"
+
+
+rule notebooks:
+    input:
+        expand(rules.notebook.output[0], notebook=NOTEBOOKS),
