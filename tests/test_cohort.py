@@ -126,8 +126,16 @@ def test_steps_and_blocks_stand_for_the_paper_s(tmp_path):
         ("entries/lab-a/train/sede", 1, "entries.lab-a.train: .*sede"),
         ("corpus", REMOVED, "entries.lab-a.train: the file lacks 'corpus' or 'training'"),
         ("training", REMOVED, "entries.lab-a.train: the file lacks 'corpus' or 'training'"),
-        ("entries/mine/paper_entry", "pythia-70m", "entries.mine.paper_entry: 'pythia-70m' is taken by entries.lab-a"),
-        ("absent", {"pythia-70m": "gated"}, "entries.lab-a.paper_entry: 'pythia-70m' is taken by absent.pythia-70m"),
+        (
+            "entries/mine/paper_entry",
+            "pythia-70m",
+            "entries.mine.paper_entry: 'pythia-70m' is taken by entries.lab-a",
+        ),
+        (
+            "absent",
+            {"pythia-70m": "gated"},
+            "entries.lab-a.paper_entry: 'pythia-70m' is taken by absent.pythia-70m",
+        ),
         ("absent", {"pythia-9b": "gated"}, "absent.pythia-9b: 'pythia-9b' is not an id"),
         ("absent", {"llama-3-8b": ""}, "absent.llama-3-8b"),
         ("steps", {"printed": [0, 1]}, "steps.*'own'"),
