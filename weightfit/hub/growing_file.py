@@ -1,0 +1,115 @@
+"""A file that grows piece by piece and is hashed on the way."""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Self
+
+from weightfit.hub.repository import FilePin
+
+BUFFER = 4 << 20
+"""Bytes of each of the two buffers; so many are lost when the program is killed."""
+
+
+class GrowingFile:
+    """A file that grows: what has come of it, and the digest of that, computed in another thread.
+
+    It stays when the program ends, so that the next one continues, unless it is empty. Bytes go through two reused
+    buffers: one is filled while the other is hashed.
+
+    Parameters
+    ----------
+    path : Path
+        Bytes that are there already are hashed and kept.
+    file : FilePin
+        What it is to become.
+
+    Attributes
+    ----------
+    size : int
+        Bytes so far, those in the buffer included.
+    reached : int
+        The most bytes that there were at the begin, or since then by the count of whoever sets it.
+    """
+
+    def __init__(self, path: Path, file: FilePin) -> None:
+        self._path = path
+        self._pin = file
+        self._file = path.open("a+b", buffering=0)
+        self._hasher = ThreadPoolExecutor(1)
+        self._buffers = [memoryview(bytearray(BUFFER)) for _ in range(2)]
+        self._hashing: Future[None] | None = None
+        self._begin()
+        self._read()
+        self.reached = self._shown = self.size
+        if self.size > file.bytes:
+            self.restart()
+        elif self.size:
+            print(f"{file.path}: {amount(self.size)} are there from before")
+
+    def _begin(self) -> None:
+        self._digest = self._pin.begin_digest()
+        self._filled = 0
+        self.size = 0
+
+    def _read(self) -> None:
+        self._file.seek(0)
+        while self.size <= self._pin.bytes and (got := self._file.readinto(self._buffers[0])):
+            self.size += got
+            self._hash(self._buffers[0][:got])
+
+    def _hash(self, piece: memoryview) -> None:
+        self._wait()
+        self._hashing = self._hasher.submit(self._digest.update, piece)
+        self._buffers.reverse()
+
+    def _wait(self) -> None:
+        if self._hashing is not None:
+            self._hashing.result()
+
+    def append(self, piece: bytes) -> None:
+        """Add the next bytes; they are on disk when a buffer is full, or after `flush`."""
+        view = memoryview(piece)
+        self.size += len(view)
+        while view:
+            taken = min(len(view), BUFFER - self._filled)
+            self._buffers[0][self._filled : self._filled + taken] = view[:taken]
+            self._filled += taken
+            view = view[taken:]
+            if self._filled == BUFFER:
+                self.flush()
+
+    def flush(self) -> None:
+        """Write what is still in the buffer."""
+        piece = self._buffers[0][: self._filled]
+        while self._filled:
+            self._filled -= self._file.write(piece[-self._filled :])
+        if piece:
+            self._hash(piece)
+        if self._shown * 10 // self._pin.bytes < self.size * 10 // self._pin.bytes < 10:
+            self._shown = self.size
+            print(f"{self._pin.path}: {amount(self.size)} of {amount(self._pin.bytes)}")
+
+    def restart(self) -> None:
+        """Drop all bytes."""
+        self._wait()
+        self._file.truncate(0)
+        self._begin()
+
+    def digest(self) -> str:
+        """Return the digest of all bytes, in hexadecimal digits."""
+        self._wait()
+        return self._digest.hexdigest()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._hasher.shutdown()
+        self._file.close()
+        if self._path.exists() and not self._path.stat().st_size:
+            self._path.unlink()
+
+
+def amount(size: int) -> str:
+    """Return a number of bytes for people."""
+    return f"{size / 1e6:.1f} MB" if size < 1e9 else f"{size / 1e9:.2f} GB"

@@ -1,0 +1,61 @@
+"""A folder that grows under a hidden name, survives a kill, and belongs to one process at a time."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def growing_folder(folder: Path) -> Iterator[Path]:
+    """Yield the hidden folder in which ``folder`` grows, until `take_name`.
+
+    When the block ends it stays, so that the next process continues, unless it is empty. Another process that
+    asks for the same folder waits until this one has ended.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Yields
+    ------
+    Path
+        With what an earlier process left in it.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = folder.with_name(f".{folder.name}.part")
+    handle = _lock(part)
+    try:
+        yield part
+    finally:
+        if _is_at(handle, part) and not any(part.iterdir()):
+            part.rmdir()
+        os.close(handle)  # which releases the lock
+
+
+def take_name(part: Path, folder: Path) -> None:
+    """Give the hidden folder its name; a folder that has it already is replaced."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    part.replace(folder)
+
+
+def _lock(part: Path) -> int:
+    while True:
+        part.mkdir(exist_ok=True)
+        handle = os.open(part, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"{part.name}: another process is at work on it; waiting until that has ended")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        # The other process may have renamed or removed it: then this is the lock of another folder.
+        if _is_at(handle, part):
+            return handle
+        os.close(handle)
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    return path.is_dir() and os.path.samestat(os.fstat(handle), path.stat())

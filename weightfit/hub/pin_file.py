@@ -1,0 +1,115 @@
+"""The file of a cohort's pins: reads and checks it, and tells the parts that its jobs fetch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from weightfit.checkpoint import parse_object
+from weightfit.errors import MalformedCheckpoint
+from weightfit.hub.errors import StalePins
+from weightfit.hub.repository import HubSource, Part, Revision
+
+SCHEMA = Path(__file__).parents[2] / "workflow" / "schemas" / "pins.schema.yaml"
+
+Pins = Mapping[str, Sequence[Revision]]
+"""By id of the entry: its revisions, in the order of the cohort file."""
+
+
+def read_pins(path: Path, cohort: str, sources: Mapping[str, HubSource]) -> dict[str, list[Revision]]:
+    """Read the pins of a cohort and check that they are of what its file asks for.
+
+    Parameters
+    ----------
+    path : Path
+    cohort : str
+        As it is named on the command line, for the remedy.
+    sources : mapping
+        By id of the entry.
+
+    Returns
+    -------
+    dict
+        The revisions of each entry.
+
+    Raises
+    ------
+    StalePins
+        If the file is missing, breaks its schema, or is of other repositories, revisions, steps or files.
+    """
+    remedy = f"run `snakemake pins --config cohort={cohort}`"
+    if not path.is_file():
+        raise StalePins(f"{path.name}: the cohort's files on the Hub are not pinned: {remedy}")
+    pins = load(path, remedy)
+    for entry, source in sources.items():
+        if not _fits(source, pins.get(entry, [])):
+            raise StalePins(f"{path.name}: entries.{entry} is not what the cohort file asks for: {remedy}")
+    return {entry: pins[entry] for entry in sources}
+
+
+def load(path: Path, remedy: str) -> dict[str, list[Revision]]:
+    """Read a file of pins without asking whose they are.
+
+    Parameters
+    ----------
+    path : Path
+    remedy : str
+        What the message of an error ends with.
+
+    Raises
+    ------
+    StalePins
+        If the file breaks its schema.
+    """
+    try:
+        document: Any = parse_object(path.read_bytes(), path.name)
+    except MalformedCheckpoint as error:
+        raise StalePins(f"{error}, or {remedy}") from error
+    _validate(path.name, document, remedy)
+    return {
+        entry: [Revision.of(revision) for revision in revisions]
+        for entry, revisions in document["entries"].items()
+    }
+
+
+def _validate(name: str, document: Mapping[str, object], remedy: str) -> None:
+    import yaml
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
+
+    validator = Draft202012Validator(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
+    error = best_match(validator.iter_errors(document))
+    if error is not None:
+        key = ".".join(str(part) for part in error.absolute_path) or "(top level)"
+        raise StalePins(f"{name}: {key}: {error.message}: {remedy}")
+
+
+def _fits(source: HubSource, revisions: Sequence[Revision]) -> bool:
+    found = [(pin.kind, pin.repository, pin.revision, pin.step) for pin in revisions]
+    asked = [(source.kind, source.repository, *pair) for pair in source.revisions.items()]
+    named = sorted(source.files)
+    return found == asked and all(
+        not named or not pin.available or named == [file.path for file in pin.files] for pin in revisions
+    )
+
+
+def parts(pins: Pins, sources: Mapping[str, HubSource]) -> list[Part]:
+    """Return what the jobs of a cohort fetch: one weight file each, or the record of a revision without any.
+
+    Parameters
+    ----------
+    pins : mapping
+    sources : mapping
+        By id of the entry.
+
+    Returns
+    -------
+    list of Part
+        In the order of the pins.
+    """
+    found: list[Part] = []
+    for entry, revisions in pins.items():
+        for revision in revisions:
+            alone = [replace(revision, files=(file,)) for file in revision.files] or [revision]
+            found.extend(Part(entry, source, sources[entry].mirror) for source in alone)
+    return found

@@ -1,0 +1,143 @@
+"""Pins what a cohort needs from the Hub: asks for every revision, writes the answers, reports what moved."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from huggingface_hub import constants
+
+from weightfit.hub.errors import StalePins
+from weightfit.hub.pin_file import Pins, load
+from weightfit.hub.repository import HubSource, Revision
+from weightfit.hub.resolve import resolve
+from weightfit.hub.retry import TRIES, WAIT
+from weightfit.source import write_json
+from weightfit.task import logged
+
+
+def changes(before: Pins, after: Pins) -> Iterator[str]:
+    """Say what moved between two sets of pins, a line for each revision that is not as it was."""
+    old = {(entry, pin.revision): pin for entry, revisions in before.items() for pin in revisions}
+    for entry, revisions in after.items():
+        for pin in revisions:
+            was = old.pop((entry, pin.revision), None)
+            if was != pin:
+                yield f"{entry} {pin.revision}: {_change(was, pin)}"
+    for entry, revision in old:
+        yield f"{entry} {revision}: no longer asked for"
+
+
+def _change(was: Revision | None, pin: Revision) -> str:
+    if not pin.available:
+        return f"unavailable, {pin.reason}: {pin.remedy}"
+    if was is None or not was.available:
+        return f"pinned, commit {pin.commit}, {_size([pin])}"
+    if was.repository != pin.repository:
+        return f"moved from {was.repository} to {pin.repository}, {_size([pin])}"
+    commits = f"moved from commit {was.commit} to {pin.commit}" if was.commit != pin.commit else "changed"
+    files = "other weights" if was.files != pin.files else "the same weights"
+    return f"{commits}, {files}"
+
+
+def differences(pins: Pins, sources: Mapping[str, HubSource]) -> Iterator[str]:
+    """Say where the Hub has other commits or digests than the cohort file expects."""
+    for entry, source in sources.items():
+        for pin in pins[entry]:
+            expected = source.expected.get(pin.revision, {})
+            if not pin.available or not expected:
+                continue
+            if expected.get("commit", pin.commit) != pin.commit:
+                yield f"{entry} {pin.revision}: commit {pin.commit}, expected {expected['commit']}"
+            found = {file.path: file.sha256 for file in pin.files}
+            for path, sha256 in sorted(expected.get("sha256", {}).items()):
+                if found.get(path) != sha256:
+                    yield f"{entry} {pin.revision}: {path} has sha256 {found.get(path)}, expected {sha256}"
+
+
+def _size(revisions: Sequence[Revision]) -> str:
+    sizes = [file.bytes for revision in revisions for file in revision.files]
+    return f"{len(sizes)} files, {sum(sizes) / 1e9:.3f} GB"
+
+
+def report(before: Pins, after: Pins, sources: Mapping[str, HubSource]) -> list[str]:
+    """Say what moved, what differs from what was expected, and how much it all is.
+
+    Parameters
+    ----------
+    before, after : mapping
+        Pins.
+    sources : mapping
+        By id of the entry.
+
+    Returns
+    -------
+    list of str
+        Lines.
+    """
+    revisions = [pin for pins in after.values() for pin in pins]
+    gone = sum(not pin.available for pin in revisions)
+    moved = list(changes(before, after))
+    notes = [f"note: {difference}" for difference in differences(after, sources)]
+    summary = f"{len(revisions)} revisions, {_size(revisions)}; {len(moved)} changed, {gone} unavailable"
+    return [*moved, *notes, summary]
+
+
+def pin(cohort: str, sources: Mapping[str, HubSource], path: Path, tries: int, wait: float) -> list[str]:
+    """Resolve all revisions and write the pins; a file that is there stays until the new one is whole.
+
+    Parameters
+    ----------
+    cohort : str
+        Its name.
+    sources : mapping
+        By id of the entry.
+    path : Path
+        The file of pins.
+    tries : int
+        Tries in a row without an answer.
+    wait : float
+        Seconds before the second try.
+
+    Returns
+    -------
+    list of str
+        The report.
+    """
+    try:
+        before = load(path, "it is replaced") if path.is_file() else {}
+    except StalePins as error:
+        print(error)
+        before = {}
+    after = resolve(sources, tries, wait)
+    entries = {entry: [revision.described() for revision in revisions] for entry, revisions in after.items()}
+    write_json(path, {"cohort": cohort, "endpoint": constants.ENDPOINT, "entries": entries})
+    return report(before, after, sources)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run as a command, see ``python -m weightfit.hub.pins --help``."""
+    parser = argparse.ArgumentParser(prog="python -m weightfit.hub.pins", description=__doc__)
+    parser.add_argument("--cohort", required=True, help="its name")
+    parser.add_argument(
+        "--sources", type=json.loads, required=True, help="settings of its Hub entries, as JSON"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="the file of pins")
+    parser.add_argument("--log", type=Path, required=True, help="the log of this run")
+    parser.add_argument(
+        "--tries", type=int, default=TRIES, help="tries without an answer (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--wait", type=float, default=WAIT, help="seconds before the second (default: %(default)s)"
+    )
+    options = parser.parse_args(arguments)
+    with logged(options.log):
+        sources = {entry: HubSource.of(settings) for entry, settings in options.sources.items()}
+        lines = pin(options.cohort, sources, options.output, options.tries, options.wait)
+        print("\n".join(lines))
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
