@@ -7,7 +7,7 @@ SHELL := bash
 .ONESHELL:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: all workflow test bench environment lock clean help
+.PHONY: all workflow test audit bench environment lock clean help
 
 PYTHON ?= python3
 # Only a person who names an interpreter wants an environment that was made with another one replaced.
@@ -32,6 +32,9 @@ workflow:
 
 test: environment  ## run every test: numbers, formats, the workflow end to end, style and types
 	@python -m pytest --numprocesses 2 --dist loadfile
+
+audit: environment  ## judge every printed number without weights, a minute at the most
+	@python -m snakemake --cores all audit --config cohort=none
 
 bench: environment  ## print the ratios of speed and memory (a few minutes)
 	@python tests/benchmarks/ratios.py

@@ -28,6 +28,7 @@ include: "workflow/rules/measure.smk"
 include: "workflow/rules/studies.smk"
 include: "workflow/rules/exhibits.smk"
 include: "workflow/rules/notebooks.smk"
+include: "workflow/rules/audit.smk"
 
 
 rule all:
@@ -38,3 +39,4 @@ rule all:
         rules.figures.input,
         rules.tables.input,
         rules.notebooks.input,
+        rules.audit.output,

@@ -96,7 +96,6 @@ def test_steps_and_blocks_stand_for_the_paper_s(tmp_path):
         ("name", "lab\n", "name"),
         ("description", 3, "description"),
         ("extra", 1, r"\(top level\).*'extra'"),
-        ("entries", {}, "entries"),
         ("entries", [], "entries"),
         ("entries/mine/extra", 1, "entries.mine.*'extra'"),
         ("entries/mine/stand_in", "no", "entries.mine.stand_in"),

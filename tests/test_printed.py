@@ -429,3 +429,7 @@ def test_number_words_are_in_order():
         5,
         10,
     ]
+
+
+def test_the_readme_has_the_table_of_rules():
+    assert rules_table() in (paper.ROOT / "README.md").read_text(encoding="utf-8")

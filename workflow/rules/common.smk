@@ -47,6 +47,15 @@ COHORT_FACTS = {"steps": COHORT.steps, "blocks": COHORT.blocks, "absent": COHORT
 NO_COHORT = {fact: {} for fact in COHORT_FACTS}
 
 
+def released_tables():
+    """List the tables of the released database, if the configuration names a folder that has it."""
+    return (
+        sorted(map(str, Path(config["released_database"]).glob("*.csv")))
+        if config["released_database"]
+        else []
+    )
+
+
 def is_figure(label):
     return label.startswith("figure_")
 

@@ -1,0 +1,29 @@
+"""Put beside every printed number what comes out, a verdict and its evidence."""
+
+import json
+from pathlib import Path
+
+from weightfit.audit import registry
+from weightfit.audit.audit import audit
+from weightfit.audit.evaluation import evaluate_all
+from weightfit.audit.pinned import pinned
+from weightfit.audit.references import Sources
+from weightfit.audit.result_references import Cohort, Results
+from weightfit.audit.text import summary, write_csv
+from weightfit.task import logged
+
+if __name__ == "__main__":
+    with logged(snakemake.log[0]):
+        manifests = [json.loads(Path(name).read_text(encoding="utf-8")) for name in snakemake.input.manifests]
+        pins = [json.loads(Path(name).read_text(encoding="utf-8")) for name in snakemake.input.pins]
+        genuine = pinned(manifests, pins[0]["entries"] if pins else {})
+        steps, blocks = snakemake.params.cohort["steps"], snakemake.params.cohort["blocks"]
+        cohort = Cohort(snakemake.params.entries, steps, blocks, genuine)
+        tables = {Path(name).stem: Path(name) for name in snakemake.input.tables}
+        database = snakemake.params.database
+        sources = Sources(Results(tables, cohort), Path(database) if database else None)
+        numbers, readings = audit(evaluate_all(registry.read(), sources))
+        for (sort, evidence, verdict), count in summary(numbers).items():
+            print(f"{sort}: {verdict} by {evidence}: {count}")
+        write_csv(Path(snakemake.output.audit), numbers)
+        write_csv(Path(snakemake.output.readings), readings)

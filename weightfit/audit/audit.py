@@ -1,0 +1,222 @@
+"""The audit's two tables: every printed number with its verdict, and every reading behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from weightfit import paper, printed, table
+from weightfit.audit import checkpoints, verdict
+from weightfit.audit.evaluation import Evaluated
+from weightfit.audit.registry import owner
+from weightfit.audit.text import text
+from weightfit.errors import ContractError
+
+if TYPE_CHECKING:
+    from weightfit.audit.errors import Need
+    from weightfit.audit.registry import Evidence
+    from weightfit.audit.verdict import Outcome, Verdict
+    from weightfit.paper import Reported
+    from weightfit.printed import Printed
+
+TRAJECTORY = "pythia-trajectory"
+"""Value of column `needs` of `paper/reported.tsv`: the number needs the steps of a training."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A reading's result beside one printed text.
+
+    Attributes
+    ----------
+    result
+        What came out.
+    outcome
+        What it says of the text.
+    needs
+        Data that would decide it.
+    """
+
+    result: Evaluated
+    outcome: Outcome
+    needs: tuple[Need, ...]
+
+    @property
+    def evidence(self) -> Evidence | None:
+        """Kind of evidence that evaluates the reading."""
+        return self.result.reading.evidence
+
+
+def judge(row: Reported, meaning: Printed, results: Sequence[Evaluated]) -> tuple[Judged, ...]:
+    """Compare the results of a number's readings with one printed text.
+
+    Parameters
+    ----------
+    row
+        The printed number, an original or a restatement.
+    meaning
+        What its text means.
+    results
+        Of the readings of its original.
+    """
+    found = []
+    for result in results:
+        said: Outcome = "pending"
+        if result.reading.value is None:
+            said = "untraced"
+        elif result.remark:
+            said = "compatible"
+        elif result.value is not None and not result.is_stand_in:
+            try:
+                said = verdict.outcome(result.value, meaning)
+            except ContractError as error:
+                raise ContractError(f"id {row.id}, reading {result.reading.reading}: {error}") from None
+        found.append(Judged(result, said, _needs(row, result) if said == "pending" else ()))
+    return tuple(found)
+
+
+def _needs(row: Reported, result: Evaluated) -> tuple[Need, ...]:
+    """Return the data that would decide a reading: what is missing, or the paper's own weights behind a stand-in."""
+    found: list[Need] = []
+    for need in result.needs or result.genuine_needs:
+        steps = checkpoints.steps(need.name) if need.kind == "weights" and need.step is None else ()
+        if row.needs == TRAJECTORY and steps:
+            found.extend(replace(need, step=step) for step in steps)
+        else:
+            found.append(need)
+    return tuple(dict.fromkeys(found))
+
+
+def verdicts(judged: Sequence[Judged]) -> dict[Evidence, Verdict]:
+    """Return the verdict of each kind of evidence, the strongest first."""
+    return {
+        evidence: verdict.of_evidence([each.outcome for each in judged if each.evidence == evidence])
+        for evidence in verdict.STRENGTH
+        if any(each.evidence == evidence for each in judged)
+    }
+
+
+def contradictions(owners: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Return the ids that cannot hold together with an id, of an original and its restatements.
+
+    Parameters
+    ----------
+    owners
+        Ids with readings of their own: a restatement among them tells its original in another form.
+    """
+    found: dict[str, list[str]] = {}
+    for row in paper.reported().values():
+        if (
+            row.restates
+            and row.id not in owners
+            and verdict.contradicts(printed.read(row.id), printed.read(row.restates))
+        ):
+            found.setdefault(row.id, []).append(row.restates)
+            found.setdefault(row.restates, []).append(row.id)
+    return {id: tuple(others) for id, others in found.items()}  # noqa: A001 (the column's own name)
+
+
+def audit(results: Mapping[str, Sequence[Evaluated]]) -> tuple[pa.Table, pa.Table]:
+    """Judge every printed number.
+
+    Parameters
+    ----------
+    results
+        Of `weightfit.audit.evaluation.evaluate_all`.
+
+    Returns
+    -------
+    pyarrow.Table
+        Contract ``audit``: one row per printed number.
+    pyarrow.Table
+        Contract ``evaluated_readings``: one row per printed number and reading.
+
+    Raises
+    ------
+    ContractError
+        If a reading gives what cannot be compared with the printed text.
+    """
+    against = contradictions(results)
+    numbers: list[dict[str, object]] = []
+    readings: list[dict[str, object]] = []
+    for row in paper.reported().values():
+        judged = judge(row, printed.read(row.id), results.get(owner(results, row.id), ()))
+        numbers.append(_number(row, judged, against.get(row.id, ())))
+        readings.extend(_reading(row.id, each) for each in judged)
+    return _table("audit", numbers), _table("evaluated_readings", readings)
+
+
+def _number(row: Reported, judged: Sequence[Judged], against: Sequence[str]) -> dict[str, object]:
+    said, evidence = verdict.of_number(verdicts(judged))
+    deciding = [each for each in judged if each.evidence == evidence]
+    notes = [f"cannot hold together with {other}, printed {paper.printed(other)}" for other in against]
+    if not judged:
+        said = "pending"
+        notes.append(f"no reading is registered; it needs {row.needs}")
+    original = paper.reported()[row.restates] if row.restates else row
+    return {
+        "id": row.id,
+        "where": row.where,
+        "printed": row.printed,
+        "value": _values([each.result for each in deciding if not each.result.is_stand_in]),
+        "null": _nulls([*deciding, *judged]),
+        "stand_in": _values([each.result for each in judged if each.result.is_stand_in]),
+        "verdict": said,
+        "evidence": evidence,
+        "definition": original.definition,
+        "note": "; ".join([*notes, *_notes(said, deciding, judged)]) or None,
+    }
+
+
+def _values(results: Sequence[Evaluated]) -> str | None:
+    """Return the one value of some readings, or each with the name of its reading where they differ."""
+    found = {each.reading.reading: text(each.value) for each in results if each.value is not None}
+    if len(set(found.values())) <= 1:
+        return next(iter(found.values()), None)
+    return "; ".join(f"{reading}: {value}" for reading, value in found.items())
+
+
+def _nulls(judged: Sequence[Judged]) -> str | None:
+    return next((text(each.result.null) for each in judged if each.result.null is not None), None)
+
+
+def _notes(said: Verdict, deciding: Sequence[Judged], judged: Sequence[Judged]) -> list[str]:
+    notes = [each.result.remark for each in deciding if each.result.remark]
+    if said == "ambiguous":
+        agree = [each.result.reading.reading for each in deciding if each.outcome != "differs"]
+        others = [each.result.reading.reading for each in deciding if each.outcome == "differs"]
+        notes.append(f"agrees read as {', '.join(agree)}, not as {', '.join(others)}")
+    untold = [each.result.reading for each in judged if each.outcome == "untraced"]
+    if said == "untraced":
+        notes += [reading.note for reading in untold]
+    else:
+        notes += [f"not evaluated as {reading.reading}: {reading.note}" for reading in untold]
+    missing = [need for each in judged for need in each.needs]
+    if missing and said in ("pending", "compatible", "ambiguous"):
+        notes.append(f"would be decided by {checkpoints.described(missing)}")
+    return notes
+
+
+def _reading(id: str, judged: Judged) -> dict[str, object]:  # noqa: A002 (the column's own name)
+    result, reading = judged.result, judged.result.reading
+    value = None if result.value is None else text(result.value)
+    return {
+        "id": id,
+        "reading": reading.reading,
+        "evidence": reading.evidence,
+        "formula": reading.value,
+        "value": None if result.is_stand_in else value,
+        "null": None if result.null is None else text(result.null),
+        "stand_in": value if result.is_stand_in else None,
+        "outcome": judged.outcome,
+        "needs": checkpoints.described(judged.needs) or None,
+        "note": reading.note,
+    }
+
+
+def _table(name: str, rows: Sequence[Mapping[str, object]]) -> pa.Table:
+    columns = table.arrow_schema(name).names
+    return table.build(name, {column: [row[column] for row in rows] for column in columns})

@@ -1,0 +1,108 @@
+"""Which weights of the paper's own would decide a printed number, and how large they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from weightfit import paper
+from weightfit.errors import ContractError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from weightfit.audit.errors import Need
+
+SPELLED = 4
+"""Revisions of one entry that are named one by one."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One published revision; the columns are described in `workflow/schemas/checkpoints.schema.yaml`."""
+
+    entry: str
+    repository: str
+    revision: str
+    step: int | None
+    dtype: str
+    format: str
+    bytes: int
+    basis: str
+    commit: str | None
+    note: str | None
+
+
+def read() -> Sequence[Checkpoint]:
+    """Return every row of `paper/checkpoints.tsv`.
+
+    Raises
+    ------
+    ContractError
+        If the table breaks its schema.
+    """
+    return _read(paper.ROOT)
+
+
+def steps(entry: str) -> tuple[int, ...]:
+    """Return the published steps of an entry that the table lists, rising; none if there are none."""
+    return tuple(sorted(row.step for row in read() if row.entry == entry and row.step is not None))
+
+
+def of(entry: str, step: int | None) -> Checkpoint | None:
+    """Return the revision that holds an entry's weights at a step; None is the last state.
+
+    Returns
+    -------
+    Checkpoint or None
+        None if no such revision is published.
+    """
+    rows = {row.step: row for row in read() if row.entry == entry}
+    return rows.get(step)
+
+
+def described(needs: Iterable[Need]) -> str:
+    """Return the words that name what is needed: entry, repository, revisions and bytes where it is weights.
+
+    Parameters
+    ----------
+    needs
+        In any order; each is named once.
+    """
+    steps: dict[str, list[int | None]] = {}
+    others: list[str] = []
+    for need in dict.fromkeys(needs):
+        if need.kind == "weights":
+            steps.setdefault(need.name, []).append(need.step)
+        else:
+            others.append(f"{need.kind} {need.name}")
+    return "; ".join([*(_weights(entry, wanted) for entry, wanted in steps.items()), *others])
+
+
+def _weights(entry: str, wanted: Sequence[int | None]) -> str:
+    found = [row for step in wanted if (row := of(entry, step))]
+    unknown = [f"step {step}" for step in wanted if of(entry, step) is None]
+    parts = [f"no revision known of {', '.join(unknown)}"] if unknown else []
+    if found:
+        revisions = ", ".join(row.revision for row in found)
+        if len(found) > SPELLED:
+            revisions = f"{len(found)} revisions from {found[0].revision} to {found[-1].revision}"
+        parts.insert(0, f"{found[0].repository} at {revisions}, {size(sum(row.bytes for row in found))}")
+    return f"{entry} ({'; '.join(parts)})"
+
+
+def size(count: int) -> str:
+    """Return a number of bytes for people."""
+    return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+@cache
+def _read(root: Path) -> tuple[Checkpoint, ...]:
+    path = root / "paper/checkpoints.tsv"
+    rows = paper.read_table(path, root / "workflow/schemas/checkpoints.schema.yaml")
+    strange = [str(row["entry"]) for row in rows if row["entry"] not in paper.entries()]
+    if strange:
+        raise ContractError(f"{path}: column 'entry': paper/entries.tsv has no {strange[0]!r}; correct it")
+    return tuple(Checkpoint(**row) for row in rows)  # type: ignore[arg-type]

@@ -1,0 +1,102 @@
+"""What references to the paper's entries, and to what other sources state of them, stand for in a formula."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from weightfit import paper, printed
+from weightfit.errors import ContractError, UnknownReference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+Value = float | str
+
+FEED_FORWARD = {"two-matrix": 2, "three-matrix": 3}
+
+DERIVED: Mapping[str, Callable[[paper.Entry], Value]] = {
+    "size": lambda entry: entry.name.rpartition("-")[2],
+    "feed_forward_matrices": lambda entry: FEED_FORWARD[entry.feed_forward],
+    "query_heads_per_key_head": lambda entry: entry.heads / entry.key_heads,
+}
+"""Facts that follow from columns of `paper/entries.tsv`; a size is the one in the model's name."""
+
+
+def fact(entry: str, name: str) -> Value:
+    """Return a column of `paper/entries.tsv`, or what follows from it: ``entry(id, fact)``."""
+    value = _fact(paper.find_entry(entry), name)
+    if isinstance(value, tuple) or value is None:
+        raise ContractError(f"entry {entry} has no single {name!r}; name another fact")
+    return value
+
+
+def facts(name: str, **where: Value) -> tuple[Value, ...]:
+    """Return a fact of every entry that fits: ``entries(fact, cohort="main", ...)``."""
+    return tuple(
+        fact(entry.id, name)
+        for entry in paper.entries().values()
+        if all(_fits(_fact(entry, key), wanted) for key, wanted in where.items())
+    )
+
+
+def distinct(names: str, **where: Value) -> tuple[str, ...]:
+    """Return what different values facts have, several of them together: ``distinct("family", ...)``.
+
+    Parameters
+    ----------
+    names
+        One fact, or several with ``;`` between them.
+    **where
+        As `facts` takes it.
+    """
+    columns = [facts(name, **where) for name in names.split(";")]
+    return tuple(dict.fromkeys("; ".join(map(str, row)) for row in zip(*columns, strict=True)))
+
+
+def stated(subject: str, name: str, source: str) -> Value:
+    """Return what a source other than the paper states, in words: ``stated(subject, fact, source)``."""
+    found = statements().get((subject, name, source))
+    if found is None:
+        raise UnknownReference(f"paper/facts.tsv: no {name} of {subject} by {source}; add or correct it")
+    try:
+        value = printed.parse(found, "hyperparameter").value
+    except ContractError:
+        return found
+    return value if isinstance(value, float) else found
+
+
+def statements() -> Mapping[tuple[str, str, str], str]:
+    """Return `paper/facts.tsv`: subject, fact and source to what is stated."""
+    return _statements(paper.ROOT)
+
+
+def _fact(entry: paper.Entry, name: str) -> Value | tuple[str, ...] | None:
+    if name in DERIVED:
+        return DERIVED[name](entry)
+    try:
+        value: Value | tuple[str, ...] | bool | None = getattr(entry, name)
+    except AttributeError:
+        known = [*vars(entry), *DERIVED]
+        raise UnknownReference(f"an entry has no {name!r}; there is {', '.join(known)}") from None
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _fits(value: Value | tuple[str, ...] | None, wanted: Value) -> bool:
+    return wanted in value if isinstance(value, tuple) else value == wanted
+
+
+@cache
+def _statements(root: Path) -> Mapping[tuple[str, str, str], str]:
+    rows = paper.read_table(root / "paper/facts.tsv", root / "workflow/schemas/facts.schema.yaml")
+    return {(str(row["subject"]), str(row["fact"]), str(row["source"])): str(row["value"]) for row in rows}
+
+
+REFERENCES: Mapping[str, Callable[..., object]] = {
+    "entry": fact,
+    "entries": facts,
+    "distinct": distinct,
+    "stated": stated,
+}
+"""Name in a formula to what says what it stands for."""

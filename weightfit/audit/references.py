@@ -1,0 +1,79 @@
+"""All references that formulas of the registry may make, and what stands behind them in one run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from weightfit.audit import (
+    entry_references,
+    printed_references,
+    recipe_references,
+    theory_references,
+    training_references,
+)
+from weightfit.audit.database_references import Database
+from weightfit.audit.library_references import Library
+from weightfit.audit.result_references import Cohort, Results
+from weightfit.audit.theory_references import Theory
+
+NOTHING = Results({}, Cohort({}, {}, {}, frozenset()))
+"""What a run without any table has."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What a run has.
+
+    Attributes
+    ----------
+    results
+        Its tables and exhibits.
+    database
+        Folder of the released database, or None.
+    """
+
+    results: Results
+    database: Path | None = None
+
+    def references(self) -> Mapping[str, Callable[..., object]]:
+        """Return the name in a formula of each reference, and what says what it stands for."""
+        return {
+            **printed_references.REFERENCES,
+            **entry_references.REFERENCES,
+            **recipe_references.REFERENCES,
+            **training_references.REFERENCES,
+            **theory_references.REFERENCES,
+            "theory": self._theory,
+            "library": self._library,
+            **Database(self.database).references(),
+            **self.results.references(),
+        }
+
+    def _theory(
+        self,
+        quantity: str,
+        trim: float | None = None,
+        probability: float | None = None,
+        degrees: int | None = None,
+        n: int | None = None,
+    ) -> float:
+        return self._theory_table.value(quantity, trim, probability, degrees, n)
+
+    def _library(self, fact: str, name: str = "") -> float | str | tuple[str, ...]:
+        return self._library_table.value(fact, name)
+
+    # Read when a formula needs it, once: a run may lack either table.
+    @cached_property
+    def _theory_table(self) -> Theory:
+        return Theory(self.results.table("theory"))
+
+    @cached_property
+    def _library_table(self) -> Library:
+        return Library(self.results.table("library"))
+
+
+NAMES = frozenset(Sources(NOTHING).references())
+"""Names that a formula may refer to."""

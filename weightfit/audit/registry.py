@@ -1,0 +1,109 @@
+"""The admissible readings of every printed number, as `paper/readings.tsv` fixes them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Literal
+
+from weightfit import paper
+from weightfit.audit.printed_references import ids_behind
+from weightfit.audit.references import NAMES
+from weightfit.errors import ContractError
+from weightfit.formula import leaves
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Evidence = Literal["weights", "theory", "library", "configuration", "database", "arithmetic"]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One meaning of a printed number; the columns are described in `workflow/schemas/readings.schema.yaml`."""
+
+    id: str
+    reading: str
+    evidence: Evidence | None
+    value: str | None
+    null: str | None
+    note: str
+
+
+Registry = Mapping[str, Sequence[Reading]]
+"""By id, in the order of `paper/reported.tsv`, the literal reading first; see `owner`."""
+
+
+def read() -> Registry:
+    """Return the registry.
+
+    Raises
+    ------
+    ContractError
+        If the table breaks its schema; a row is of no printed number, or evaluates nothing and yet names evidence; a
+        formula is none; or numbers decide one another in a circle.
+    """
+    return _read(paper.ROOT)
+
+
+@cache
+def _read(root: Path) -> Registry:
+    path = root / "paper/readings.tsv"
+    rows = paper.read_table(path, root / "workflow/schemas/readings.schema.yaml")
+    found: dict[str, list[Reading]] = {}
+    for row in (Reading(**row) for row in rows):  # type: ignore[arg-type]
+        _check(path, row)
+        found.setdefault(row.id, []).append(row)
+    registry = {id: tuple(found[id]) for id in paper.reported() if id in found}  # noqa: A001 (the column's own name)
+    _check_order(path, registry)
+    return registry
+
+
+def owner(registry: Collection[str], id: str) -> str:  # noqa: A002 (the column's own name)
+    """Return the id whose readings a printed number has: a restatement has those of its original.
+
+    A restatement that tells its original in another form, such as a trim by its edges, has readings of its own.
+    """
+    return id if id in registry else paper.reported()[id].restates or id
+
+
+def _check(path: Path, row: Reading) -> None:
+    where = f"{path}: id {row.id}, reading {row.reading}"
+    if row.id not in paper.reported():
+        raise ContractError(f"{where}: paper/reported.tsv has no such id; correct it")
+    if (row.value is None) != (row.evidence is None) or (row.value is None and row.null):
+        raise ContractError(f"{where}: evidence and value go together; give both, or neither and no null")
+    for formula in (row.value, row.null):
+        if formula:
+            try:
+                leaves(formula, NAMES)
+            except ContractError as error:
+                raise ContractError(f"{where}: {error}") from None
+
+
+def _check_order(path: Path, registry: Registry) -> None:
+    """Remove ids whose numbers are all known until none is left; a circle would remain."""
+    waiting = {id: decided_by(registry[id]) for id in registry}  # noqa: A001 (the column's own name)
+    while waiting:
+        ready = [id for id, others in waiting.items() if not others & waiting.keys()]  # noqa: A001
+        if not ready:
+            raise ContractError(
+                f"{path}: {', '.join(sorted(waiting))} are decided by one another; break the circle"
+            )
+        for each in ready:
+            del waiting[each]
+
+
+def decided_by(readings: Sequence[Reading]) -> set[str]:
+    """Return the originals of the printed numbers that the formulas of some readings name."""
+    named = {
+        id
+        for row in readings
+        for formula in (row.value, row.null)
+        if formula
+        for leaf in leaves(formula, NAMES)
+        for id in ids_behind(leaf)  # noqa: A001 (the column's own name)
+    }
+    rows = paper.reported()
+    return {rows[each].restates or each for each in named}

@@ -1,0 +1,231 @@
+"""What references to cells of this cohort's tables and exhibits stand for, and whose weights they rest on."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from weightfit import exhibits, paper, table
+from weightfit.audit.errors import MissingData, Need
+from weightfit.errors import ContractError, UnknownReference
+from weightfit.exhibit_request import wanted_entries
+
+Value = float | str
+Row = Mapping[str, object]
+
+WEIGHTLESS = ("theory", "library", "calibration")
+"""Tables that are made without weights."""
+
+STEPS = ("step", "printed_step")
+"""Columns of training steps; the second numbers them as the paper does."""
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """What the audit must know of the cohort.
+
+    Attributes
+    ----------
+    entries
+        Facts of its entries by id: ``paper_entry``, ``stand_in`` and ``initialization_of``.
+    steps, blocks
+        What stands for the steps and blocks that the paper names; empty where each stands for itself.
+    pinned
+        Ids of the entries whose weights are those that are pinned, byte by byte.
+    """
+
+    entries: Mapping[str, Mapping[str, Any]]
+    steps: Mapping[int, int]
+    blocks: Mapping[int, int]
+    pinned: frozenset[str]
+
+    @cached_property
+    def own(self) -> Mapping[str, str]:
+        """Entry of the paper to the entry of the cohort that is it or stands for it."""
+        return {facts["paper_entry"]: key for key, facts in self.entries.items() if facts["paper_entry"]}
+
+    @property
+    def genuine(self) -> frozenset[str]:
+        """Entries that are the paper's own and pinned: only they decide anything."""
+        kept = [key for key in self.pinned if key in self.own.values() and not self.entries[key]["stand_in"]]
+        return frozenset(kept)
+
+
+@dataclass(frozen=True)
+class Results:
+    """The tables that a run has made.
+
+    Attributes
+    ----------
+    paths
+        Name of a table or exhibit to its Parquet or CSV file; what a run has not made is left out.
+    cohort
+        Whose they are.
+    """
+
+    paths: Mapping[str, Path]
+    cohort: Cohort
+
+    def cell(self, table: str, column: str, /, **where: Value) -> Value:
+        """Return one cell: ``cell(table, column, entry=..., ...)``.
+
+        Parameters
+        ----------
+        table
+            Name of an exhibit or of a study's table.
+        column
+            Of the cell.
+        **where
+            Column to the value that it has. ``entry`` is an id of the paper, ``step`` and ``block`` are those that the
+            paper names: what stands for them in this cohort is looked up. A truth value is 1 or 0.
+
+        Raises
+        ------
+        MissingData
+            If the cohort lacks the entry, or the cell is empty.
+        ContractError
+            If several rows fit.
+        """
+        found = self.cells(table, column, **where)
+        if len(found) != 1:
+            raise ContractError(f"{len(found)} rows of {table} have {where}; name the key of one")
+        return found[0]
+
+    def cells(self, table: str, column: str, /, **where: Value) -> tuple[Value, ...]:
+        """Return the cells of all rows that fit: ``cells(table, column, ...)``, see `cell`; none may be empty."""
+        values = [_typed(row, column, table) for row in self.rows(table, where)]
+        if not values or None in values:
+            raise self._missing(table, where)
+        return tuple(value for value in values if value is not None)
+
+    def rows(self, table: str, where: Mapping[str, Value]) -> list[Row]:
+        """Return the rows that fit, as `cell` takes them."""
+        wanted = {key: self._own(key, value) for key, value in where.items()}
+        if None in wanted.values():
+            raise self._missing(table, where)
+        return [
+            row
+            for row in self._read(table, where)
+            if all(_fits(row, *item, table) for item in wanted.items())
+        ]
+
+    def behind(self, table: str, _column: str, /, **where: Value) -> frozenset[str]:
+        """Return the entries of the cohort on whose weights the cells rest that `cells` gives."""
+        if _is_weightless(table):
+            return frozenset()
+        found = {row.get("entry") for row in self.rows(table, where)}
+        if found and all(found):
+            return frozenset(str(entry) for entry in found)
+        # A cell over several entries does not name them: it can rest on each that stands for one of the exhibit's.
+        return frozenset(self.cohort.own[key] for key in _entries(table) if key in self.cohort.own)
+
+    def needs(self, table: str, _column: str, /, **where: Value) -> tuple[Need, ...]:
+        """Return the paper's own weights, or the table, that would give cells as `cells` takes them."""
+        if _is_weightless(table):
+            return (Need("table", table),)
+        entries = [str(where["entry"])] if "entry" in where else _entries(table)
+        step = next((int(where[key]) for key in STEPS if key in where), None)
+        return tuple(Need("weights", paper.find_entry(entry).id, step) for entry in entries)
+
+    def references(self) -> Mapping[str, Callable[..., object]]:
+        """Return the name in a formula of each reference, and what says what it stands for."""
+        return {"cell": self.cell, "cells": self.cells}
+
+    def table(self, name: str) -> list[dict[str, Any]]:
+        """Return all rows of a study's table."""
+        if name not in self.paths:
+            raise MissingData(f"the table {name} was not made", Need("table", name))
+        rows: list[dict[str, Any]] = table.read(self.paths[name], name).to_pylist()
+        return rows
+
+    def _own(self, key: str, value: Value) -> Value | None:
+        """Return what stands in this cohort for an entry, step or block of the paper; None if nothing does."""
+        if key == "entry":
+            return self.cohort.own.get(paper.find_entry(str(value)).id)
+        lookup = {"step": self.cohort.steps, "block": self.cohort.blocks}.get(key, {})
+        return value if isinstance(value, str) else lookup.get(int(value), value) if lookup else value
+
+    def _read(self, name: str, where: Mapping[str, Value]) -> Sequence[Row]:
+        if name not in {*exhibits.read(), *_studies()}:
+            raise UnknownReference(f"there is no exhibit or study {name!r}; correct the reference")
+        path = self.paths.get(name)
+        if path is None:
+            raise self._missing(name, where)
+        if name not in self._loaded:
+            self._loaded[name] = _load(path, name)
+        return self._loaded[name]
+
+    @cached_property
+    def _loaded(self) -> dict[str, Sequence[Row]]:
+        return {}
+
+    def _missing(self, name: str, where: Mapping[str, Value]) -> MissingData:
+        told = ", ".join(f"{key}={value}" for key, value in where.items())
+        return MissingData(
+            f"this run has no {name} with {told or 'these cells'}", *self.needs(name, "", **where)
+        )
+
+
+def _load(path: Path, name: str) -> Sequence[Row]:
+    if path.suffix == ".parquet":
+        rows: list[Row] = table.read(path, name).to_pylist()
+        return rows
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def _studies() -> set[str]:
+    """Return the names of the Parquet tables that a run leaves."""
+    ending = ".schema.yaml"
+    return {
+        path.name.removesuffix(ending)
+        for path in table.SCHEMAS.glob(f"*{ending}")
+        if str(table.contract(path.name.removesuffix(ending)).get("title", "")).endswith(".parquet")
+    }
+
+
+def _is_weightless(name: str) -> bool:
+    made = exhibits.read()
+    return set(made[name].inputs if name in made else (name,)) <= set(WEIGHTLESS)
+
+
+def _entries(name: str) -> list[str]:
+    """Return the paper's entries that an exhibit is about; those of the main cohort for a study."""
+    made = exhibits.read()
+    wanted = wanted_entries(made[name].parts) if name in made else []
+    return wanted or [key for key, entry in paper.entries().items() if "main" in entry.cohort]
+
+
+def _typed(row: Row, column: str, name: str) -> Value | None:
+    value = _at(row, column, name)
+    if isinstance(value, bool):
+        return float(value)
+    if isinstance(value, int | float):
+        return float(value)
+    text = "" if value is None else str(value)
+    try:
+        number = float(text)
+    except ValueError:
+        return text or None
+    return number if math.isfinite(number) else None
+
+
+def _fits(row: Row, column: str, wanted: Value | None, name: str) -> bool:
+    value = _typed(row, column, name)
+    if isinstance(wanted, str) or wanted is None:
+        return value == wanted
+    if isinstance(value, str):
+        # A truth value of a CSV.
+        return value == str(bool(wanted)) and wanted in (0, 1)
+    return value is not None and math.isclose(value, wanted, rel_tol=1e-12)
+
+
+def _at(row: Row, column: str, name: str) -> object:
+    if column not in row:
+        raise UnknownReference(f"{name} has no column {column!r}; it has {', '.join(map(str, row))}")
+    return row[column]

@@ -1,0 +1,59 @@
+"""How the audit writes values and tables."""
+
+import csv
+from collections import Counter
+from pathlib import Path
+
+import pyarrow as pa
+
+from weightfit import paper, printed
+from weightfit.errors import ContractError
+from weightfit.formula import Value
+from weightfit.interval import Interval
+
+DIGITS = 10
+"""Significant digits of a value; one that is exact is not padded."""
+
+
+def text(value: Value) -> str:
+    """Return a value as text: a label, a number, or an interval in brackets."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Interval):
+        return f"[{value.low:.6g}, {value.high:.6g}]"
+    if isinstance(value, tuple):
+        raise ContractError(f"a list of {len(value)} values is no single value; reduce it to one")
+    return f"{value:.{DIGITS}g}"
+
+
+def write_csv(path: Path, table: pa.Table) -> None:
+    """Write a table as CSV, atomically; null is an empty cell."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    with part.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(table.column_names)
+        writer.writerows(row.values() for row in table.to_pylist())
+    part.replace(path)
+
+
+def summary(audit: pa.Table) -> dict[tuple[str, str, str], int]:
+    """Count printed numbers by sort, kind of evidence and verdict; sorts and kinds of evidence are never added up.
+
+    Parameters
+    ----------
+    audit
+        Table of contract ``audit``.
+
+    Returns
+    -------
+    dict
+        Sort (label, count, number, claim), evidence (``none`` if untraced) and verdict to the number of ids.
+    """
+    known = paper.reported()
+    counted = Counter(
+        (printed.read(row["id"]).sort, row["evidence"] or "none", row["verdict"])
+        for row in audit.to_pylist()
+        if row["id"] in known
+    )
+    return dict(sorted(counted.items()))

@@ -1,0 +1,133 @@
+"""How values become a verdict: reading by reading, then by kind of evidence, then for the printed number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from weightfit.errors import ContractError
+from weightfit.interval import Interval
+
+if TYPE_CHECKING:
+    from weightfit.audit.registry import Evidence
+    from weightfit.formula import Value
+    from weightfit.printed import Printed
+    from weightfit.printed_number import Number
+
+Outcome = Literal["reproduced", "differs", "compatible", "pending", "untraced"]
+"""What one reading says."""
+
+Verdict = Literal["reproduced", "differs", "ambiguous", "compatible", "pending", "untraced"]
+
+STRENGTH: tuple[Evidence, ...] = (
+    "weights",
+    "theory",
+    "library",
+    "configuration",
+    "database",
+    "arithmetic",
+)
+"""Kinds of evidence, the strongest first."""
+
+DECIDED: tuple[Verdict, ...] = ("reproduced", "differs", "ambiguous")
+
+UNITS = 5
+"""An implied interval that stays within so many units of the last digit, and meets the printed one, reproduces it."""
+
+TOUCH = 1e-9
+"""Share of the narrower of two intervals that they may have in common and still only touch."""
+
+
+def outcome(value: Value, printed: Printed) -> Outcome:
+    """Return what a reading's value says of a printed text.
+
+    Parameters
+    ----------
+    value
+        A number or a label, or an interval of which every number is possible.
+    printed
+        The text.
+
+    Raises
+    ------
+    ContractError
+        If the value is a list, or a number and a label are compared.
+    """
+    if isinstance(value, tuple):
+        raise ContractError(
+            f"a list of {len(value)} values stands for one printed number; reduce it to one value"
+        )
+    if not isinstance(value, Interval):
+        return "reproduced" if printed.admits(value) else "differs"
+    if printed.number is None:
+        raise ContractError(f"the printed text {printed.text!r} is a {printed.sort}; give a label")
+    number = printed.number
+    if not value.meets(number.allowed) or _touches_open_end(value, number):
+        return "differs"
+    if number.allowed.encloses(value) and not number.exact:
+        return "reproduced"
+    return "reproduced" if printed.sort == "number" and _is_near(value, number) else "compatible"
+
+
+def _touches_open_end(value: Interval, number: Number) -> bool:
+    """Tell whether an interval has nothing in common with a half-line but the end that does not belong to it."""
+    ends = {"below": value.low, "above": value.high}
+    return ends.get(number.relation) == number.stands
+
+
+def _is_near(value: Interval, number: Number) -> bool:
+    if number.digit is None or number.exact:
+        return False
+    margin = UNITS * number.digit
+    return Interval(number.stands - margin, number.stands + margin).encloses(value)
+
+
+def of_evidence(outcomes: Sequence[Outcome]) -> Verdict:
+    """Return what the readings of one kind of evidence say together.
+
+    Parameters
+    ----------
+    outcomes
+        Of every admissible reading that this kind of evidence evaluates; at least one.
+    """
+    found = set(outcomes)
+    # ASSUME missing-reading: a reading without its data keeps its kind of evidence pending, unless two others disagree.
+    if "pending" in found and not {"reproduced", "differs"} <= found:
+        return "pending"
+    if found == {"reproduced"}:
+        return "reproduced"
+    if found == {"differs"}:
+        return "differs"
+    return "ambiguous" if "differs" in found else "compatible"
+
+
+def of_number(verdicts: Mapping[Evidence, Verdict]) -> tuple[Verdict, Evidence | None]:
+    """Return the verdict on a printed number, and the kind of evidence on which it rests.
+
+    The strongest evidence that decides gives it; else the strongest that allows the number without deciding it, else
+    the strongest whose data are missing. Kinds of evidence are never added up.
+
+    Parameters
+    ----------
+    verdicts
+        By kind of evidence; empty if nothing is defined that could be evaluated.
+    """
+    for wanted in (DECIDED, ("compatible",), ("pending",)):
+        for evidence in STRENGTH:
+            if verdicts.get(evidence) in wanted:
+                return verdicts[evidence], evidence
+    return "untraced", None
+
+
+def contradicts(one: Printed, other: Printed) -> bool:
+    """Tell whether no single number, or label, can be printed in both ways.
+
+    Two intervals that share no more than an end cannot both hold: a number that lies there is rounded to one of them.
+    """
+    if one.number is None or other.number is None:
+        return not one.admits(other.value) if isinstance(other.value, str) else True
+    first, second = one.number.allowed, other.number.allowed
+    # Ends are rounded outwards, so that intervals that only touch have a few roundings in common.
+    margin = TOUCH * min(first.width, second.width)
+    overlap = min(first.high, second.high) - max(first.low, second.low)
+    return overlap < 0 or overlap <= margin < min(first.width, second.width)

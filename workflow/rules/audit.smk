@@ -1,0 +1,35 @@
+"""The audit: every printed number beside what comes out, from all that this cohort has; without entries it needs none."""
+
+# Without entries there are no weights, and nothing that is made from them.
+AUDITED = [rules.theory.output[0], rules.library.output[0]]
+if COHORT.entries:
+    AUDITED += [f"{RESULTS}/{label.split('_')[0]}s/{label}.csv" for label in exhibits.read()]
+    AUDITED += [rules.fits.output.fits, rules.fits.output.moments]
+    AUDITED += [name for name in rules.studies.input if str(name).endswith(".parquet")]
+
+PINS = Path(f"cohorts/{COHORT.name}.pins.json")
+
+
+rule audit:
+    input:
+        code=modules("scripts/audit.py"),
+        paper=[*sorted(str(path) for path in Path("paper").glob("*.tsv")), "paper/exhibits.yaml"],
+        tables=AUDITED,
+        manifests=expand(f"{RESULTS}/manifests/{{entry}}.json", entry=COHORT.entries),
+        pins=[str(PINS)] if PINS.is_file() else [],
+        database=released_tables(),
+    output:
+        audit=f"{RESULTS}/audit.csv",
+        readings=f"{RESULTS}/readings.csv",
+    log:
+        f"{RESULTS}/logs/audit.log",
+    conda:
+        "../../envs/library.yaml"
+    params:
+        entries=cohort_facts.of_entries(COHORT),
+        cohort=COHORT_FACTS,
+        database=config["released_database"],
+    message:
+        "Put beside every printed number what comes out, a verdict and its evidence."
+    script:
+        "../../scripts/audit.py"
