@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 import zlib
 from collections import Counter
 from importlib.metadata import version
@@ -20,6 +21,7 @@ import pytest
 import yaml
 from checkout import NEEDED, REPOSITORY, USER, Checkout, Run, files
 from scipy import optimize, stats
+from svg_text import faults
 from weights import BLOCKS, NAMES, checkpoint, name, write
 
 from weightfit import exhibits, table
@@ -154,11 +156,20 @@ def test_every_file_that_others_build_on_is_there(finished: Finished) -> None:
         "planted.json",
     }
     expected |= {f"database/{name}" for name in (*own, *(f"{entry}/step0.json" for entry in ENTRIES[:2]))}
+    expected |= {"audit.csv", "readings.csv"}
     assert set(finished.digests) == expected
 
 
 def test_logs_and_run_times_stand_under_the_names_of_their_rules(finished: Finished) -> None:
-    jobs = {"fits", "database", *STUDIES, *FIGURES, *TABLES, *(f"notebook/{name}" for name in NOTEBOOKS)}
+    jobs = {
+        "fits",
+        "database",
+        "audit",
+        *STUDIES,
+        *FIGURES,
+        *TABLES,
+        *(f"notebook/{name}" for name in NOTEBOOKS),
+    }
     jobs |= {f"{rule}/{entry}" for entry in ENTRIES for rule in ("histogram", "fit", SOURCES[entry])}
     assert {f"{job}.log" for job in jobs} == set(files(finished.results / "logs"))
     timed = set(files(finished.results / "benchmarks"))
@@ -472,6 +483,24 @@ def printed(wanted: str) -> str:
     return found
 
 
+@pytest.mark.parametrize("label", FIGURES)
+def test_every_text_of_a_figure_lies_inside_and_apart(finished: Finished, label: str) -> None:
+    assert faults(finished.results / f"figures/{label}.svg") == []
+
+
+def test_the_report_of_a_run_has_every_exhibit_with_its_caption(finished: Finished) -> None:
+    finished.checkout.snakemake("--report", "report.zip", "all", *ARGUMENTS)
+    with zipfile.ZipFile(finished.checkout / "report.zip") as archive:
+        page = archive.read("report/report.html").decode()
+        shown = {Path(name).stem for name in archive.namelist()}
+    (finished.checkout / "report.zip").unlink()
+    for label, exhibit in exhibits.read().items():
+        assert label in shown
+        # Captions are turned into HTML: their first words up to a mark are looked for.
+        assert re.split(r"[^\w ]", exhibit.caption)[0] in page
+    assert set(NOTEBOOKS) <= shown
+
+
 def test_figure_10_draws_only_entries_of_the_paper_with_steps(finished: Finished) -> None:
     rows = exhibit_csv(finished, "figures/figure_10.csv")
     assert {(row["entry"], row["step"]) for row in rows} == {("lab-pythia-70m", "0")}
@@ -498,11 +527,12 @@ def instead(old: str, new: str):
 
 
 OF_WEIGHTS = [label for label in (*FIGURES, *TABLES) if label not in WEIGHTLESS]
-AFTER_FITS = Counter(("fits", *OF_FITS, "steady_state", "database", *OF_WEIGHTS, *["notebook"] * 3))
+AFTER_FITS = Counter(("fits", "audit", *OF_FITS, "steady_state", "database", *OF_WEIGHTS, *["notebook"] * 3))
 EVERY_FIT = AFTER_FITS + Counter({"fit": len(ENTRIES)})
 # What reads weights or laws without a fit: an exclusion reaches the first, an edit of how weights are counted all.
 LAWS = Counter(["laws"])
 WITHOUT_FITS = LAWS + Counter(("calibration", "library", "table_6", "table_6_released"))
+AUDIT = Counter(["audit"])
 NOTED = Counter({"notebook": len(NOTEBOOKS)})
 
 
@@ -521,22 +551,22 @@ EVERYTHING = WITHOUT_FITS + EVERY_FIT + Counter({"histogram": len(ENTRIES)}) + C
         (
             "weightfit/ablation.py",
             at_end("# a comment"),
-            Counter(("ablation", "table_1", "figure_05", "notebook")),
+            Counter(("ablation", "table_1", "figure_05", "notebook", "audit")),
         ),
         (
             "weightfit/exhibit_style.py",
             at_end("# a comment"),
-            NOTED + importing("weightfit/exhibit_style.py"),
+            NOTED + importing("weightfit/exhibit_style.py") + AUDIT,
         ),
         ("weightfit/notebook.py", at_end("# a comment"), NOTED),
-        ("scripts/figures/figure_02.py", at_end("# a comment"), Counter(["figure_02"])),
+        ("scripts/figures/figure_02.py", at_end("# a comment"), Counter(["figure_02"]) + AUDIT),
         ("weightfit/histogram.py", at_end("# a comment"), EVERY_FIT + WITHOUT_FITS),
         ("weightfit/histogram.py", instead("CONTRACT = 1", "CONTRACT = 2"), EVERYTHING),
         ("config.yaml", instead("trims: [0.80, 0.90, 1.00]", "trims: [0.80, 0.90]"), EVERY_FIT),
         pytest.param(
             "paper/reported.tsv",
             at_end(""),
-            Counter((*TABLES, *FIGURES, "library")) + NOTED,
+            Counter((*TABLES, *FIGURES, "library")) + NOTED + AUDIT,
         ),
         ("tiny.yaml", instead("What the tests", "All that the tests"), Counter()),
         (
@@ -601,7 +631,7 @@ def test_a_caption_redraws_its_exhibit_alone(finished: Finished) -> None:
             if digest != finished.digests[name]
         }
         text = (finished.results / "tables/table_5.html").read_text()
-    assert run.finished == ["table_5"]
+    assert run.finished == ["audit", "table_5"]
     assert "tables/table_5.html" in changed
     assert changed <= {"tables/table_5.html", "tables/table_5.tex"}
     assert "R&amp;D &lt;b&gt; of input-side" in text
