@@ -62,16 +62,30 @@ def test_a_cell_is_found_by_its_row(results):
     assert results.cell("table_2", "median", entry="Pythia-70m", pool="ffn") == 7.0
     assert results.cell("table_2", "median", entry="pythia-70m", stand_in=1, pool="transmission") == 7.5
     assert results.cell("table_2", "note", row="pythia-410m") == "word"
-    assert results.cells("table_2", "median", pool="transmission") == (7.5, 6.6, 8.0)
-    assert results.cells("table_2", "median", stand_in=0) == (6.6, 8.0)
+    assert results.cells("table_2", "median", entry="pythia-70m") == (7.5, 7.0)
+
+
+def test_what_is_said_of_several_entries_is_not_said_of_some(results):
+    """Table 2 is about eight entries, of which this cohort has three; the main cohort has five Pythia sizes."""
+    for where in ({"pool": "transmission"}, {"stand_in": 0}):
+        with pytest.raises(MissingData) as missing:
+            results.cells("table_2", "median", **where)
+        assert len(missing.value.needs) == 8
+    with pytest.raises(MissingData) as missing:
+        results.cells("coupling", "correlation", group="Pythia")
+    assert len(missing.value.needs) == 5
+    eight = [need.name for need in results.needs("table_2", "median")]
+    entries = {key: {"paper_entry": key, "stand_in": True, "initialization_of": None} for key in eight}
+    whole = replace(results, cohort=Cohort(entries, {}, {}, frozenset()))
+    assert whole.cells("table_2", "median", pool="transmission") == (7.5, 6.6, 8.0)
 
 
 def test_steps_are_those_that_the_paper_names(results):
     """Step 143000 is 3000 in this cohort, and step 1 stands for itself."""
     assert results.cell("figure_04", "entry", entry="pythia-70m", step=143000) == "lab-70m"
-    assert results.cells("figure_04", "entry", step=0) == ("lab-70m",)
+    assert results.cells("figure_04", "entry", entry="pythia-70m", step=0) == ("lab-70m",)
     with pytest.raises(MissingData):
-        results.cells("figure_04", "entry", step=1)
+        results.cells("figure_04", "entry", entry="pythia-70m", step=1)
 
 
 def test_what_is_not_there_is_named(results):
@@ -130,7 +144,14 @@ def test_the_weights_behind_a_cell(results):
         # The paper's own, but not pinned.
         ('cell("table_2", "median", entry="pythia-410m") - 1.4', "pending", True, ["pythia-410m"]),
         # One stand-in among several spoils all.
-        ('min(cells("table_2", "median", pool="transmission"))', "pending", True, None),
+        (
+            'min([cell("table_2", "median", entry="pythia-160m"), cell("table_2", "median", entry="pythia-410m")])',
+            "pending",
+            True,
+            None,
+        ),
+        # Nor are all entries judged by some.
+        ('min(cells("table_2", "median", pool="transmission"))', "pending", False, None),
         # Not measured by this run.
         ('cell("table_2", "median", entry="pythia-1b")', "pending", False, ["pythia-1b"]),
     ],

@@ -22,7 +22,7 @@ def test_the_readme_has_the_summary_of_the_audit_without_weights(numbers):
 
 
 def test_each_printed_number_is_counted_once(numbers):
-    rows = [line for line in summary.markdown(numbers).split("\n")[4:]]
+    rows = summary.markdown(numbers).split("\n")[4:]
     assert sum(int(cell) for row in rows for cell in re.findall(r"\d+", row)) == len(paper.reported()) == 646
 
 

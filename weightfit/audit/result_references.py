@@ -99,7 +99,9 @@ class Results:
     def cells(self, table: str, column: str, /, **where: Value) -> tuple[Value, ...]:
         """Return the cells of all rows that fit: ``cells(table, column, ...)``, see `cell`; none may be empty."""
         values = [_typed(row, column, table) for row in self.rows(table, where)]
-        if not values or None in values:
+        # What the paper says of several entries is not said of some of them.
+        lacking = not _is_weightless(table) and not set(_concerned(table, where)) <= self.cohort.own.keys()
+        if lacking or not values or None in values:
             raise self._missing(table, where)
         return tuple(value for value in values if value is not None)
 
@@ -122,15 +124,15 @@ class Results:
         if found and all(found):
             return frozenset(str(entry) for entry in found)
         # A cell over several entries does not name them: it can rest on each that stands for one of the exhibit's.
-        return frozenset(self.cohort.own[key] for key in _entries(table) if key in self.cohort.own)
+        return frozenset(self.cohort.own[key] for key in _concerned(table, where) if key in self.cohort.own)
 
     def needs(self, table: str, _column: str, /, **where: Value) -> tuple[Need, ...]:
         """Return the paper's own weights, or the table, that would give cells as `cells` takes them."""
         if _is_weightless(table):
             return (Need("table", table),)
-        entries = [str(where["entry"])] if "entry" in where else _entries(table)
+        entries = _concerned(table, where)
         step = next((int(where[key]) for key in STEPS if key in where), None)
-        return tuple(Need("weights", paper.find_entry(entry).id, step) for entry in entries)
+        return tuple(Need("weights", entry, step) for entry in entries)
 
     def references(self) -> Mapping[str, Callable[..., object]]:
         """Return the name in a formula of each reference, and what says what it stands for."""
@@ -192,6 +194,18 @@ def _studies() -> set[str]:
 def _is_weightless(name: str) -> bool:
     made = exhibits.read()
     return set(made[name].inputs if name in made else (name,)) <= set(WEIGHTLESS)
+
+
+def _concerned(name: str, where: Mapping[str, Value]) -> list[str]:
+    """Return the paper's entries that cells are about: one by its id, a family, or all of the exhibit or study."""
+    if "entry" in where:
+        return [paper.find_entry(str(where["entry"])).id]
+    if where.get("row") in paper.entries():
+        return [str(where["row"])]
+    if "group" in where:
+        known = paper.entries().items()
+        return [key for key, entry in known if "main" in entry.cohort and entry.family == where["group"]]
+    return _entries(name)
 
 
 def _entries(name: str) -> list[str]:

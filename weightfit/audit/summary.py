@@ -1,4 +1,4 @@
-"""What the audit says in a few lines: its first line tells how many measured numbers rest on the paper's own weights."""
+"""What the audit says in a few lines, the first of which tells how many numbers rest on the paper's own weights."""
 
 from collections import Counter
 
@@ -35,8 +35,8 @@ def markdown(audit: pa.Table) -> str:
     ]
     counted = Counter((row["evidence"], row["verdict"]) for row in rows)
     lines = [
-        f"{len(recomputed)} of the {len(measured)} measured numbers were recomputed from the paper's own weights in this "
-        "run.",
+        f"{len(recomputed)} of the {len(measured)} measured numbers were recomputed from the paper's own weights in "
+        "this run.",
         "",
         f"| evidence | {' | '.join(VERDICTS)} |",
         f"|---|{'---|' * len(VERDICTS)}",
