@@ -349,6 +349,28 @@ def test_statements_about_the_database_by_brute_force(shared, database):
     assert database.least_r_squared("ffn_in;ffn_out") == Interval(0.95, 1)
 
 
+def test_the_median_of_a_union_lies_between_those_of_its_parts(shared, database):
+    columns = "k_median_ffn_in;k_median_ffn_out;k_median_gate;k_median_up;k_median_down"
+    rows = rows_of(shared, "2026-05")
+    own = [[float(row[column]) for column in columns.split(";") if row[column]] for row in rows]
+    assert database.between(columns, edition="2026-05") == tuple(Interval(min(row), max(row)) for row in own)
+    # Only Pythia-70m has fewer than 12 blocks.
+    assert database.between(columns, least_layers="S3.1.depth") == database.between(columns)[1:]
+    assert len(database.between(columns, family="Pythia")) == 5
+    random = np.random.default_rng(5)
+    parts = [random.normal(size=size) for size in (3, 8, 5)]
+    medians = [np.median(part) for part in parts]
+    assert min(medians) <= np.median(np.concatenate(parts)) <= max(medians)
+
+
+def test_fits_one_by_one_have_not_been_released(database):
+    with pytest.raises(
+        MissingData, match="lambda of o of pythia-70m, block by block, is not at hand"
+    ) as missing:
+        database.single_fits("pythia-70m", "o", "lambda")
+    assert missing.value.needs[0].kind == "file"
+
+
 def test_counts_below_the_band(shared, database):
     columns = ("k_median_o", "k_median_gate", "k_median_up", "k_median_down")
     for edition, family in itertools.product(("2026-05", "2026-08"), ("Qwen*", "*")):

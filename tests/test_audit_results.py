@@ -339,3 +339,24 @@ def test_the_pins_that_are_committed_fit_their_contract():
     """None is committed until it was made against the real Hub."""
     for path in (Path(__file__).parents[1] / "cohorts").glob("*.pins.json"):
         assert json.loads(path.read_text(encoding="utf-8"))["entries"]
+
+
+def test_a_null_that_rests_on_others_weights_is_none(results):
+    value = 'cell("table_2", "median", entry="pythia-160m")'
+    for entry, expected in (("pythia-160m", 4.2), ("pythia-70m", None)):
+        null = f'cell("table_2", "median_null", entry="{entry}", pool="transmission")'
+        reading = Reading("T2.pythia-160m.median", "literal", "weights", value, null, "Note.")
+        assert Evaluator(Sources(results)).evaluated(reading).null == expected
+
+
+def test_what_pools_all_blocks_is_not_a_block(results):
+    made = replace(results, paths={"moments": Path("moments.parquet")})
+    made._loaded["moments"] = [
+        {"entry": "lab-70m", "block": block, "mean": block / 4} for block in (-1, 0, 1)
+    ]
+    assert made.cells("moments", "mean", entry="pythia-70m") == (0.0, 0.25)
+    assert made.cell("moments", "mean", entry="pythia-70m", block=-1) == -0.25
+    with pytest.raises(MissingData):
+        made.cell("moments", "mean", entry="pythia-160m")
+    with pytest.raises(UnknownReference, match="no column 'component'"):
+        made.cells("moments", "mean", entry="pythia-70m", component="o")

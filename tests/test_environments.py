@@ -85,7 +85,8 @@ def imports(path: Path) -> frozenset[str]:
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             names.add(str(node.module).partition(".")[0])
-    beside = {entry.stem for entry in path.parent.glob("*.py")} if "tests" in path.parts else set()
+    folders = (path.parent, REPOSITORY / "tests") if "tests" in path.parts else ()
+    beside = {entry.stem for folder in folders for entry in folder.glob("*.py")}
     outside = names - sys.stdlib_module_names - beside - {"weightfit"}
     unknown = outside - distributions().keys()
     assert not unknown, f"{path.name} imports {sorted(unknown)}, which the locked environment does not have"

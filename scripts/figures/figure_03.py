@@ -1,33 +1,42 @@
 """Figure 3: body and tail of the pooled FFN and o matrices of Pythia-70m through training."""
 
+import math
 from typing import Any
 
 import matplotlib.pyplot as plt
 import pyarrow as pa
 import pyarrow.compute as pc
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from weightfit.architecture import POOLED
 from weightfit.exhibit_figure import make_figure
 from weightfit.exhibit_numbers import Row
 from weightfit.exhibit_request import Request
-from weightfit.exhibit_style import COLOURS, FULL_WIDTH
+from weightfit.exhibit_style import COLOURS, FULL_WIDTH, NOTE_COLOUR
 from weightfit.task import logged
 
 COLUMNS = (
     *("panel", "series", "entry", "stand_in", "printed_step", "step"),
     *("low", "high", "value", "value_se", "value_null", "printed"),
 )
-CURVES = {"observed": "count", "weibull": "count_weibull", "gaussian mixture": "count_null"}
-OF_BODY, OF_TAIL = ("shape", "scale"), ("maximum", "ratio", "log10_tail")
+COUNTS = {"observed": "count", "weibull": "count_weibull", "gaussian mixture": "count_null"}
+CURVES = {
+    "weibull": ("Weibull law fitted to the middle 80 %", COLOURS[1], "-"),
+    "gaussian mixture": ("Gaussian mixture", COLOURS[0], "--"),
+}
+OF_BODY, OF_TAIL = ("n", "shape", "scale"), ("maximum", "ratio", "log10_tail")
 NAMES = {
+    "n": "n",
     "shape": "shape",
     "scale": "scale",
-    "maximum": "largest |w|",
-    "ratio": "largest / 99 % quantile",
-    "log10_tail": "log10 of the Weibull tail there",
+    "maximum": "largest",
+    "ratio": "largest / q99",
+    "log10_tail": "log10 P",
 }
+PLACES = (0.0, 0.29, 0.63, 0.82)
+"""Left edges of the columns beside a line of panels, in widths of the space there."""
 
 
 def rows(request: Request) -> list[Row]:
@@ -50,7 +59,7 @@ def rows(request: Request) -> list[Row]:
         fit, extremes = _fit(at["fits"], request), _extremes(at["super_weights"], request)
         for names, region, found in ((OF_BODY, "body", fit), (OF_TAIL, "tail", extremes)):
             out += [
-                _cell(f"{region} {printed}", name, row[name], row[f"{name}_se"], row[f"{name}_null"])
+                _cell(f"{region} {printed}", name, row[name], row.get(f"{name}_se"), row.get(f"{name}_null"))
                 | key
                 | {"printed": _printed(request, name, printed)}
                 for row in found
@@ -65,7 +74,7 @@ def _bins(tail: pa.Table, key: dict[str, Any]) -> list[Row]:
         | key
         | {"low": row["low"], "high": row["high"]}
         for row in tail.to_pylist()
-        for series, column in CURVES.items()
+        for series, column in COUNTS.items()
     ]
 
 
@@ -92,28 +101,34 @@ def _extremes(super_weights: pa.Table, request: Request) -> list[dict[str, Any]]
 
 def _printed(request: Request, name: str, step: int) -> str | None:
     """Return the printed text; a shape that is printed for one of two steps, not saying which, stands at both."""
-    if step in request.parts["printed"][name]:
+    known = request.parts["printed"][name]
+    if step in known:
         return request.printed(name, step)
-    return f"{request.printed('shape_between')} (here or at another)" if name == "shape" else None
+    if name != "shape":
+        return None
+    between = " or ".join(f"{other:,}" for other in request.parts["steps"] if other not in known)
+    return f"{request.printed('shape_between')} (for step {between})"
 
 
 def draw(rows: list[Row], request: Request) -> Figure:
     """Draw body and tail of each step side by side, and beside them what the fit and the tail give."""
     steps = [step for step in request.parts["steps"] if any(row["printed_step"] == step for row in rows)]
     figure, grid = plt.subplots(
-        len(steps), 3, figsize=(FULL_WIDTH, 1.75 * len(steps) + 0.8), squeeze=False, width_ratios=(1, 1, 0.95)
+        *(len(steps), 3),
+        figsize=(FULL_WIDTH, 1.5 * len(steps) + 0.8),
+        squeeze=False,
+        width_ratios=(1, 1, 1.6),
     )
     for line, step in zip(grid, steps, strict=True):
         own = [row for row in rows if row["printed_step"] == step]
-        for axes, region in zip(line, ("body", "tail"), strict=False):
-            _counts(axes, [row for row in own if row["panel"] == f"{region} {step}"], region)
         stands = "" if own[0]["step"] == step else f" for the printed {step:,}"
-        line[0].set_title(f"step {own[0]['step']:,}{stands}", loc="left")
-        line[1].set_title("tail, from the 99 % quantile", loc="left")
-        line[2].axis("off")
-        line[2].text(
-            0, 1.0, _told(own), va="top", fontsize=6.5, linespacing=1.35, transform=line[2].transAxes
-        )
+        for axes, region in zip(line, ("body", "tail"), strict=False):
+            _counts(axes, [row for row in own if row["panel"] == f"{region} {step}"])
+            axes.set_title(region, loc="left")
+        _log_counts(line[1])
+        line[0].set_ylabel("weights in a bin")
+        line[2].set_title(f"step {own[0]['step']:,}{stands}", loc="left")
+        _beside(line[2], own, request.cast.heading)
     for axes in grid[-1, :2]:
         axes.set_xlabel("|w - mean| (units of the weights)")
     handles, labels = grid[0, 1].get_legend_handles_labels()
@@ -121,38 +136,59 @@ def draw(rows: list[Row], request: Request) -> Figure:
     return figure
 
 
-def _counts(axes: Any, rows: list[Row], region: str) -> None:
-    bins = {series: [row for row in rows if row["series"] == series] for series in CURVES}
+def _counts(axes: Axes, rows: list[Row]) -> None:
+    bins = {series: [row for row in rows if row["series"] == series] for series in COUNTS}
+    values = {series: [row["value"] for row in own] for series, own in bins.items()}
     observed = bins["observed"]
     edges = [*(row["low"] for row in observed), observed[-1]["high"]]
-    axes.stairs([row["value"] for row in observed], edges, fill=True, color="#bbbbbb", label="counted")
-    for series, colour, style in (("weibull", COLOURS[1], "-"), ("gaussian mixture", COLOURS[0], "--")):
-        label = {"weibull": "Weibull law fitted to the middle 80 %", "gaussian mixture": "Gaussian mixture"}[
-            series
-        ]
-        axes.stairs(
-            [row["value"] for row in bins[series]], edges, color=colour, ls=style, lw=1.2, label=label
-        )
-    axes.set_ylabel("weights in a bin")
-    if region == "tail":
-        axes.set_yscale("log")
-        axes.set_ylim(bottom=0.3)
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:g}"))
-        axes.minorticks_off()
+    axes.stairs(values["observed"], edges, fill=True, color="#bbbbbb", label="observed")
+    for series, (label, colour, style) in CURVES.items():
+        axes.stairs(values[series], edges, baseline=None, color=colour, ls=style, lw=1.1, label=label)
+    axes.set_ylim(0, 1.08 * max(map(max, values.values())))
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:,.0f}"))
 
 
-def _told(rows: list[Row]) -> str:
-    """Return what is said beside a line of panels: each statistic, its null and what the paper prints."""
-    lines = []
-    for name in (*OF_BODY, *OF_TAIL):
-        for row in rows:
-            if row["series"] == name and row["value"] is not None:
-                printed = "" if row["printed"] is None else f"\n  printed: {row['printed']}"
-                lines.append(
-                    f"{NAMES[name]}: {row['value']:.4g} ± {row['value_se']:.2g}\n"
-                    f"  Gaussian mixture: {row['value_null']:.4g}{printed}"
-                )
-    return "\n".join(lines)
+def _log_counts(axes: Axes) -> None:
+    """Give counts from less than one weight upwards a logarithmic axis."""
+    highest = axes.get_ylim()[1]
+    axes.set_yscale("log")
+    axes.set_ylim(0.3, 1.5 * max(highest, 1))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:,.0f}"))
+    axes.minorticks_off()
+
+
+def _beside(axes: Axes, rows: list[Row], heading: str) -> None:
+    """Write each statistic of a step with its standard error, its null and what the paper prints."""
+    axes.axis("off")
+    found = {row["series"]: row for row in rows if row["series"] in NAMES and row["value"] is not None}
+    lines = [("", heading, "mixture", "printed"), *(_words(row) for row in found.values())]
+    lines += [
+        (f"* printed {remark}",) for remark in dict.fromkeys(_remark(row) for row in found.values()) if remark
+    ]
+    for number, words in enumerate(lines):
+        for place, word in zip(PLACES, words, strict=False):
+            axes.text(
+                *(place, 0.99 - number / 8, word),
+                va="top",
+                fontsize=6.5,
+                color=NOTE_COLOUR if number == 0 else "black",
+                transform=axes.transAxes,
+            )
+
+
+def _words(row: Row) -> tuple[str, ...]:
+    value, error, null = (row[name] for name in ("value", "value_se", "value_null"))
+    printed = str(row["printed"] or "").partition(" (")[0] + (" *" if _remark(row) else "")
+    name = NAMES[str(row["series"])]
+    if not error:
+        return name, f"{value:,}", "" if null is None else f"{null:.4g}", printed
+    decimals = max(0, 1 - math.floor(math.log10(float(str(error)))))
+    return name, f"{value:.{decimals}f} ± {error:.{decimals}f}", f"{null:.{decimals}f}", printed
+
+
+def _remark(row: Row) -> str:
+    return str(row["printed"] or "").partition(" (")[2].removesuffix(")")
 
 
 if __name__ == "__main__":

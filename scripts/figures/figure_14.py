@@ -1,12 +1,15 @@
 """Figure 14: how FFN magnitudes are distributed in two shallow blocks and a deep one, over the Qwen cohort."""
 
+import math
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from weightfit import exhibit_qwen
 from weightfit.exhibit_figure import make_figure
@@ -18,17 +21,8 @@ from weightfit.log_bins import BINS_PER_DECADE
 from weightfit.task import logged
 
 COLUMNS = (
-    "panel",
-    "series",
-    "entry",
-    "stand_in",
-    "printed_block",
-    "block",
-    "step",
-    "bin",
-    "log10_low",
-    "share",
-    "share_null",
+    *("panel", "series", "entry", "stand_in", "printed_block", "block", "step", "bin", "log10_low"),
+    *("share", "share_null", "share_null_median"),
 )
 
 
@@ -40,23 +34,38 @@ def rows(request: Request) -> list[Row]:
         & pc.is_in(pc.field("component"), pa.array(request.parts["components"]))
         & pc.field("terminal")
     )
-    own: dict[tuple[str, int, str], list[dict[str, Any]]] = {}
+    own: dict[tuple[int, str], dict[str, list[dict[str, Any]]]] = {}
     for row in chosen.to_pylist():
-        own.setdefault((row["entry"], row["block"], row["component"]), []).append(row)
-    return [
-        {
-            "panel": f"{printed} {component}",
-            "series": entries[entry],
-            "entry": entry,
-            "stand_in": entry in request.cast.stand_ins,
-            "printed_block": printed,
-            **{name: row[name] for name in ("block", "step", "bin", "log10_low", "share", "share_null")},
-        }
-        for printed in request.parts["blocks"]
-        for component in request.parts["components"]
-        for entry in entries
-        for row in own.get((entry, request.own_block(printed), component), ())
-    ]
+        own.setdefault((row["block"], row["component"]), {}).setdefault(row["entry"], []).append(row)
+    out: list[Row] = []
+    for printed in request.parts["blocks"]:
+        for component in request.parts["components"]:
+            panel = own.get((request.own_block(printed), component), {})
+            medians = _null_medians(panel)
+            out += [
+                {
+                    "panel": f"{printed} {component}",
+                    "series": entries[entry],
+                    "entry": entry,
+                    "stand_in": entry in request.cast.stand_ins,
+                    "printed_block": printed,
+                    **{name: row[name] for name in COLUMNS[5:-1]},
+                    "share_null_median": None if row["log10_low"] is None else medians.get(row["bin"]),
+                }
+                for entry in entries
+                for row in panel.get(entry, ())
+            ]
+    return out
+
+
+def _null_medians(panel: dict[str, list[dict[str, Any]]]) -> dict[int, float]:
+    """Return the median over entries of what Gaussian weights have, in the bins of which every entry has a row."""
+    bins: dict[int, list[float]] = {}
+    for rows in panel.values():
+        for row in rows:
+            if row["log10_low"] is not None:
+                bins.setdefault(row["bin"], []).append(row["share_null"])
+    return {number: float(np.median(found)) for number, found in bins.items() if len(found) == len(panel)}
 
 
 def draw(rows: list[Row], request: Request) -> Figure:
@@ -66,19 +75,22 @@ def draw(rows: list[Row], request: Request) -> Figure:
         len(blocks), len(components), figsize=(FULL_WIDTH, 6.4), sharex=True, sharey=True, squeeze=False
     )
     marks = exhibit_qwen.marks(request)
+    least = request.parts["least_share"]
     for line, block in zip(grid, blocks, strict=True):
+        own = request.own_block(block)
+        stands = "" if own == block else f" (printed: {block})"
         for axes, component in zip(line, components, strict=True):
             panel = [row for row in rows if row["panel"] == f"{block} {component}"]
             for entry, (colour, _) in marks.items():
-                _curve(axes, [row for row in panel if row["entry"] == entry], "share", color=colour, lw=1.0)
-            _null(axes, panel)
-            axes.set_title(f"{COMPONENT_NAMES[component]}, block {request.own_block(block)}", loc="left")
-            axes.set_yscale("log")
-            axes.set_ylim(1e-5, 0.3)
-            axes.set_yticks(
-                [1e-5, 1e-4, 1e-3, 1e-2, 1e-1], labels=["0.00001", "0.0001", "0.001", "0.01", "0.1"]
-            )
-            axes.minorticks_off()
+                drawn = [row for row in panel if row["entry"] == entry]
+                _curve(axes, drawn, "share", least, color=colour, lw=1.0, marker="o", ms=1.1, mew=0)
+            first = [row for row in panel if row["entry"] == panel[0]["entry"]]
+            _curve(axes, first, "share_null_median", least, color="black", ls=":", lw=1.2, zorder=3)
+            axes.set_title(f"{COMPONENT_NAMES[component]}, block {own}{stands}", loc="left")
+    grid[0, 0].set_yscale("log")
+    grid[0, 0].yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g} %"))
+    for axes in grid.flat:
+        axes.minorticks_off()
     for axes in grid[-1]:
         axes.set_xlabel("log10 |w|")
     grid[len(blocks) // 2, 0].set_ylabel(f"share of the weights in {1 / BINS_PER_DECADE:g} of log10 |w|")
@@ -87,24 +99,12 @@ def draw(rows: list[Row], request: Request) -> Figure:
     return figure
 
 
-def _curve(axes: Any, rows: list[Row], column: str, **style: object) -> None:
-    """Draw shares over the middles of their bins; empty bins and the open one are left out."""
-    known = [row for row in rows if row["log10_low"] is not None and float(str(row[column])) > 0]
-    middles = [float(str(row["log10_low"])) + 0.5 / BINS_PER_DECADE for row in known]
-    axes.plot(middles, [row[column] for row in known], **style)
-
-
-def _null(axes: Any, rows: list[Row]) -> None:
-    """Draw the median over the entries of what Gaussian weights of their standard deviations have in each bin."""
-    bins: dict[object, list[float]] = {}
-    for row in rows:
-        if row["log10_low"] is not None:
-            bins.setdefault(row["log10_low"], []).append(float(str(row["share_null"])))
-    middle = [
-        {"log10_low": low, "share": float(np.median(bins[low]))}
-        for low in sorted(bins, key=lambda low: float(str(low)))
-    ]
-    _curve(axes, middle, "share", color="black", ls=":", lw=1.2)
+def _curve(axes: Axes, rows: list[Row], column: str, least: float, **style: Any) -> None:
+    """Draw shares over the middles of their bins, broken where there is none; the open bin is left out."""
+    known = [row for row in rows if row["log10_low"] is not None]
+    middles = [row["log10_low"] + 0.5 / BINS_PER_DECADE for row in known]
+    shares = [row[column] for row in known]
+    axes.plot(middles, [math.nan if share is None or share < least else share for share in shares], **style)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from fnmatch import fnmatchcase
-from functools import cache
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 from weightfit import paper, printed
+from weightfit.audit import released_database
 from weightfit.audit.errors import MissingData, Need
 from weightfit.errors import ContractError, UnknownReference
 from weightfit.interval import Interval, lift
@@ -17,10 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-Value = float | str
+    from weightfit.audit.released_database import Edition
 
-COHORT = "qwen"
-"""Name here of the edition that is the table of the Qwen cohort."""
+Value = float | str
 
 LATEST = "2026-08"
 """Edition that is meant where none is named."""
@@ -31,8 +29,6 @@ BELOW, BOUND = "R2_below_95_", 0.95
 STATISTICS: Mapping[str, Callable[[Sequence[float]], float]] = {"mean": fmean, "min": min, "max": max}
 """Of an entry's columns."""
 
-Row = dict[str, str]
-
 
 class Database:
     """The released tables in a folder; None is a run that was given none."""
@@ -42,8 +38,7 @@ class Database:
 
     def cell(self, entry: str, column: str, edition: str = LATEST) -> Value:
         """Return one cell: ``database(entry, column, edition=...)``; the entry is named by the paper's id."""
-        rows = {paper.find_entry(row["entry_id"]).id: row for row in self._rows(edition)}
-        row = rows.get(paper.find_entry(entry).id)
+        row = self._edition(edition).rows.get(paper.find_entry(entry).id)
         if row is None or not _cell(row, column):
             raise UnknownReference(f"edition {edition} has no {column} of {entry}; name another cell")
         return _value(_cell(row, column))
@@ -122,6 +117,41 @@ class Database:
         ]
         return float(sum(bool(row) and STATISTICS[statistic](row) < least for row in rows))
 
+    def between(
+        self, columns: str, edition: str = LATEST, least_layers: str = "", **where: str
+    ) -> tuple[Interval, ...]:
+        """Return by entry in what the median over all matrices of some kinds lies: ``database_between(...)``.
+
+        That of a union lies between the least and the greatest of the medians of its parts, which the columns are.
+
+        Parameters
+        ----------
+        columns, edition, **where
+            As `cells` takes them.
+        least_layers
+            Id of the printed number of layers that an entry has at least; empty for all entries.
+        """
+        least = _bound(least_layers).low if least_layers else 0.0
+        rows = [
+            _numbers([_value(_cell(row, column)) for column in columns.split(";") if _cell(row, column)])
+            for row in self._chosen(edition, where)
+            if paper.find_entry(row["entry_id"]).layers >= least
+        ]
+        return tuple(Interval(min(row), max(row)) for row in rows if row)
+
+    def single_fits(self, entry: str, component: str, column: str) -> tuple[float, ...]:
+        """Return a column of the fits of one kind of matrix, block by block: ``database_fits(...)``.
+
+        Raises
+        ------
+        MissingData
+            Always: what has been released so far are medians over blocks.
+        """
+        raise MissingData(
+            f"the released {column} of {component} of {paper.find_entry(entry).id}, block by block, is not at hand",
+            Need("file", "of the released database with its fits one by one"),
+        )
+
     def least_r_squared(self, components: str, edition: str = LATEST) -> Interval:
         """Return in what the least R² of all fits lies, from how many are below 0.95: ``database_r_squared(...)``.
 
@@ -151,22 +181,19 @@ class Database:
             "database_falls": self.falls,
             "database_within": self.within,
             "database_below": self.count_below,
+            "database_between": self.between,
+            "database_fits": self.single_fits,
             "database_r_squared": self.least_r_squared,
             "database_format": self.format,
         }
 
-    def _rows(self, edition: str = LATEST) -> Sequence[Row]:
-        ending = f"_{COHORT}_cohort.csv" if edition == COHORT else f".{edition}.csv"
-        name = f"DATABASE_v9_1{ending}"
-        path = None if self._folder is None else self._folder / name
-        if path is None or not path.is_file():
-            raise MissingData(f"{name} is not at hand", Need("file", f"{name} of the released database"))
-        return _read(path)
+    def _edition(self, edition: str) -> Edition:
+        return released_database.read(self._folder, edition)
 
-    def _chosen(self, edition: str, where: Mapping[str, str]) -> list[Row]:
+    def _chosen(self, edition: str, where: Mapping[str, str]) -> list[Mapping[str, str]]:
         rows = [
             row
-            for row in self._rows(edition)
+            for row in self._edition(edition).rows.values()
             if all(fnmatchcase(_cell(row, column), text) for column, text in where.items())
         ]
         if not rows:
@@ -174,13 +201,7 @@ class Database:
         return rows
 
 
-@cache
-def _read(path: Path) -> tuple[Row, ...]:
-    with path.open(encoding="utf-8", newline="") as stream:
-        return tuple(csv.DictReader(stream))
-
-
-def _cell(row: Row, column: str) -> str:
+def _cell(row: Mapping[str, str], column: str) -> str:
     if column not in row:
         raise UnknownReference(f"the released table has no column {column!r}; it has {', '.join(row)}")
     return row[column]

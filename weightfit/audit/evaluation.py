@@ -30,7 +30,8 @@ class Evaluated:
     reading
         The row of the registry.
     value, null
-        What its formulas give; None where data are missing, the statement is open, or there is no formula.
+        What its formulas give; None where data are missing, the statement is open, or there is no formula. A null
+        that rests on weights of others than the paper's own is none.
     is_stand_in
         Whether the value rests on weights that are not the paper's own, pinned ones: then it decides nothing.
     behind
@@ -111,6 +112,9 @@ class Evaluator:
 
     def _null(self, reading: Reading) -> Value | None:
         if reading.null is None or self._missing(reading.null):
+            return None
+        # What stand-ins would give if they were Gaussian says nothing of the printed number.
+        if self._behind(reading.null) - self._results.cohort.genuine:
             return None
         return self._evaluate(reading.null)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from weightfit import exhibits, paper, table
+from weightfit.architecture import POOLED
 from weightfit.audit.errors import MissingData, Need
 from weightfit.errors import ContractError, UnknownReference
 from weightfit.exhibit_request import wanted_entries
@@ -82,7 +83,8 @@ class Results:
             Of the cell.
         **where
             Column to the value that it has. ``entry`` is an id of the paper, ``step`` and ``block`` are those that the
-            paper names: what stands for them in this cohort is looked up. A truth value is 1 or 0.
+            paper names: what stands for them in this cohort is looked up. A truth value is 1 or 0. Rows that pool all
+            blocks are left out unless ``block`` is named.
 
         Raises
         ------
@@ -112,8 +114,10 @@ class Results:
             raise self._missing(table, where)
         return [
             row
-            for row in self._read(table, where)
-            if all(_fits(row, *item, table) for item in wanted.items())
+            for row in self._near(table, where, wanted.get("entry"))
+            # What pools all blocks is not one of them.
+            if ("block" in where or row.get("block") != POOLED)
+            and all(_fits(row, *item, table) for item in wanted.items())
         ]
 
     def behind(self, table: str, _column: str, /, **where: Value) -> frozenset[str]:
@@ -161,6 +165,21 @@ class Results:
         if name not in self._loaded:
             self._loaded[name] = _load(path, name)
         return self._loaded[name]
+
+    def _near(self, name: str, where: Mapping[str, Value], entry: Value | None) -> Sequence[Row]:
+        """Return the rows of one entry if one is named and the table tells entries apart, else all."""
+        rows = self._read(name, where)
+        if entry is None or not rows or "entry" not in rows[0]:
+            return rows
+        if name not in self._by_entry:
+            self._by_entry[name] = {}
+            for row in rows:
+                self._by_entry[name].setdefault(row["entry"], []).append(row)
+        return self._by_entry[name].get(entry, ())
+
+    @cached_property
+    def _by_entry(self) -> dict[str, dict[object, list[Row]]]:
+        return {}
 
     @cached_property
     def _loaded(self) -> dict[str, Sequence[Row]]:

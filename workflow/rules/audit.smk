@@ -33,3 +33,22 @@ rule audit:
         "Put beside every printed number what comes out, a verdict and its evidence."
     script:
         "../../scripts/audit.py"
+
+
+rule database_search:
+    input:
+        code=modules("scripts/database_search.py"),
+        paper=[f"paper/{name}.tsv" for name in ("entries", "reported", "contexts", "labels")],
+        database=released_tables(),
+    output:
+        f"{RESULTS}/database_search.parquet",
+    log:
+        f"{RESULTS}/logs/database_search.log",
+    conda:
+        "../../envs/measure.yaml"
+    params:
+        database=config["released_database"],
+    message:
+        "Try every aggregation of the released database for the band that is printed."
+    script:
+        "../../scripts/database_search.py"
