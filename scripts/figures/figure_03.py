@@ -35,7 +35,7 @@ NAMES = {
     "ratio": "largest / q99",
     "log10_tail": "log10 P",
 }
-PLACES = (0.0, 0.29, 0.63, 0.82)
+PLACES = (0, 0.25, 0.63, 0.82)
 """Left edges of the columns beside a line of panels, in widths of the space there."""
 
 
@@ -117,7 +117,7 @@ def draw(rows: list[Row], request: Request) -> Figure:
         *(len(steps), 3),
         figsize=(FULL_WIDTH, 1.5 * len(steps) + 0.8),
         squeeze=False,
-        width_ratios=(1, 1, 1.6),
+        width_ratios=(1, 1, 1.75),
     )
     for line, step in zip(grid, steps, strict=True):
         own = [row for row in rows if row["printed_step"] == step]

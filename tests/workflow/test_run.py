@@ -156,7 +156,7 @@ def test_every_file_that_others_build_on_is_there(finished: Finished) -> None:
         "planted.json",
     }
     expected |= {f"database/{name}" for name in (*own, *(f"{entry}/step0.json" for entry in ENTRIES[:2]))}
-    expected |= {"audit.csv", "readings.csv"}
+    expected |= {"audit.csv", "readings.csv", "database_search.parquet"}
     assert set(finished.digests) == expected
 
 
@@ -531,7 +531,7 @@ AFTER_FITS = Counter(("fits", "audit", *OF_FITS, "steady_state", "database", *OF
 EVERY_FIT = AFTER_FITS + Counter({"fit": len(ENTRIES)})
 # What reads weights or laws without a fit: an exclusion reaches the first, an edit of how weights are counted all.
 LAWS = Counter(["laws"])
-WITHOUT_FITS = LAWS + Counter(("calibration", "library", "table_6", "table_6_released"))
+WITHOUT_FITS = LAWS + Counter(("calibration", "library", "table_6", "table_6_released", "database_search"))
 AUDIT = Counter(["audit"])
 NOTED = Counter({"notebook": len(NOTEBOOKS)})
 
@@ -566,7 +566,7 @@ EVERYTHING = WITHOUT_FITS + EVERY_FIT + Counter({"histogram": len(ENTRIES)}) + C
         pytest.param(
             "paper/reported.tsv",
             at_end(""),
-            Counter((*TABLES, *FIGURES, "library")) + NOTED + AUDIT,
+            Counter((*TABLES, *FIGURES, "library", "database_search")) + NOTED + AUDIT,
         ),
         ("tiny.yaml", instead("What the tests", "All that the tests"), Counter()),
         (
