@@ -165,6 +165,7 @@ def test_logs_and_run_times_stand_under_the_names_of_their_rules(finished: Finis
         "fits",
         "database",
         "audit",
+        "database_search",
         *STUDIES,
         *FIGURES,
         *TABLES,
