@@ -33,8 +33,8 @@ workflow:
 test: environment  ## run every test: numbers, formats, the workflow end to end, style and types
 	@python -m pytest --numprocesses 2 --dist loadfile
 
-audit: environment  ## judge every printed number without weights, a minute at the most
-	@python -m snakemake --cores all audit --config cohort=none
+audit: environment  ## judge every printed number without weights, a minute at the most, and write the page
+	@python -m snakemake --cores all audit report --config cohort=none
 
 bench: environment  ## print the ratios of speed and memory (a few minutes)
 	@python tests/benchmarks/ratios.py

@@ -40,4 +40,4 @@ rule all:
         rules.tables.input,
         rules.notebooks.input,
         rules.audit.output,
-        rules.database_search.output,
+        rules.page.output,

@@ -26,7 +26,7 @@ NEEDED = (
     "weightfit",
     "workflow",
 )
-TARGETS = ("all", "figures", "tables", "notebooks", "studies")
+TARGETS = ("all", "figures", "tables", "notebooks", "studies", "report")
 USER = "nobody-of-this-name"
 
 

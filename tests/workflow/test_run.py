@@ -156,7 +156,7 @@ def test_every_file_that_others_build_on_is_there(finished: Finished) -> None:
         "planted.json",
     }
     expected |= {f"database/{name}" for name in (*own, *(f"{entry}/step0.json" for entry in ENTRIES[:2]))}
-    expected |= {"audit.csv", "readings.csv", "database_search.parquet"}
+    expected |= {"audit.csv", "readings.csv", "database_search.parquet", "report/index.html"}
     assert set(finished.digests) == expected
 
 
@@ -166,6 +166,7 @@ def test_logs_and_run_times_stand_under_the_names_of_their_rules(finished: Finis
         "database",
         "audit",
         "database_search",
+        "page",
         *STUDIES,
         *FIGURES,
         *TABLES,
@@ -528,12 +529,14 @@ def instead(old: str, new: str):
 
 
 OF_WEIGHTS = [label for label in (*FIGURES, *TABLES) if label not in WEIGHTLESS]
-AFTER_FITS = Counter(("fits", "audit", *OF_FITS, "steady_state", "database", *OF_WEIGHTS, *["notebook"] * 3))
+AFTER_FITS = Counter(
+    ("fits", "audit", "page", *OF_FITS, "steady_state", "database", *OF_WEIGHTS, *["notebook"] * 3)
+)
 EVERY_FIT = AFTER_FITS + Counter({"fit": len(ENTRIES)})
 # What reads weights or laws without a fit: an exclusion reaches the first, an edit of how weights are counted all.
 LAWS = Counter(["laws"])
 WITHOUT_FITS = LAWS + Counter(("calibration", "library", "table_6", "table_6_released", "database_search"))
-AUDIT = Counter(["audit"])
+AUDIT = Counter(["audit", "page"])
 NOTED = Counter({"notebook": len(NOTEBOOKS)})
 
 
@@ -552,7 +555,7 @@ EVERYTHING = WITHOUT_FITS + EVERY_FIT + Counter({"histogram": len(ENTRIES)}) + C
         (
             "weightfit/ablation.py",
             at_end("# a comment"),
-            Counter(("ablation", "table_1", "figure_05", "notebook", "audit")),
+            Counter(("ablation", "table_1", "figure_05", "notebook")) + AUDIT,
         ),
         (
             "weightfit/exhibit_style.py",
@@ -569,7 +572,7 @@ EVERYTHING = WITHOUT_FITS + EVERY_FIT + Counter({"histogram": len(ENTRIES)}) + C
             at_end(""),
             Counter((*TABLES, *FIGURES, "library", "database_search")) + NOTED + AUDIT,
         ),
-        ("tiny.yaml", instead("What the tests", "All that the tests"), Counter()),
+        ("tiny.yaml", instead("What the tests", "All that the tests"), Counter(["page"])),
         (
             "tiny.yaml",
             instead(REASON["1.v"], "its weights do not differ"),
@@ -632,9 +635,9 @@ def test_a_caption_redraws_its_exhibit_alone(finished: Finished) -> None:
             if digest != finished.digests[name]
         }
         text = (finished.results / "tables/table_5.html").read_text()
-    assert run.finished == ["audit", "table_5"]
-    assert "tables/table_5.html" in changed
-    assert changed <= {"tables/table_5.html", "tables/table_5.tex"}
+    assert run.finished == ["audit", "page", "table_5"]
+    assert {"tables/table_5.html", "report/index.html"} <= changed
+    assert changed <= {"tables/table_5.html", "tables/table_5.tex", "report/index.html"}
     assert "R&amp;D &lt;b&gt; of input-side" in text
 
 

@@ -12,8 +12,29 @@ MEASURED = "measured"
 """Value of column `kind` of `paper/reported.tsv`: the number was measured on weights."""
 
 
-def markdown(audit: pa.Table) -> str:
-    """Return the audit's summary as Markdown.
+def sentence(audit: pa.Table) -> str:
+    """Return how many of the measured numbers rest on the paper's own weights in this run.
+
+    Parameters
+    ----------
+    audit
+        Table of contract ``audit``.
+    """
+    known = paper.reported()
+    measured = [row for row in audit.to_pylist() if known[row["id"]].kind == MEASURED]
+    recomputed = [
+        row
+        for row in measured
+        if row["evidence"] == "weights" and row["verdict"] not in ("pending", "untraced")
+    ]
+    return (
+        f"{len(recomputed)} of the {len(measured)} measured numbers were recomputed from the paper's own weights in "
+        "this run."
+    )
+
+
+def by_evidence(audit: pa.Table) -> dict[str | None, list[int]]:
+    """Return how many numbers have each of `VERDICTS`, by kind of evidence; None where no evidence is defined.
 
     Parameters
     ----------
@@ -22,28 +43,29 @@ def markdown(audit: pa.Table) -> str:
 
     Returns
     -------
-    str
-        A sentence and a table of verdict by kind of evidence; kinds of evidence are never added up.
+    dict
+        The strongest evidence first; kinds without any number are left out, and kinds are never added up.
     """
-    rows = audit.to_pylist()
-    known = paper.reported()
-    measured = [row for row in rows if known[row["id"]].kind == MEASURED]
-    recomputed = [
-        row
-        for row in measured
-        if row["evidence"] == "weights" and row["verdict"] not in ("pending", "untraced")
-    ]
-    counted = Counter((row["evidence"], row["verdict"]) for row in rows)
+    counted = Counter((row["evidence"], row["verdict"]) for row in audit.to_pylist())
+    found = {evidence: [counted[evidence, verdict] for verdict in VERDICTS] for evidence in (*STRENGTH, None)}
+    return {evidence: numbers for evidence, numbers in found.items() if any(numbers)}
+
+
+def markdown(audit: pa.Table) -> str:
+    """Return the audit's summary as Markdown: a sentence, and a table of verdict by kind of evidence.
+
+    Parameters
+    ----------
+    audit
+        Table of contract ``audit``.
+    """
     lines = [
-        f"{len(recomputed)} of the {len(measured)} measured numbers were recomputed from the paper's own weights in "
-        "this run.",
+        sentence(audit),
         "",
         f"| evidence | {' | '.join(VERDICTS)} |",
         f"|---|{'---|' * len(VERDICTS)}",
     ]
-    for evidence in (*STRENGTH, None):
-        numbers = [counted[evidence, verdict] for verdict in VERDICTS]
-        if any(numbers):
-            cells = " | ".join(str(number) if number else "" for number in numbers)
-            lines.append(f"| {evidence or 'none'} | {cells} |")
+    for evidence, numbers in by_evidence(audit).items():
+        cells = " | ".join(str(number) if number else "" for number in numbers)
+        lines.append(f"| {evidence or 'none'} | {cells} |")
     return "\n".join(lines)

@@ -52,3 +52,35 @@ rule database_search:
         "Try every aggregation of the released database for the band that is printed."
     script:
         "../../scripts/database_search.py"
+
+
+rule page:
+    input:
+        code=modules("scripts/page.py"),
+        page=[f"workflow/report/page.{ending}" for ending in ("html.j2", "css", "js")],
+        paper=["paper/exhibits.yaml", *(f"paper/{name}.tsv" for name in ("entries", "labels", "reported"))],
+        audit=rules.audit.output.audit,
+        readings=rules.audit.output.readings,
+        search=rules.database_search.output[0],
+        tables=AUDITED,
+        exhibits=shown_exhibits(),
+        manifests=rules.audit.input.manifests,
+    output:
+        f"{RESULTS}/report/index.html",
+    log:
+        f"{RESULTS}/logs/page.log",
+    conda:
+        "../../envs/library.yaml"
+    params:
+        cohort=COHORT.name,
+        description=COHORT.description,
+        entries=list(COHORT.entries),
+    message:
+        "Write the page of the run."
+    script:
+        "../../scripts/page.py"
+
+
+rule report:
+    input:
+        rules.page.output,

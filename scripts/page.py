@@ -1,0 +1,29 @@
+"""Write the page of the run: its summary, exhibits, printed numbers with their chains, and what it was made from."""
+
+from pathlib import Path
+
+from weightfit import table
+from weightfit.audit.page import Run, read, render
+from weightfit.task import logged
+
+if __name__ == "__main__":
+    with logged(snakemake.log[0]):
+        page, template = Path(snakemake.output[0]), Path(snakemake.input.page[0])
+        audit = Path(snakemake.input.audit)
+        claims, multiverse = snakemake.input.get("claims"), snakemake.input.get("multiverse")
+        run = Run(
+            cohort=snakemake.params.cohort,
+            description=snakemake.params.description,
+            entries=snakemake.params.entries,
+            folder=audit.parent,
+            tables=[Path(name).stem for name in snakemake.input.tables],
+            exhibits={Path(name).stem: Path(name) for name in snakemake.input.exhibits},
+            audit=read(audit, "audit"),
+            readings=read(Path(snakemake.input.readings), "evaluated_readings"),
+            search=table.read(Path(snakemake.input.search), "database_search"),
+            claims=read(Path(claims), "claims_outcome") if claims else None,
+            multiverse=table.read(Path(multiverse), "multiverse") if multiverse else None,
+        )
+        text = render(run, template)
+        page.write_text(text, encoding="utf-8")
+        print(f"{page.name}: {len(text.encode()) / 1e6:.1f} MB, {run.audit.num_rows} numbers")
