@@ -371,7 +371,11 @@ def components(family: str) -> tuple[str, ...]:
     return TABLES[family].components
 
 
-def plan(headers: Sequence[Header], config: Mapping[str, object] | None) -> Plan:
+def plan(
+    headers: Sequence[Header],
+    config: Mapping[str, object] | None,
+    index: Mapping[str, str] | None = None,
+) -> Plan:
     """Decide for every tensor of a checkpoint what is counted, as which matrices, or why it is left out.
 
     Parameters
@@ -383,10 +387,14 @@ def plan(headers: Sequence[Header], config: Mapping[str, object] | None) -> Plan
         ``num_attention_heads``, ``num_key_value_heads``, ``head_dim`` and ``intermediate_size`` are checked
         against the tensors where it has them. ``weightfit_blocks`` (a list of block numbers) says that only
         these blocks are there.
+    index : mapping, optional
+        The file of each tensor of the checkpoint, of which the headers are then a part only. What is checked by
+        name is checked of all of it; the headers must have the tensors that it says of their files, and no other.
 
     Returns
     -------
     Plan
+        Of the tensors in the headers.
 
     Raises
     ------
@@ -400,14 +408,17 @@ def plan(headers: Sequence[Header], config: Mapping[str, object] | None) -> Plan
         If a counted tensor is no matrix of F16, BF16 or F32, or a value in config.json has the wrong type.
     """
     tensors = _merge(headers)
+    if index is not None:
+        _check_index(headers, index)
     where = str(headers[0].path if len(headers) == 1 else headers[0].path.parent)
-    names = {name: _template(name) for name in tensors}
+    names = {name: _template(name) for name in index or tensors}
     family = _family(where, names)
     table = TABLES[family]
     for name, (template, _) in names.items():
         if template not in table:
+            file = tensors[name][0] if name in tensors else where
             raise UnknownTensor(
-                f"{tensors[name][0]}: tensor {quote(name)} is no name of {family}, the family of the others: "
+                f"{file}: tensor {quote(name)} is no name of {family}, the family of the others: "
                 "use a checkpoint as transformers writes it, or add the name to the family's table in "
                 "weightfit/architecture.py"
             )
@@ -421,23 +432,26 @@ def plan(headers: Sequence[Header], config: Mapping[str, object] | None) -> Plan
     for name, (template, block) in names.items():
         if template not in table.counted:
             continue
+        for component in table.counted[template][1]:
+            other = held.setdefault((block, component), name)
+            if other != name:
+                raise IncompleteCheckpoint(
+                    f"{where}: tensor {quote(name)} is {component} of block {block}, and so is "
+                    f"{quote(other)}: keep one of them"
+                )
+        if name not in tensors:
+            continue
         path, tensor = tensors[name]
         require_countable(path, tensor)
         pieces[name] = _split(path, tensor, block, *table.counted[template], heads)
         for piece in pieces[name]:
-            other = held.setdefault((block, piece.component), name)
-            if other != name:
-                raise IncompleteCheckpoint(
-                    f"{path}: tensor {quote(name)} is {piece.component} of block {block}, and so is "
-                    f"{quote(other)}: keep one of them"
-                )
             _check_extents(path, tensor, piece, extents)
     _check_blocks(where, family, names, held, model)
     order = sorted(pieces, key=lambda name: [(p.block, COMPONENTS.index(p.component)) for p in pieces[name]])
     return Plan(
         family,
         {name: pieces[name] for name in order},
-        {name: table.left_out[names[name][0]] for name in sorted(names) if name not in pieces},
+        {name: table.left_out[names[name][0]] for name in sorted(tensors) if name not in pieces},
     )
 
 
@@ -565,6 +579,17 @@ def _merge(headers: Sequence[Header]) -> dict[str, tuple[Path, Tensor]]:
                 )
             tensors[tensor.name] = header.path, tensor
     return tensors
+
+
+def _check_index(headers: Sequence[Header], index: Mapping[str, str]) -> None:
+    for header in headers:
+        found = {tensor.name for tensor in header.tensors}
+        listed = {name for name, file in index.items() if file == header.path.name}
+        for name in sorted(found ^ listed):
+            what = (
+                "is here, but the index says otherwise" if name in found else "is not here, as the index says"
+            )
+            raise IncompleteCheckpoint(f"{header.path}: tensor {quote(name)} {what}: fetch both again")
 
 
 _BLOCK = re.compile(r"(?<=\.)(?:0|[1-9][0-9]{0,5})(?=\.)")

@@ -9,7 +9,7 @@ from weightfit import paper
 from weightfit.errors import CohortError
 
 ROOT = Path(__file__).parents[1]
-SOURCES = ("train", "initialize", "unpack", "link", "plant")
+SOURCES = ("train", "initialize", "unpack", "link", "plant", "download")
 """The rules that make weights; an entry has exactly one of them as a key."""
 
 
@@ -65,6 +65,7 @@ class Cohort:
     steps: dict[int, int]
     blocks: dict[int, int]
     absent: dict[str, str]
+    pins: Path
 
     def of(self, source: str) -> list[str]:
         """Return the ids of the entries that a rule makes, in the order of the file."""
@@ -129,6 +130,7 @@ def read_cohort(name: str) -> Cohort:
         _mapping(path.name, "steps", document),
         _mapping(path.name, "blocks", document),
         document.get("absent", {}),
+        path.with_suffix(".pins.json"),
     )
     _check_references(path.name, cohort)
     return cohort

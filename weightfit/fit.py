@@ -151,7 +151,7 @@ def _refused_when_counted(
 def units(histograms: Path, excluded: Mapping[str, str]) -> Iterator[Unit]:
     """Yield every matrix, every pool within a block and every pool over blocks, step by step."""
     files = table.read_provenance(histograms)["files"]
-    ends = {file["step"] for file in (files[0], files[-1])}
+    ends = {file["step"] for file in (*files[:1], *files[-1:])}
     for step, blocks in groupby(read_part(histograms), key=lambda part: part[0]):
         kept = (
             (block, {name: one for name, one in found.items() if f"{block}.{name}" not in excluded})

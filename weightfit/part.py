@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from weightfit import table
 from weightfit.architecture import plan, read_config
 from weightfit.checkpoint import read_header
+from weightfit.checkpoint_index import FORMS, weight_map
 from weightfit.errors import CohortError, DigestMismatch, NonFiniteWeight
 from weightfit.histogram import HISTOGRAM_CONTRACT, Histogram
 from weightfit.provenance import provenance
+from weightfit.pytorch_checkpoint import read_header as read_pytorch_header
 from weightfit.scan import Scan
 from weightfit.task import logged
 
@@ -29,6 +31,7 @@ SPOOL_ROWS = 1 << 22
 GROUP_ROWS = 1 << 17
 """Most rows of a row group: what is held as a table at a time, some 60 bytes each."""
 
+_READERS = {".bin": read_pytorch_header}
 _DESCRIBED = ("dtype", "exactness", "n", "sum", "sum_of_squares", "minimum", "maximum")
 
 
@@ -67,12 +70,13 @@ def count_part(manifest: Mapping[str, Any], folder: Path, output: Path) -> None:
     config = read_config(folder)
     described: list[dict[str, object]] = []
     refused: list[dict[str, object]] = []
+    index = _index(folder)
     with table.writer(output, "histograms") as stream:
         steps = sorted(manifest["files"], key=lambda file: (_order(file["step"]), file["path"]))
         for step, files in groupby(steps, key=lambda file: file["step"]):
             spool = _Spool(output, manifest["entry"])
             try:
-                for number, component, histogram in _count_step(list(files), folder, config):
+                for number, component, histogram in _count_step(list(files), folder, config, index):
                     if isinstance(histogram, NonFiniteWeight):
                         key = {"step": step, "block": number, "component": component}
                         refused.append(key | {"reason": str(histogram)})
@@ -93,8 +97,17 @@ def count_part(manifest: Mapping[str, Any], folder: Path, output: Path) -> None:
                 "files": steps,
                 "matrices": described,
                 "refused": refused,
+                **{key: manifest[key] for key in ("reason", "remedy") if manifest.get(key)},
             }
         )
+
+
+def _index(folder: Path) -> dict[str, str] | None:
+    """Return the file of each tensor of the checkpoint, where the folder has an index."""
+    for _, name, ending in FORMS:
+        if (folder / name).is_file():
+            return weight_map((folder / name).read_bytes(), ending, name)
+    return None
 
 
 def _order(step: int | None) -> int:
@@ -105,10 +118,11 @@ def _count_step(
     files: Iterable[Mapping[str, Any]],
     folder: Path,
     config: Mapping[str, object] | None,
+    index: Mapping[str, str] | None,
 ) -> Iterator[tuple[int, str, Histogram | NonFiniteWeight]]:
     known = {folder / file["path"]: file for file in files}
-    headers = [read_header(path) for path in known]
-    layout = plan(headers, config)
+    headers = [_READERS.get(path.suffix, read_header)(path) for path in known]
+    layout = plan(headers, config, index)
     for header in headers:
         scan = Scan(header, layout)
         yield from scan
@@ -281,7 +295,7 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     with logged(options.log):
         manifest = json.loads(options.manifest.read_text(encoding="utf-8"))
-        if not manifest["files"]:
+        if not manifest["files"] and manifest.get("available", True):
             raise CohortError(f"{options.manifest.name}: no weight file is listed; run its source rule again")
         count_part(manifest, options.folder, options.output)
 

@@ -1,6 +1,7 @@
 """One pass over a weight file: its histograms, and its sha256 on the way."""
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO
@@ -47,13 +48,20 @@ class Scan:
     def __iter__(self) -> Iterator[tuple[int, str, Histogram | NonFiniteWeight]]:
         with self._header.path.open("rb", buffering=0) as stream, ThreadPoolExecutor(1) as hasher:
             reader = _Reader(stream, self._header, hasher, self._digest)
-            reader.skip(self._header.length)
+            position = 0
             for tensor in self._header.tensors:
                 pieces = self._plan.pieces.get(tensor.name)
-                if pieces is None:
-                    reader.skip(tensor.end - tensor.begin)
-                else:
+                if pieces is not None:
+                    if tensor.begin < position:
+                        raise MalformedCheckpoint(
+                            f"{self._header.path.name}: tensor {tensor.name!r} shares bytes with another "
+                            "matrix that is counted: use a checkpoint in which each has its own"
+                        )
+                    # What lies between is left out, or belongs to no tensor.
+                    reader.skip(tensor.begin - position)
                     yield from self._count(reader, tensor, pieces)
+                    position = tensor.end
+            reader.skip(os.fstat(stream.fileno()).st_size - position)
             reader.finish()
         if self._digest is not None:
             self.sha256 = self._digest.hexdigest()

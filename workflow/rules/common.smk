@@ -1,13 +1,18 @@
 """What rules ask of the cohort and of the list of exhibits."""
 
+import json
+from functools import cache
 from pathlib import Path
 
 from weightfit import cohort_facts, exhibits, paper
+from weightfit.errors import WeightfitError
+from weightfit.hub.pin_file import parts, read_pins
+from weightfit.hub.repository import HubSource
 
 
-def only(source):
+def only(*sources):
     """Constrain the wildcard of a source's rule to the entries that it makes."""
-    return "|".join(map(re.escape, COHORT.of(source))) or "(?!)"
+    return "|".join(re.escape(entry) for source in sources for entry in COHORT.of(source)) or "(?!)"
 
 
 def settings(wildcards):
@@ -76,3 +81,37 @@ def exhibit_files(label, exhibit):
         labels={"exhibit": exhibit.title, "what it shows": exhibit.shows},
     )
     return files
+
+
+def shown_exhibits():
+    """List the files of the exhibits as the page of the run shows them; without entries, those that need no weights."""
+    return [
+        f"{RESULTS}/figures/{label}.svg" if is_figure(label) else f"{RESULTS}/tables/{label}.html"
+        for label, exhibit in exhibits.read().items()
+        if COHORT.entries or is_weightless(exhibit)
+    ]
+
+
+HUB_SOURCES = {entry: HubSource.of(COHORT.entries[entry].settings) for entry in COHORT.of("download")}
+
+
+@cache
+def hub_parts():
+    """Return what is fetched, by the place of a part's files; without pins the run stops here."""
+    try:
+        pins = read_pins(COHORT.pins, config["cohort"], HUB_SOURCES)
+    except WeightfitError as error:
+        raise WorkflowError(str(error)) from None
+    return {part.id: part for part in parts(pins, HUB_SOURCES)}
+
+
+def hub_histograms(wildcards):
+    return [
+        f"{RESULTS}/histograms/{id}.parquet"
+        for id, part in hub_parts().items()
+        if part.entry == wildcards.entry
+    ]
+
+
+def hub_part(wildcards):
+    return json.dumps(hub_parts()[wildcards.part].described(), sort_keys=True)

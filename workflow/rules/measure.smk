@@ -1,18 +1,22 @@
 """From weights to numbers: exact histograms, then fits and moments."""
 
+from weightfit.cohort import SOURCES
 from weightfit.histogram import HISTOGRAM_CONTRACT
 
 
 rule histogram:
     input:
-        manifest=f"{RESULTS}/manifests/{{entry}}.json",
-        weights=f"{RESOURCES}/weights/{{entry}}",
+        manifest=f"{RESULTS}/manifests/{{part}}.json",
+        weights=f"{RESOURCES}/weights/{{part}}",
     output:
-        f"{RESULTS}/histograms/{{entry}}.parquet",
+        f"{RESULTS}/histograms/{{part}}.parquet",
     log:
-        f"{RESULTS}/logs/histogram/{{entry}}.log",
+        f"{RESULTS}/logs/histogram/{{part}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/histogram/{{entry}}.tsv"
+        f"{RESULTS}/benchmarks/histogram/{{part}}.tsv"
+    wildcard_constraints:
+        # A whole entry, or one weight file of an entry from the Hub.
+        part=rf"{only(*(source for source in SOURCES if source != 'download'))}|({only('download')})/[^/]+/[^/]+",
     priority: 20
     conda:
         "../../envs/measure.yaml"
@@ -20,16 +24,35 @@ rule histogram:
         # The only thing that makes a counted histogram stale: an edit of code must not fetch weights again.
         contract=HISTOGRAM_CONTRACT,
     message:
-        "Count every distinct weight of {wildcards.entry}."
+        "Count every distinct weight of {wildcards.part}."
     shell:
         "python -m weightfit.part --manifest {input.manifest:q} --folder {input.weights:q}"
         " --output {output:q} --log {log:q}"
 
 
+rule join:
+    input:
+        code=modules("scripts/join.py"),
+        parts=hub_histograms,
+    output:
+        f"{RESULTS}/histograms/{{entry}}.parquet",
+    log:
+        f"{RESULTS}/logs/join/{{entry}}.log",
+    wildcard_constraints:
+        entry=only("download"),
+    priority: 20
+    conda:
+        "../../envs/measure.yaml"
+    message:
+        "Join the histograms of the weight files of {wildcards.entry}."
+    script:
+        "../../scripts/join.py"
+
+
 rule fit:
     input:
         code=modules("scripts/fit.py"),
-        histograms=rules.histogram.output,
+        histograms=rules.join.output,
     output:
         fits=f"{RESULTS}/fits/{{entry}}.parquet",
         moments=f"{RESULTS}/moments/{{entry}}.parquet",

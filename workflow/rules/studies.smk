@@ -52,7 +52,7 @@ rule closure:
     input:
         code=modules("scripts/closure.py"),
         fits=rules.fits.output.fits,
-        histograms=expand(rules.histogram.output, entry=COHORT.entries),
+        histograms=expand(rules.join.output, entry=COHORT.entries),
     output:
         f"{RESULTS}/closure.parquet",
     log:
@@ -160,7 +160,7 @@ rule density:
     input:
         code=modules("scripts/density.py"),
         fits=rules.fits.output.fits,
-        histograms=expand(rules.histogram.output, entry=COHORT.entries),
+        histograms=expand(rules.join.output, entry=COHORT.entries),
     output:
         f"{RESULTS}/density.parquet",
     log:
@@ -179,7 +179,7 @@ rule tail:
     input:
         code=modules("scripts/tail.py"),
         fits=rules.fits.output.fits,
-        histograms=expand(rules.histogram.output, entry=COHORT.entries),
+        histograms=expand(rules.join.output, entry=COHORT.entries),
     output:
         f"{RESULTS}/tail.parquet",
     log:
@@ -197,7 +197,7 @@ rule tail:
 rule laws:
     input:
         code=modules("scripts/laws.py"),
-        histograms=expand(rules.histogram.output, entry=COHORT.entries),
+        histograms=expand(rules.join.output, entry=COHORT.entries),
     output:
         f"{RESULTS}/laws.parquet",
     log:
@@ -231,7 +231,7 @@ rule bimodality:
     input:
         code=modules("scripts/bimodality.py"),
         fits=rules.fits.output.fits,
-        histograms=expand(rules.histogram.output, entry=COHORT.entries),
+        histograms=expand(rules.join.output, entry=COHORT.entries),
     output:
         f"{RESULTS}/bimodality.parquet",
     log:

@@ -148,3 +148,42 @@ rule plant:
         "Draw the planted matrices of {wildcards.entry}."
     script:
         "../../scripts/plant.py"
+
+
+rule pins:
+    log:
+        f"{RESULTS}/logs/pins.log",
+    conda:
+        "../../envs/hub.yaml"
+    params:
+        cohort=COHORT.name,
+        sources=json.dumps({entry: COHORT.entries[entry].settings for entry in HUB_SOURCES}),
+        output=COHORT.pins,
+    message:
+        "Ask the Hub which files the cohort needs."
+    shell:
+        "python -m weightfit.hub.pins --cohort {params.cohort:q} --sources {params.sources:q}"
+        " --output {params.output:q} --log {log:q}"
+
+
+rule download:
+    output:
+        weights=temp(directory(f"{RESOURCES}/weights/{{part}}")),
+        manifest=f"{RESULTS}/manifests/{{part}}.json",
+    log:
+        f"{RESULTS}/logs/download/{{part}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/download/{{part}}.tsv"
+    wildcard_constraints:
+        part=rf"({only('download')})/[^/]+/[^/]+",
+    priority: 10
+    conda:
+        "../../envs/hub.yaml"
+    params:
+        # All that a download depends on: no edit of code, environment or configuration starts one.
+        part=hub_part,
+    message:
+        "Fetch {wildcards.part} from the Hub."
+    shell:
+        "python -m weightfit.hub.download --part {params.part:q} --folder {output.weights:q}"
+        " --manifest {output.manifest:q} --log {log:q}"

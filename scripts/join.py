@@ -1,0 +1,13 @@
+"""Join the histograms of an entry's weight files."""
+
+from pathlib import Path
+
+from weightfit.join import join
+from weightfit.provenance import provenance
+from weightfit.task import logged
+
+if __name__ == "__main__":
+    with logged(snakemake.log[0]):
+        parts = [Path(part) for part in snakemake.input.parts]
+        made = provenance("join", "scripts/join.py", {part.name: part for part in parts})
+        join(parts, Path(snakemake.output[0]), made)
