@@ -11,7 +11,9 @@ import operator
 import os
 import platform
 import re
+import shutil
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +23,7 @@ from pathlib import Path
 
 import npm_weibull
 import numpy as np
+from fetching import served
 from peak_memory import FILE, peak_memory
 
 from weightfit.architecture import plan
@@ -262,10 +265,39 @@ def memory(folder: Path, name: str) -> Iterator[Comparison]:
         )
 
 
+def fetching(folder: Path) -> Iterator[Comparison]:
+    """Fetching a file from a server and counting it against fetching and hashing alone, on the same cores."""
+    if not (shutil.which("curl") and shutil.which("sha256sum")):
+        print("fetching: curl or sha256sum is not installed; not measured here")
+        return
+    peaks = []
+    gigabytes = (folder / FILE).stat().st_size / 1e9
+    with served(folder / FILE) as place:
+        ours, theirs = alternate(lambda: peaks.append(place.ours()[1]), place.theirs, 3)
+    yield compare(
+        f"file of {gigabytes:.1f} GB, BF16, from a server on loopback, {os.cpu_count()} cores",
+        ("fetching and counting, two commands", ours),
+        ("curl, then sha256sum", theirs),
+        "s",
+        "<= 1.3",
+    )
+    if sys.platform != "linux":
+        return  # elsewhere the peak has another unit
+    yield compare(
+        f"peak memory of fetching and counting a file of {gigabytes:.1f} GB",
+        ("the larger of the two commands", max(peaks) / 1e6),
+        ("nothing", 0.0),
+        "MB",
+        "<= 400",
+        how=operator.sub,
+    )
+
+
 def files() -> Iterator[Comparison]:
     """What needs weight files."""
     with checkpoint("BF16", blocks=16, hidden=2048, inner=8192) as folder:
         yield hashing(folder)
+        yield from fetching(folder)
         yield from memory(folder, "BF16 file")
     # The worst kind keeps each single value: the largest matrices that are not yet binned.
     side = int(DISTINCT_LIMIT**0.5) - 1
