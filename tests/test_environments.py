@@ -85,8 +85,9 @@ def imports(path: Path) -> frozenset[str]:
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             names.add(str(node.module).partition(".")[0])
-    folders = (path.parent, REPOSITORY / "tests") if "tests" in path.parts else ()
-    beside = {entry.stem for folder in folders for entry in folder.glob("*.py")}
+    # Helpers of the tests stand beside them, or in another folder that a test puts on its path.
+    helpers = (REPOSITORY / "tests").rglob("*.py") if "tests" in path.parts else ()
+    beside = {entry.stem for entry in helpers}
     outside = names - sys.stdlib_module_names - beside - {"weightfit"}
     unknown = outside - distributions().keys()
     assert not unknown, f"{path.name} imports {sorted(unknown)}, which the locked environment does not have"

@@ -97,3 +97,19 @@ def groups() -> dict[str, list[str]]:
     family = list(exhibits.read()["figure_12"].parts["entries"])
     main = [key for key, entry in paper.entries().items() if "main" in entry.cohort]
     return {"pythia": family, "others": [key for key in main if key not in family]}
+
+
+def main_entries(cohort: Cohort) -> list[str]:
+    """List the entries that are, or stand for, those of the paper's main cohort."""
+    known = paper.entries()
+    return [
+        entry.id
+        for entry in cohort.entries.values()
+        if entry.paper_entry and "main" in known[entry.paper_entry].cohort
+    ]
+
+
+def printed_band() -> tuple[float, float]:
+    """Return the ends of the band of shapes, as printed with Table 1."""
+    ends = exhibits.read()["table_1"].parts["printed"]
+    return float(paper.printed(ends["band_low"])), float(paper.printed(ends["band_high"]))

@@ -95,6 +95,7 @@ OF_FITS = (
     "density",
     "tail",
     "bimodality",
+    "multiverse",
 )
 STUDIES = (*OF_FITS, "theory", "library", "steady_state", "laws", "calibration")
 TABLES_OF_STUDIES = (*STUDIES, "steady_state_lines")
@@ -227,6 +228,7 @@ def test_each_table_says_from_what_it_was_made(finished: Finished) -> None:
     parts = [f"histograms/{entry}.parquet" for entry in ENTRIES]
     inputs = {name: ["fits.parquet"] for name in OF_FITS} | {"theory": [], "calibration": [], "laws": parts}
     inputs |= {name: ["fits.parquet", *parts] for name in ("closure", "density", "tail", "bimodality")}
+    inputs["multiverse"] = ["fits.parquet", "histograms/lab-pythia-70m.parquet"]
     inputs["super_weights"] = ["fits.parquet", "moments.parquet"]
     inputs["steady_state"] = ["scaling.parquet"]
     inputs["library"] = []
@@ -569,7 +571,7 @@ EVERYTHING = WITHOUT_FITS + EVERY_FIT + Counter({"histogram": len(ENTRIES)}) + C
         ("config.yaml", instead("trims: [0.80, 0.90, 1.00]", "trims: [0.80, 0.90]"), EVERY_FIT),
         pytest.param(
             "paper/reported.tsv",
-            at_end(""),
+            instead("cohort size", "size of the cohort"),
             Counter((*TABLES, *FIGURES, "library", "database_search")) + NOTED + AUDIT,
         ),
         ("tiny.yaml", instead("What the tests", "All that the tests"), Counter(["page"])),
@@ -636,7 +638,7 @@ def test_a_caption_redraws_its_exhibit_alone(finished: Finished) -> None:
         }
         text = (finished.results / "tables/table_5.html").read_text()
     assert run.finished == ["audit", "page", "table_5"]
-    assert {"tables/table_5.html", "report/index.html"} <= changed
+    assert "tables/table_5.html" in changed
     assert changed <= {"tables/table_5.html", "tables/table_5.tex", "report/index.html"}
     assert "R&amp;D &lt;b&gt; of input-side" in text
 

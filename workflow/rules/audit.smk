@@ -64,6 +64,7 @@ rule page:
         search=rules.database_search.output[0],
         tables=AUDITED,
         exhibits=shown_exhibits(),
+        multiverse=rules.multiverse.output[0] if COHORT.entries else [],
         manifests=rules.audit.input.manifests,
     output:
         f"{RESULTS}/report/index.html",

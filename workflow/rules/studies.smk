@@ -244,6 +244,26 @@ rule bimodality:
         "../../scripts/bimodality.py"
 
 
+rule multiverse:
+    input:
+        code=modules("scripts/multiverse.py"),
+        fits=rules.fits.output.fits,
+        histograms=expand(rules.join.output, entry=cohort_facts.main_entries(COHORT)),
+    output:
+        f"{RESULTS}/multiverse.parquet",
+    log:
+        f"{RESULTS}/logs/multiverse.log",
+    conda:
+        "../../envs/measure.yaml"
+    params:
+        entries=cohort_facts.main_entries(COHORT),
+        band=cohort_facts.printed_band(),
+    message:
+        "Move the headline statistics by one choice of the analysis at a time."
+    script:
+        "../../scripts/multiverse.py"
+
+
 rule database:
     input:
         code=modules("scripts/database.py"),
@@ -280,4 +300,5 @@ rule studies:
         rules.laws.output,
         rules.calibration.output,
         rules.bimodality.output,
+        rules.multiverse.output,
         rules.database.output,
