@@ -1,11 +1,12 @@
-"""Put beside every printed number what comes out, a verdict and its evidence."""
+"""Put beside every printed number and every claim what comes out, a verdict and its evidence."""
 
 import json
 from pathlib import Path
 
-from weightfit.audit import registry
+from weightfit.audit import claim_file, registry
 from weightfit.audit.audit import audit
-from weightfit.audit.evaluation import evaluate_all
+from weightfit.audit.claims import judge_claims
+from weightfit.audit.evaluation import Evaluator, evaluate_all
 from weightfit.audit.pinned import pinned
 from weightfit.audit.references import Sources
 from weightfit.audit.result_references import Cohort, Results
@@ -22,8 +23,11 @@ if __name__ == "__main__":
         tables = {Path(name).stem: Path(name) for name in snakemake.input.tables}
         database = snakemake.params.database
         sources = Sources(Results(tables, cohort), Path(database) if database else None)
-        numbers, readings = audit(evaluate_all(registry.read(), sources))
+        results = evaluate_all(registry.read(), sources)
+        numbers, readings = audit(results)
+        claims = judge_claims(claim_file.read(), results, Evaluator(sources))
         for (sort, evidence, verdict), count in summary(numbers).items():
             print(f"{sort}: {verdict} by {evidence}: {count}")
         write_csv(Path(snakemake.output.audit), numbers)
         write_csv(Path(snakemake.output.readings), readings)
+        write_csv(Path(snakemake.output.claims), claims)

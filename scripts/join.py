@@ -9,5 +9,6 @@ from weightfit.task import logged
 if __name__ == "__main__":
     with logged(snakemake.log[0]):
         parts = [Path(part) for part in snakemake.input.parts]
-        made = provenance("join", "scripts/join.py", {part.name: part for part in parts})
-        join(parts, Path(snakemake.output[0]), made)
+        output = Path(snakemake.output[0])
+        inputs = {f"histograms/{part.relative_to(output.parent)}": part for part in parts}
+        join(parts, output, provenance("join", "scripts/join.py", inputs))

@@ -454,7 +454,11 @@ def test_the_script_writes_both_tables(tmp_path, numbers):
             pins=[],
         ),
         params=SimpleNamespace(entries={}, cohort={"steps": {}, "blocks": {}, "absent": {}}, database=None),
-        output=SimpleNamespace(audit=str(tmp_path / "audit.csv"), readings=str(tmp_path / "readings.csv")),
+        output=SimpleNamespace(
+            audit=str(tmp_path / "audit.csv"),
+            readings=str(tmp_path / "readings.csv"),
+            claims=str(tmp_path / "claims.csv"),
+        ),
     )
     runpy.run_path(str(ROOT / "scripts/audit.py"), {"snakemake": job}, "__main__")
     with (tmp_path / "audit.csv").open(encoding="utf-8", newline="") as stream:

@@ -423,5 +423,7 @@ def test_long_sums_and_deep_terms_within_the_limits_are_read():
 
 
 def test_the_language_has_just_these_functions():
-    expected = "abs sqrt exp log log10 count sum min max mean median stdev pearson slope slope_through_origin"
+    expected = (
+        "abs sqrt exp log log10 gamma count sum min max mean median stdev pearson slope slope_through_origin"
+    )
     assert set(FUNCTIONS) == set(expected.split())

@@ -56,6 +56,11 @@ def decimal_logarithm(term: Term) -> Term:
     return elementwise(_log10, term)
 
 
+def gamma(term: Term) -> Term:
+    """Return the gamma function of a positive number; of an interval it is not defined here."""
+    return elementwise(_gamma, term)
+
+
 def count(*terms: Term) -> Quantity:
     """Return how many items there are, labels among them."""
     return float(len(_items(terms)))
@@ -122,6 +127,7 @@ FUNCTIONS: Mapping[str, Callable[..., Term]] = {
     "exp": exponential,
     "log": logarithm,
     "log10": decimal_logarithm,
+    "gamma": gamma,
     "count": count,
     "sum": total,
     "min": least,
@@ -170,6 +176,14 @@ def _log(number: Quantity) -> Quantity:
     if number <= 0:
         raise ValueError(f"logarithm of {number:g}; the argument must be positive")
     return math.log(number)
+
+
+def _gamma(number: Quantity) -> Quantity:
+    if isinstance(number, Enclosure):
+        raise ValueError("gamma of an interval; give a number")
+    if number <= 0:
+        raise ValueError(f"gamma of {number:g}; the argument must be positive")
+    return math.gamma(number)
 
 
 def _log10(number: Quantity) -> Quantity:

@@ -14,7 +14,7 @@ import yaml
 
 from weightfit import cohort_facts, exhibits, paper, printed
 from weightfit.audit import registry
-from weightfit.audit.chain import HISTOGRAMS, Link, chain, manifest, verify
+from weightfit.audit.chain import Link, chain, manifest, verify
 from weightfit.audit.evaluation import Evaluated, Evaluator
 from weightfit.audit.references import NAMES, Sources
 from weightfit.audit.result_references import Cohort, Results
@@ -131,8 +131,8 @@ def _link(folder: Path, link: Link) -> Iterator[str]:
         yield f"  and from {link.others} more, of other entries"
     if link.versions:
         yield "  with " + ", ".join(f"{name} {version}" for name, version in link.versions.items())
-    if link.name.startswith(HISTOGRAMS):
-        made = manifest(folder, Path(link.name).stem)
+    if link.counted:
+        made = manifest(folder, link)
         place = (
             f"{made['repository']} at {made['commit']}" if made["repository"] else f"rule {made['source']}"
         )

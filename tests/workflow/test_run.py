@@ -157,7 +157,7 @@ def test_every_file_that_others_build_on_is_there(finished: Finished) -> None:
         "planted.json",
     }
     expected |= {f"database/{name}" for name in (*own, *(f"{entry}/step0.json" for entry in ENTRIES[:2]))}
-    expected |= {"audit.csv", "readings.csv", "database_search.parquet", "report/index.html"}
+    expected |= {"audit.csv", "readings.csv", "claims.csv", "database_search.parquet", "report/index.html"}
     assert set(finished.digests) == expected
 
 

@@ -48,6 +48,11 @@ class Link:
     contract: int | None = None
     others: int = 0
 
+    @property
+    def counted(self) -> bool:
+        """Whether it was counted from weight files, and not joined from tables that were."""
+        return self.name.startswith(HISTOGRAMS) and self.rule == "histogram"
+
 
 def chain(folder: Path, tables: Collection[str], entries: Collection[str]) -> list[Link]:
     """Follow tables down to the weight files.
@@ -99,7 +104,7 @@ def _link(folder: Path, name: str, entries: Collection[str]) -> Link:
     own = {
         each: digest
         for each, digest in recorded["inputs"].items()
-        if not each.startswith(PARTS) or Path(each).stem in entries
+        if not each.startswith(PARTS) or _entry(each) in entries
     }
     return Link(
         name,
@@ -112,6 +117,11 @@ def _link(folder: Path, name: str, entries: Collection[str]) -> Link:
         recorded.get("contract"),
         len(recorded["inputs"]) - len(own),
     )
+
+
+def _entry(name: str) -> str:
+    """Return the entry whose table this is; an entry from the Hub has a folder of them."""
+    return Path(name).parts[1].removesuffix(".parquet")
 
 
 def verify(folder: Path, link: Link) -> Iterator[tuple[bool, str]]:
@@ -142,7 +152,8 @@ def verify(folder: Path, link: Link) -> Iterator[tuple[bool, str]]:
             yield sha256(path) == digest, f"{link.name}: its input {name}"
 
 
-def manifest(folder: Path, entry: str) -> dict[str, Any]:
-    """Return where the weights of an entry came from."""
-    found: dict[str, Any] = json.loads((folder / "manifests" / f"{entry}.json").read_text(encoding="utf-8"))
-    return found
+def manifest(folder: Path, link: Link) -> dict[str, Any]:
+    """Return where the weights came from that a histogram was counted from."""
+    path = folder / "manifests" / Path(link.name).relative_to(HISTOGRAMS).with_suffix(".json")
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return {"stand_in": False} | found

@@ -34,8 +34,9 @@ class Library:
             ``series`` (the version's first two numbers), ``name`` (of a function that Table 6 of the paper names: its
             own if it is released, else that of the nearest), ``numbered`` (numbers that the library's documentation
             gives its functions), ``functions`` (exported ones), ``released`` (names of Table 6 that are there),
-            ``classes`` and ``states`` (labels that it gives), ``least_t_over_tau`` (of a state), or
-            ``trim`` (kept by default).
+            ``classes`` and ``states`` (labels that it gives), ``least_t_over_tau`` (of a state),
+            ``trim`` (kept by default), or ``bins_moved_by_a_mean`` (whose counts change if each weight grows by one
+            standard deviation).
         name
             Of the function, of the state, or ``untrained`` for the classes of untrained weights.
         """
@@ -55,6 +56,7 @@ class Library:
             "states": lambda: tuple(dict.fromkeys(_state(10.0**power) for power in np.linspace(-3, 3, 601))),
             "least_t_over_tau": lambda: _least_t_over_tau(name),
             "trim": _trim,
+            "bins_moved_by_a_mean": _bins_moved_by_a_mean,
         }
         if fact not in facts:
             raise UnknownReference(f"library knows no {fact!r}; it knows {', '.join(facts)}")
@@ -95,6 +97,14 @@ def _least_t_over_tau(name: str) -> float:
         else:
             high = middle
     return high
+
+
+@cache
+def _bins_moved_by_a_mean() -> float:
+    """Count in how many bins a Gaussian matrix and the same with a mean differ."""
+    weights = np.random.default_rng(1).standard_normal(10_000)
+    one, other = (npm_weibull.extract_to_histogram(each)["hist"] for each in (weights, weights + 1))
+    return float(np.count_nonzero(np.asarray(one) != np.asarray(other)))
 
 
 def _trim() -> float:

@@ -20,7 +20,7 @@ from markupsafe import Markup
 
 from weightfit import printed, table
 from weightfit.audit import database_search, page_exhibits, page_numbers, summary
-from weightfit.audit.chain import HISTOGRAMS, PARTS, Link, chain, manifest
+from weightfit.audit.chain import PARTS, Link, chain, manifest
 
 SORTS = ("number", "count", "label", "claim")
 """What printed texts are counted as, see `weightfit.printed.Printed`."""
@@ -90,7 +90,7 @@ def render(run: Run, template: Path) -> str:
         keep_trailing_newline=True,
     )
     environment.globals["anchor"] = anchor
-    made = {link.name: _weights(run.folder, link) for link in links if link.name.startswith(HISTOGRAMS)}
+    made = {link.name: _weights(run.folder, link) for link in links if link.counted}
     return environment.get_template(template.name).render(
         run=run,
         sentence=summary.sentence(run.audit),
@@ -106,7 +106,8 @@ def render(run: Run, template: Path) -> str:
         links=links,
         linked={link.name for link in links},
         weights=made,
-        stand_ins=sum(weights["stand_in"] for weights in made.values()),
+        counted=len({weights["entry"] for weights in made.values()}),
+        stand_ins=len({weights["entry"] for weights in made.values() if weights["stand_in"]}),
         style=_beside(template, "css"),
         script=script,
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -161,7 +162,7 @@ def _meanings() -> list[tuple[str, str]]:
 
 def _weights(folder: Path, link: Link) -> dict[str, Any]:
     """Return where the weights behind a histogram came from, and whether its files are those of the manifest."""
-    made = manifest(folder, Path(link.name).stem)
+    made = manifest(folder, link)
     return made | {"agrees": list(link.files) == made["files"]}
 
 

@@ -7,20 +7,23 @@ if COHORT.entries:
     AUDITED += [rules.fits.output.fits, rules.fits.output.moments]
     AUDITED += [name for name in rules.studies.input if str(name).endswith(".parquet")]
 
-PINS = Path(f"cohorts/{COHORT.name}.pins.json")
-
 
 rule audit:
     input:
         code=modules("scripts/audit.py"),
-        paper=[*sorted(str(path) for path in Path("paper").glob("*.tsv")), "paper/exhibits.yaml"],
+        paper=[
+            *sorted(str(path) for path in Path("paper").glob("*.tsv")),
+            "paper/exhibits.yaml",
+            "paper/claims.yaml",
+        ],
         tables=AUDITED,
-        manifests=expand(f"{RESULTS}/manifests/{{entry}}.json", entry=COHORT.entries),
-        pins=[str(PINS)] if PINS.is_file() else [],
+        manifests=manifests,
+        pins=[str(COHORT.pins)] if HUB_SOURCES else [],
         database=released_tables(),
     output:
         audit=f"{RESULTS}/audit.csv",
         readings=f"{RESULTS}/readings.csv",
+        claims=f"{RESULTS}/claims.csv",
     log:
         f"{RESULTS}/logs/audit.log",
     conda:
@@ -30,7 +33,7 @@ rule audit:
         cohort=COHORT_FACTS,
         database=config["released_database"],
     message:
-        "Put beside every printed number what comes out, a verdict and its evidence."
+        "Put beside every printed number and every claim what comes out, a verdict and its evidence."
     script:
         "../../scripts/audit.py"
 
@@ -61,11 +64,12 @@ rule page:
         paper=["paper/exhibits.yaml", *(f"paper/{name}.tsv" for name in ("entries", "labels", "reported"))],
         audit=rules.audit.output.audit,
         readings=rules.audit.output.readings,
+        claims=rules.audit.output.claims,
         search=rules.database_search.output[0],
         tables=AUDITED,
         exhibits=shown_exhibits(),
         multiverse=rules.multiverse.output[0] if COHORT.entries else [],
-        manifests=rules.audit.input.manifests,
+        manifests=manifests,
     output:
         f"{RESULTS}/report/index.html",
     log:

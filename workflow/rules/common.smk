@@ -113,5 +113,12 @@ def hub_histograms(wildcards):
     ]
 
 
+def manifests(_wildcards):
+    """List what says where the weights of every entry came from."""
+    own = [entry for entry in COHORT.entries if entry not in HUB_SOURCES]
+    fetched = hub_parts() if HUB_SOURCES else []
+    return [f"{RESULTS}/manifests/{part}.json" for part in (*own, *fetched)]
+
+
 def hub_part(wildcards):
     return json.dumps(hub_parts()[wildcards.part].described(), sort_keys=True)
