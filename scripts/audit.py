@@ -7,7 +7,7 @@ from weightfit.audit import claim_file, registry
 from weightfit.audit.audit import audit
 from weightfit.audit.claims import judge_claims
 from weightfit.audit.evaluation import Evaluator, evaluate_all
-from weightfit.audit.pinned import pinned
+from weightfit.audit.pinned import of_the_hub, pinned
 from weightfit.audit.references import Sources
 from weightfit.audit.result_references import Cohort, Results
 from weightfit.audit.text import summary, write_csv
@@ -17,7 +17,7 @@ if __name__ == "__main__":
     with logged(snakemake.log[0]):
         manifests = [json.loads(Path(name).read_text(encoding="utf-8")) for name in snakemake.input.manifests]
         pins = [json.loads(Path(name).read_text(encoding="utf-8")) for name in snakemake.input.pins]
-        genuine = pinned(manifests, pins[0]["entries"] if pins else {})
+        genuine = pinned(manifests, of_the_hub(pins[0]) if pins else {})
         steps, blocks = snakemake.params.cohort["steps"], snakemake.params.cohort["blocks"]
         cohort = Cohort(snakemake.params.entries, steps, blocks, genuine)
         tables = {Path(name).stem: Path(name) for name in snakemake.input.tables}

@@ -1,7 +1,7 @@
 """Where weights come from: reads and checks a cohort file, and the configuration that names it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,8 @@ class Cohort:
         As in the file.
     entries
         By id.
+    pins
+        Where the pins of its entries from the Hub are.
     steps, blocks
         The step or block that stands for each one that the paper's exhibits name; empty where each stands for itself.
     absent
@@ -70,6 +72,19 @@ class Cohort:
     def of(self, source: str) -> list[str]:
         """Return the ids of the entries that a rule makes, in the order of the file."""
         return [entry.id for entry in self.entries.values() if entry.source == source]
+
+    def without(self, reasons: Mapping[str, str]) -> "Cohort":
+        """Return the cohort without entries whose weights cannot be had; exhibits then tell the reasons.
+
+        Parameters
+        ----------
+        reasons
+            By id of the entry.
+        """
+        kept = {key: entry for key, entry in self.entries.items() if key not in reasons}
+        told = {self.entries[key].paper_entry or "": reason for key, reason in reasons.items()}
+        told.pop("", None)
+        return replace(self, entries=kept, absent=self.absent | told)
 
 
 def check_configuration(config: Mapping[str, object]) -> None:

@@ -8,6 +8,16 @@ Pins = Mapping[str, Sequence[Mapping[str, Any]]]
 """By id of the entry its revisions, as ``entries`` in a file of contract ``pins`` has them."""
 
 
+HUB = "https://huggingface.co"
+"""Where the paper's weights are; what was pinned at another place is not known to be theirs."""
+
+
+def of_the_hub(document: Mapping[str, Any]) -> Pins:
+    """Return the pins of a file of contract ``pins``; none if they were not made at the Hub itself."""
+    entries: Pins = document["entries"] if document["endpoint"] == HUB else {}
+    return entries
+
+
 def pinned(manifests: Iterable[Manifest], pins: Pins) -> frozenset[str]:
     """Return the entries whose files are exactly those of their pins.
 

@@ -72,6 +72,25 @@ def load(path: Path, remedy: str) -> dict[str, list[Revision]]:
     }
 
 
+def unavailable(path: Path) -> dict[str, str]:
+    """Return the entries of which no revision can be had, with the reason and what can be done.
+
+    Parameters
+    ----------
+    path : Path
+        A file of pins; of one that breaks its schema nothing is told here, see `read_pins`.
+    """
+    try:
+        pins = load(path, "")
+    except StalePins:
+        return {}
+    return {
+        entry: f"{revisions[0].reason}; {revisions[0].remedy}"
+        for entry, revisions in pins.items()
+        if revisions and not any(revision.available for revision in revisions)
+    }
+
+
 def _validate(name: str, document: Mapping[str, object], remedy: str) -> None:
     import yaml
     from jsonschema import Draft202012Validator

@@ -6,8 +6,32 @@ from pathlib import Path
 
 from weightfit import cohort_facts, exhibits, paper
 from weightfit.errors import WeightfitError
-from weightfit.hub.pin_file import parts, read_pins
+from weightfit.hub.pin_file import parts, read_pins, unavailable
 from weightfit.hub.repository import HubSource
+
+HUB_SETTINGS = {entry: COHORT.entries[entry].settings for entry in COHORT.of("download")}
+HUB_SOURCES = {entry: HubSource.of(chosen) for entry, chosen in HUB_SETTINGS.items()}
+HUB_PARTS = rf"({'|'.join(map(re.escape, HUB_SOURCES)) or '(?!)'})/[^/]+/[^/]+"
+"""What the place of a part looks like: entry, revision and weight file."""
+
+
+@cache
+def hub_pins():
+    """Return what is pinned of each entry from the Hub; without pins the run stops here."""
+    try:
+        return read_pins(COHORT.pins, config["cohort"], HUB_SOURCES)
+    except WeightfitError as error:
+        raise WorkflowError(str(error)) from None
+
+
+@cache
+def hub_parts():
+    """Return what is fetched, by the place of a part's files."""
+    return {part.id: part for part in parts(hub_pins(), HUB_SOURCES)}
+
+
+if HUB_SOURCES and COHORT.pins.is_file():
+    COHORT = COHORT.without(unavailable(COHORT.pins))
 
 
 def only(*sources):
@@ -90,19 +114,6 @@ def shown_exhibits():
         for label, exhibit in exhibits.read().items()
         if COHORT.entries or is_weightless(exhibit)
     ]
-
-
-HUB_SOURCES = {entry: HubSource.of(COHORT.entries[entry].settings) for entry in COHORT.of("download")}
-
-
-@cache
-def hub_parts():
-    """Return what is fetched, by the place of a part's files; without pins the run stops here."""
-    try:
-        pins = read_pins(COHORT.pins, config["cohort"], HUB_SOURCES)
-    except WeightfitError as error:
-        raise WorkflowError(str(error)) from None
-    return {part.id: part for part in parts(pins, HUB_SOURCES)}
 
 
 def hub_histograms(wildcards):

@@ -16,7 +16,7 @@ rule histogram:
         f"{RESULTS}/benchmarks/histogram/{{part}}.tsv"
     wildcard_constraints:
         # A whole entry, or one weight file of an entry from the Hub.
-        part=rf"{only(*(source for source in SOURCES if source != 'download'))}|({only('download')})/[^/]+/[^/]+",
+        part=rf"{only(*(source for source in SOURCES if source != 'download'))}|{HUB_PARTS}",
     priority: 20
     conda:
         "../../envs/measure.yaml"

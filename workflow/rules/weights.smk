@@ -157,7 +157,7 @@ rule pins:
         "../../envs/hub.yaml"
     params:
         cohort=COHORT.name,
-        sources=json.dumps({entry: COHORT.entries[entry].settings for entry in HUB_SOURCES}),
+        sources=json.dumps(HUB_SETTINGS),
         output=COHORT.pins,
     message:
         "Ask the Hub which files the cohort needs."
@@ -175,7 +175,7 @@ rule download:
     benchmark:
         f"{RESULTS}/benchmarks/download/{{part}}.tsv"
     wildcard_constraints:
-        part=rf"({only('download')})/[^/]+/[^/]+",
+        part=HUB_PARTS,
     priority: 10
     conda:
         "../../envs/hub.yaml"
