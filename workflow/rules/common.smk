@@ -10,6 +10,7 @@ from weightfit.hub.pin_file import parts, read_pins, unavailable
 from weightfit.hub.repository import HubSource
 
 HUB_SETTINGS = {entry: COHORT.entries[entry].settings for entry in COHORT.of("download")}
+HUB_PAPERS = {entry: COHORT.entries[entry].paper_entry for entry in HUB_SETTINGS}
 HUB_SOURCES = {entry: HubSource.of(chosen) for entry, chosen in HUB_SETTINGS.items()}
 HUB_PARTS = rf"({'|'.join(map(re.escape, HUB_SOURCES)) or '(?!)'})/[^/]+/[^/]+"
 """What the place of a part looks like: entry, revision and weight file."""

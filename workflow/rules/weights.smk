@@ -166,6 +166,24 @@ rule pins:
         " --output {params.output:q} --log {log:q}"
 
 
+rule plan:
+    log:
+        f"{RESULTS}/logs/plan.log",
+    conda:
+        "../../envs/measure.yaml"
+    params:
+        cohort=config["cohort"],
+        sources=json.dumps(HUB_SETTINGS),
+        papers=json.dumps(HUB_PAPERS),
+        pins=COHORT.pins,
+        cores=workflow.cores,
+    message:
+        "Say what the cohort costs."
+    shell:
+        "python -m weightfit.hub.cost --cohort {params.cohort:q} --sources {params.sources:q} --papers {params.papers:q}"
+        " --pins {params.pins:q} --cores {params.cores} | tee {log:q}"
+
+
 rule download:
     output:
         weights=temp(directory(f"{RESOURCES}/weights/{{part}}")),
