@@ -176,7 +176,7 @@ rule plan:
         sources=json.dumps(HUB_SETTINGS),
         papers=json.dumps(HUB_PAPERS),
         pins=COHORT.pins,
-        cores=workflow.cores,
+        cores=lambda wildcards: workflow.cores,
     message:
         "Say what the cohort costs."
     shell:
