@@ -2,7 +2,7 @@
 
 from snakemake.utils import min_version
 
-from weightfit.cohort import check_configuration, read_cohort
+from weightfit.cohort import check_configuration, of_model, read_cohort
 from weightfit.errors import WeightfitError
 from weightfit.provenance import modules
 
@@ -14,7 +14,7 @@ configfile: "config.yaml"
 
 try:
     check_configuration(config)
-    COHORT = read_cohort(config["cohort"])
+    COHORT = of_model(config["model"]) if config["model"] else read_cohort(config["cohort"])
 except WeightfitError as error:
     raise WorkflowError(str(error)) from None
 
@@ -23,12 +23,14 @@ RESOURCES = f"resources/{COHORT.name}"
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/weights.smk"
+include: "workflow/rules/start.smk" if COHORT.start else "workflow/rules/weights.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/studies.smk"
 include: "workflow/rules/exhibits.smk"
 include: "workflow/rules/notebooks.smk"
 include: "workflow/rules/audit.smk"
+include: "workflow/rules/archive.smk"
+include: "workflow/rules/diagnose.smk"
 
 
 rule all:

@@ -42,9 +42,10 @@ CONFIG_LIMIT = 1_000_000
 """Largest config.json that is read, in bytes."""
 
 ALL_FILES = "give all files of the checkpoint"
+DECLARE = "declare its names as the architecture of an entry in a cohort file"
 OWN_CONFIG = "put the config.json of these files beside them"
 
-Reason = Literal["bias", "norm", "embedding", "output head", "buffer", "pooler"]
+Reason = Literal["bias", "norm", "embedding", "output head", "buffer", "pooler", "other"]
 """Why a tensor is not counted."""
 
 Rows = tuple[int, int, int]  # start, length and period of the rows that belong to one component
@@ -87,7 +88,7 @@ class Plan:
     Parameters
     ----------
     family : str
-        One of `FAMILIES`.
+        One of `FAMILIES`, or `DECLARED`.
     pieces : dict of str to tuple of Piece
         By tensor name, sorted by block and component. The pieces of a tensor share one period and cover each
         of its rows once.
@@ -109,6 +110,16 @@ def _halves(tensor: Fused) -> tuple[Rows, ...]:
     return () if rest else ((0, half, tensor.rows), (half, half, tensor.rows))
 
 
+def equal_parts(number: int) -> Layout:
+    """Return the layout of so many components below one another, each with as many rows."""
+
+    def parts(tensor: Fused) -> tuple[Rows, ...]:
+        each, rest = divmod(tensor.rows, number)
+        return () if rest else tuple((place * each, each, tensor.rows) for place in range(number))
+
+    return parts
+
+
 def _square_and_halves(tensor: Fused) -> tuple[Rows, ...]:
     """First as many rows as columns (the queries), then two equal parts (keys and values)."""
     rows, square = tensor.rows, tensor.columns
@@ -118,7 +129,7 @@ def _square_and_halves(tensor: Fused) -> tuple[Rows, ...]:
     return ((0, square, rows), (square, half, rows), (square + half, half, rows))
 
 
-def _thirds_of_each_head(tensor: Fused) -> tuple[Rows, ...]:
+def thirds_of_each_head(tensor: Fused) -> tuple[Rows, ...]:
     """Head by head its rows for queries, keys and values: not three thirds of the whole tensor."""
     width, rest = divmod(tensor.rows, 3 * tensor.heads)
     return () if rest else tuple((part * width, width, 3 * width) for part in range(3))
@@ -164,7 +175,7 @@ class Table:
 GPT_NEOX = Table(
     architectures=("GPTNeoXForCausalLM",),
     counted={
-        "gpt_neox.layers.{i}.attention.query_key_value.weight": (_thirds_of_each_head, ("q", "k", "v")),
+        "gpt_neox.layers.{i}.attention.query_key_value.weight": (thirds_of_each_head, ("q", "k", "v")),
         "gpt_neox.layers.{i}.attention.dense.weight": (_whole, ("o",)),
         "gpt_neox.layers.{i}.mlp.dense_h_to_4h.weight": (_whole, ("ffn_in",)),
         "gpt_neox.layers.{i}.mlp.dense_4h_to_h.weight": (_whole, ("ffn_out",)),
@@ -340,6 +351,9 @@ TABLES: Mapping[str, Table] = {
 FAMILIES = tuple(TABLES)
 """Every family, for schemas."""
 
+DECLARED = "declared"
+"""Stands for the family where a person declared the names."""
+
 # Rows and columns of each component: `query` is heads x head width, `key` the same for the heads of keys and
 # values, `inner` the width inside the feed-forward network.
 EXTENTS = {
@@ -375,6 +389,7 @@ def plan(
     headers: Sequence[Header],
     config: Mapping[str, object] | None,
     index: Mapping[str, str] | None = None,
+    declared: Table | None = None,
 ) -> Plan:
     """Decide for every tensor of a checkpoint what is counted, as which matrices, or why it is left out.
 
@@ -390,6 +405,8 @@ def plan(
     index : mapping, optional
         The file of each tensor of the checkpoint, of which the headers are then a part only. What is checked by
         name is checked of all of it; the headers must have the tensors that it says of their files, and no other.
+    declared : Table, optional
+        The names of an architecture that is none of `FAMILIES`.
 
     Returns
     -------
@@ -412,15 +429,19 @@ def plan(
         _check_index(headers, index)
     where = str(headers[0].path if len(headers) == 1 else headers[0].path.parent)
     names = {name: _template(name) for name in index or tensors}
-    family = _family(where, names)
-    table = TABLES[family]
+    family = DECLARED if declared else _family(where, names)
+    table = declared or TABLES[family]
     for name, (template, _) in names.items():
         if template not in table:
             file = tensors[name][0] if name in tensors else where
+            if declared:
+                raise UnknownTensor(
+                    f"{file}: tensor {quote(name)} is not declared: add {quote(template.replace('{i}', '{block}'))} "
+                    "to the matrices or to left_out of the entry's architecture in the cohort file"
+                )
             raise UnknownTensor(
                 f"{file}: tensor {quote(name)} is no name of {family}, the family of the others: "
-                "use a checkpoint as transformers writes it, or add the name to the family's table in "
-                "weightfit/architecture.py"
+                f"use a checkpoint as transformers writes it, or {DECLARE}"
             )
     model = _Config(where, config or {}, table.keys)
     model.require(family, table)
@@ -446,7 +467,7 @@ def plan(
         pieces[name] = _split(path, tensor, block, *table.counted[template], heads)
         for piece in pieces[name]:
             _check_extents(path, tensor, piece, extents)
-    _check_blocks(where, family, names, held, model)
+    _check_blocks(where, family, table.components, names, held, model)
     order = sorted(pieces, key=lambda name: [(p.block, COMPONENTS.index(p.component)) for p in pieces[name]])
     return Plan(
         family,
@@ -509,7 +530,7 @@ class _Config:
                 f"{self.where}: config.json has architectures {quote(classes)}, it must be a list of names: "
                 "fetch it again"
             )
-        if classes and not set(classes) & set(table.architectures):
+        if classes and table.architectures and not set(classes) & set(table.architectures):
             raise ContradictoryCheckpoint(
                 f"{self.where}: the tensors are named as in {family} ({', '.join(table.architectures)}), "
                 f"config.json says {quote(classes)}: {OWN_CONFIG}"
@@ -617,12 +638,12 @@ def _family(where: str, names: Mapping[str, tuple[str, int]]) -> str:
     if not known:
         raise UnknownTensor(
             f"{where}: tensor {quote(min(names))}, like all others, is no name of a known architecture "
-            f"({', '.join(FAMILIES)}): use one of these, or add a table to weightfit/architecture.py"
+            f"({', '.join(FAMILIES)}): use one of these, or {DECLARE}"
         )
     if not marked:
         missing = next(mark for mark in TABLES[best].marks if mark not in templates)
         raise IncompleteCheckpoint(
-            f"{where}: the tensors are named as in {best}, but there is no {missing!r}: {ALL_FILES}"
+            f"{where}: the tensors are named as in {best}, but there is no {missing!r}: {ALL_FILES}, or {DECLARE}"
         )
     return best
 
@@ -658,6 +679,7 @@ def _check_extents(path: Path, tensor: Tensor, piece: Piece, extents: dict[str, 
 def _check_blocks(
     where: str,
     family: str,
+    kinds: Sequence[str],
     names: Mapping[str, tuple[str, int]],
     held: Mapping[tuple[int, str], str],
     model: _Config,
@@ -668,7 +690,7 @@ def _check_blocks(
     if expected is None:
         expected = range(max(1, len(found)))
     for block in expected:
-        for component in components(family):
+        for component in kinds:
             if (block, component) not in held:
                 raise IncompleteCheckpoint(
                     f"{where}: {component} of block {block} is missing ({family}): {ALL_FILES}"

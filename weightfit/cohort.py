@@ -1,5 +1,6 @@
 """Where weights come from: reads and checks a cohort file, and the configuration that names it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,6 +32,8 @@ class CohortEntry:
         What that rule is told.
     exclude
         Matrices ``block.component`` that are left out, with the reason.
+    architecture
+        Names of its tensors, if they are those of no known family.
     """
 
     id: str
@@ -39,6 +42,7 @@ class CohortEntry:
     source: str
     settings: dict[str, Any]
     exclude: dict[str, str]
+    architecture: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class Cohort:
         By id.
     pins
         Where the pins of its entries from the Hub are.
+    start
+        Folder of an archive that the run begins from, or None.
     steps, blocks
         The step or block that stands for each one that the paper's exhibits name; empty where each stands for itself.
     absent
@@ -68,6 +74,7 @@ class Cohort:
     blocks: dict[int, int]
     absent: dict[str, str]
     pins: Path
+    start: str | None
 
     def of(self, source: str) -> list[str]:
         """Return the ids of the entries that a rule makes, in the order of the file."""
@@ -146,9 +153,44 @@ def read_cohort(name: str) -> Cohort:
         _mapping(path.name, "blocks", document),
         document.get("absent", {}),
         path.with_suffix(".pins.json"),
+        document.get("start"),
     )
     _check_references(path.name, cohort)
     return cohort
+
+
+def of_model(model: str) -> Cohort:
+    """Return the cohort of one model of a person's own.
+
+    Parameters
+    ----------
+    model
+        A folder, or a repository on the Hub, ``ORG/NAME`` or ``ORG/NAME@REVISION``.
+
+    Raises
+    ------
+    CohortError
+        If it is neither.
+    """
+    repository, _, revision = model.partition("@")
+    name = "model-" + (re.sub(r"[^a-z0-9.]+", "-", Path(model).name.lower()).strip("-.") or "here")
+    if Path(model).is_dir():
+        source: dict[str, Any] = {"link": {"folder": model}}
+    elif re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", repository):
+        source = {"download": {"repository": repository, "revisions": {revision or "main": None}}}
+    else:
+        raise CohortError(
+            f"config.yaml: model: {model!r} is no folder and no repository; give a path, ORG/NAME or ORG/NAME@REVISION"
+        )
+    document = {
+        "name": name,
+        "description": f"{model}, a model of your own.",
+        "entries": {name: {"paper_entry": None, "stand_in": False, **source}},
+    }
+    _validate(name, document, "cohort")
+    entry = _entry(name, name, document["entries"][name])  # type: ignore[index]
+    pins = Path("results", name, "pins.json")
+    return Cohort(name, str(document["description"]), None, None, {name: entry}, {}, {}, {}, pins, None)
 
 
 def _entry(where: str, key: str, document: dict[str, Any]) -> CohortEntry:
@@ -168,6 +210,7 @@ def _entry(where: str, key: str, document: dict[str, Any]) -> CohortEntry:
         source=sources[0],
         settings=document[sources[0]],
         exclude={item["matrix"]: item["reason"] for item in document.get("exclude", [])},
+        architecture=document.get("architecture"),
     )
 
 

@@ -63,3 +63,7 @@ class DownloadFailed(WeightfitError):
 
 class MalformedWheel(WeightfitError):
     """A wheel that is not a sound ZIP archive or lacks what is to be taken out of it."""
+
+
+class BrokenArchive(WeightfitError):
+    """An archive of histograms that is not whole, was changed, or is of other weights than a cohort asks for."""

@@ -15,9 +15,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from weightfit import table
-from weightfit.architecture import plan, read_config
+from weightfit.architecture import Table, plan, read_config
 from weightfit.checkpoint import read_header
 from weightfit.checkpoint_index import FORMS, weight_map
+from weightfit.declared_architecture import declared
 from weightfit.errors import CohortError, DigestMismatch, NonFiniteWeight
 from weightfit.histogram import HISTOGRAM_CONTRACT, Histogram
 from weightfit.provenance import provenance
@@ -45,7 +46,7 @@ class Matrix:
     histogram: Histogram
 
 
-def count_part(manifest: Mapping[str, Any], folder: Path, output: Path) -> None:
+def count_part(manifest: Mapping[str, Any], folder: Path, output: Path, names: Table | None = None) -> None:
     """Count every weight file of a manifest and write the part's histograms.
 
     Parameters
@@ -56,6 +57,8 @@ def count_part(manifest: Mapping[str, Any], folder: Path, output: Path) -> None:
         Where the files and their config.json are.
     output
         The Parquet file, contract ``histograms``.
+    names
+        Of its tensors where a person declared them.
 
     Raises
     ------
@@ -76,7 +79,7 @@ def count_part(manifest: Mapping[str, Any], folder: Path, output: Path) -> None:
         for step, files in groupby(steps, key=lambda file: file["step"]):
             spool = _Spool(output, manifest["entry"])
             try:
-                for number, component, histogram in _count_step(list(files), folder, config, index):
+                for number, component, histogram in _count_step(list(files), folder, config, index, names):
                     if isinstance(histogram, NonFiniteWeight):
                         key = {"step": step, "block": number, "component": component}
                         refused.append(key | {"reason": str(histogram)})
@@ -119,10 +122,11 @@ def _count_step(
     folder: Path,
     config: Mapping[str, object] | None,
     index: Mapping[str, str] | None,
+    names: Table | None,
 ) -> Iterator[tuple[int, str, Histogram | NonFiniteWeight]]:
     known = {folder / file["path"]: file for file in files}
     headers = [_READERS.get(path.suffix, read_header)(path) for path in known]
-    layout = plan(headers, config, index)
+    layout = plan(headers, config, index, names)
     for header in headers:
         scan = Scan(header, layout)
         yield from scan
@@ -292,12 +296,14 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m weightfit.part", description=__doc__)
     for name in ("manifest", "folder", "output", "log"):
         parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--architecture", type=json.loads, help="the declared names of the tensors, as JSON")
     options = parser.parse_args(arguments)
     with logged(options.log):
         manifest = json.loads(options.manifest.read_text(encoding="utf-8"))
         if not manifest["files"] and manifest.get("available", True):
             raise CohortError(f"{options.manifest.name}: no weight file is listed; run its source rule again")
-        count_part(manifest, options.folder, options.output)
+        names = declared(options.architecture) if options.architecture else None
+        count_part(manifest, options.folder, options.output, names)
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def test_the_command_asks_nobody(tmp_path, pins):
     path = tmp_path / "x.pins.json"
     if pins:
         path.write_text(pins)
-    arguments = ["--cohort", "x", "--pins", str(path), "--cores", "2"]
+    arguments = ["--chosen", "cohort=x", "--pins", str(path), "--cores", "2"]
     settings = {"repository": SOURCE.repository, "revisions": dict(SOURCE.revisions)}
     arguments += ["--sources", json.dumps({"a": settings}), "--papers", json.dumps({"a": "pythia-70m"})]
     run = subprocess.run(

@@ -323,7 +323,7 @@ def test_a_data_set(bench: Bench) -> None:
 
 def read(bench: Bench, sources: Mapping[str, Any]) -> list[Part]:
     known = {entry: HubSource.of(settings) for entry, settings in sources.items()}
-    return parts(read_pins(bench.folder / "cohort.pins.json", "paper", known), known)
+    return parts(read_pins(bench.folder / "cohort.pins.json", "cohort=paper", known), known)
 
 
 def test_the_parts_of_a_cohort(bench: Bench) -> None:
@@ -360,7 +360,8 @@ def test_pins_that_are_missing(bench: Bench) -> None:
     with pytest.raises(StalePins) as refusal:
         read(bench, {"model": MODEL})
     assert str(refusal.value) == (
-        "cohort.pins.json: the cohort's files on the Hub are not pinned: run `snakemake pins --config cohort=paper`"
+        "cohort.pins.json: the cohort's files on the Hub are not pinned: run `snakemake --cores 1 pins --config "
+        "cohort=paper`"
     )
 
 
@@ -380,7 +381,8 @@ def test_pins_of_another_cohort_file(bench: Bench, changed: Mapping[str, Any]) -
     bench.pins({"model": MODEL})
     assert len(read(bench, {"model": MODEL})) == 1
     with pytest.raises(
-        StalePins, match=r"is not what the cohort file asks for: run `snakemake pins --config cohort=paper`"
+        StalePins,
+        match=r"is not what the cohort file asks for: run `snakemake --cores 1 pins --config cohort=paper`",
     ):
         read(bench, changed)
 
@@ -436,7 +438,7 @@ def validated(bench: Bench, revision: object) -> None:
     ],
 )
 def test_pins_that_break_their_schema(bench: Bench, revision: object) -> None:
-    with pytest.raises(StalePins, match=r"entries\.model\.0.*run `snakemake pins"):
+    with pytest.raises(StalePins, match=r"entries\.model\.0.*run `snakemake --cores 1 pins"):
         validated(bench, revision)
 
 

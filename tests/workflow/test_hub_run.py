@@ -79,7 +79,7 @@ def finished(hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> Finished:
 
 
 def test_without_pins_the_run_names_the_command(finished: Finished) -> None:
-    assert "run `snakemake pins --config cohort=miniature.yaml`" in finished.unpinned.text
+    assert "run `snakemake --cores 1 pins --config cohort=miniature.yaml`" in finished.unpinned.text
     assert "Traceback (most recent call last)" not in finished.unpinned.text
 
 
@@ -367,3 +367,71 @@ def test_interrupting_is_answered_within_seconds(finished: Finished, tmp_path: P
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(timeout=30) != 0
     checkout.snakemake("--cores", "2", "results/miniature/histograms/pythia-70m.parquet", *ARGUMENTS)
+
+
+# The archive of the run.
+
+
+@pytest.fixture(scope="module")
+def archived(finished: Finished) -> Path:
+    run = finished.checkout.snakemake("--cores", "1", "archive", *ARGUMENTS)
+    assert "archive" in run.finished
+    return finished.results / "archive"
+
+
+def test_a_cohort_begins_from_the_archive_and_fetches_nothing(
+    finished: Finished, archived: Path, tmp_path: Path
+) -> None:
+    hub = finished.checkout.hub
+    checkout = HubCheckout(tmp_path / "checkout", hub)
+    (checkout / "miniature.yaml").write_text(
+        yaml.safe_dump(miniature.COHORT | {"start": str(archived)}, sort_keys=False)
+    )
+    hub.requests.clear()
+    run = checkout.snakemake("--cores", "2", "fits", *ARGUMENTS)
+    assert set(run.finished) == {"restore", "join", "fit", "fits"}
+    assert hub.requests == []
+    own = checkout / "results/miniature"
+    for name in files(archived):
+        if name != "SHA256SUMS":
+            assert (own / name).read_bytes() == (archived / name).read_bytes(), name
+    one, other = (table.read(folder / "fits.parquet", "fits") for folder in (own, finished.results))
+    assert one.equals(other)
+    planned = checkout.plan("all", *ARGUMENTS)
+    assert not {"download", "histogram", "restore"} & planned.keys()
+    figure = checkout.snakemake("--cores", "1", "figure_09", *ARGUMENTS)
+    assert figure.status == 0
+    assert (
+        "llama-3-8b: meta-llama/Meta-Llama-3-8B at main is gated"
+        in (own / "figures/figure_09.svg").read_text()
+    )
+
+
+def test_an_archive_of_other_weights_stops_the_run(
+    finished: Finished, archived: Path, tmp_path: Path
+) -> None:
+    checkout = HubCheckout(tmp_path / "checkout", finished.checkout.hub)
+    cohort = {"name": "miniature", "description": "Another.", "start": str(archived)}
+    entries = {"qwen3-8b": miniature.entry("qwen3-8b", "Qwen/Qwen3-8B", other=None)}
+    (checkout / "miniature.yaml").write_text(yaml.safe_dump(cohort | {"entries": entries}))
+    run = checkout.snakemake("--dry-run", "fits", *ARGUMENTS, status=1)
+    assert "of qwen3-8b the archive has main, and the cohort asks for other" in run.text
+
+
+def test_files_of_the_archive_are_fetched_again_and_compared(finished: Finished, archived: Path) -> None:
+    hub = finished.checkout.hub
+    hub.requests.clear()
+    sampled = ("--cores", "1", "verify-archive", "--config", "cohort=miniature.yaml", "sample=3", "seed=7")
+    run = finished.checkout.snakemake(*sampled)
+    assert run.text.count("fetched again") == 3
+    assert "3 weight files compared, chosen with seed 7; 2 parts have none" in run.text
+    assert sum(request.where == "cdn" for request in hub.requests) == 3
+
+
+def test_an_archive_that_says_something_else_is_told(finished: Finished, archived: Path) -> None:
+    for path in sorted((archived / "histograms").rglob("*.parquet")):
+        data = path.read_bytes()
+        path.unlink()
+        path.write_bytes(data[:-1] + b"?")
+    run = finished.checkout.snakemake("--cores", "1", "verify-archive", *ARGUMENTS, status=1)
+    assert "its bytes are not those of SHA256SUMS; copy the archive again" in run.text

@@ -121,7 +121,9 @@ def _count(number: int | None) -> str:
 def main(arguments: Sequence[str]) -> None:
     """Run as a command, see ``python -m weightfit.hub.cost --help``."""
     parser = argparse.ArgumentParser(prog="python -m weightfit.hub.cost", description=__doc__)
-    parser.add_argument("--cohort", required=True, help="as it is named on the command line")
+    parser.add_argument(
+        "--chosen", required=True, help="what is said on the command line, such as cohort=paper"
+    )
     parser.add_argument(
         "--sources", type=json.loads, required=True, help="settings of its Hub entries, as JSON"
     )
@@ -135,7 +137,7 @@ def main(arguments: Sequence[str]) -> None:
     pins: Pins | None = None
     if options.pins.is_file():
         try:
-            pins = read_pins(options.pins, options.cohort, sources)
+            pins = read_pins(options.pins, options.chosen, sources)
         except WeightfitError as error:
             print(f"note: {error}")
     print("\n".join(described(list(costs(sources, options.papers, pins)), options.cores)))

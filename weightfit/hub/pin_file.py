@@ -16,14 +16,14 @@ Pins = Mapping[str, Sequence[Revision]]
 """By id of the entry: its revisions, in the order of the cohort file."""
 
 
-def read_pins(path: Path, cohort: str, sources: Mapping[str, HubSource]) -> dict[str, list[Revision]]:
+def read_pins(path: Path, chosen: str, sources: Mapping[str, HubSource]) -> dict[str, list[Revision]]:
     """Read the pins of a cohort and check that they are of what its file asks for.
 
     Parameters
     ----------
     path : Path
-    cohort : str
-        As it is named on the command line, for the remedy.
+    chosen : str
+        What is said on the command line, such as ``cohort=paper``, for the remedy.
     sources : mapping
         By id of the entry.
 
@@ -37,7 +37,7 @@ def read_pins(path: Path, cohort: str, sources: Mapping[str, HubSource]) -> dict
     StalePins
         If the file is missing, breaks its schema, or is of other repositories, revisions, steps or files.
     """
-    remedy = f"run `snakemake pins --config cohort={cohort}`"
+    remedy = f"run `snakemake --cores 1 pins --config {chosen}`"
     if not path.is_file():
         raise StalePins(f"{path.name}: the cohort's files on the Hub are not pinned: {remedy}")
     pins = load(path, remedy)

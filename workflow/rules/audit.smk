@@ -18,7 +18,7 @@ rule audit:
         ],
         tables=AUDITED,
         manifests=manifests,
-        pins=[str(COHORT.pins)] if HUB_SOURCES else [],
+        pins=[str(COHORT.pins)] if HUB_SOURCES and COHORT.pins.is_file() else [],
         database=released_tables(),
     output:
         audit=f"{RESULTS}/audit.csv",

@@ -4,11 +4,12 @@ import json
 from functools import cache
 from pathlib import Path
 
-from weightfit import cohort_facts, exhibits, paper
+from weightfit import archive, cohort_facts, exhibits, paper
 from weightfit.errors import WeightfitError
 from weightfit.hub.pin_file import parts, read_pins, unavailable
 from weightfit.hub.repository import HubSource
 
+CHOSEN = f"model={config['model']}" if config["model"] else f"cohort={config['cohort']}"
 HUB_SETTINGS = {entry: COHORT.entries[entry].settings for entry in COHORT.of("download")}
 HUB_PAPERS = {entry: COHORT.entries[entry].paper_entry for entry in HUB_SETTINGS}
 HUB_SOURCES = {entry: HubSource.of(chosen) for entry, chosen in HUB_SETTINGS.items()}
@@ -20,7 +21,7 @@ HUB_PARTS = rf"({'|'.join(map(re.escape, HUB_SOURCES)) or '(?!)'})/[^/]+/[^/]+"
 def hub_pins():
     """Return what is pinned of each entry from the Hub; without pins the run stops here."""
     try:
-        return read_pins(COHORT.pins, config["cohort"], HUB_SOURCES)
+        return read_pins(COHORT.pins, CHOSEN, HUB_SOURCES)
     except WeightfitError as error:
         raise WorkflowError(str(error)) from None
 
@@ -31,7 +32,29 @@ def hub_parts():
     return {part.id: part for part in parts(hub_pins(), HUB_SOURCES)}
 
 
-if HUB_SOURCES and COHORT.pins.is_file():
+def archived():
+    """Return the parts of the archive that the cohort begins from, each with its digests."""
+    folder = Path(COHORT.start)
+    try:
+        found = archive.read(folder)
+        for entry in COHORT.entries:
+            revisions = list(HUB_SOURCES[entry].revisions) if entry in HUB_SOURCES else []
+            archive.check(found, entry, revisions, COHORT.start)
+    except WeightfitError as error:
+        raise WorkflowError(str(error)) from None
+    return {
+        part: digests
+        for entry in COHORT.entries
+        for part, digests in found.items()
+        if part in archive.of_entry(found, entry)
+    }
+
+
+ARCHIVED = archived() if COHORT.start else {}
+
+if COHORT.start:
+    COHORT = COHORT.without(archive.unavailable(Path(COHORT.start), ARCHIVED))
+elif HUB_SOURCES and COHORT.pins.is_file():
     COHORT = COHORT.without(unavailable(COHORT.pins))
 
 
@@ -42,6 +65,12 @@ def only(*sources):
 
 def settings(wildcards):
     return COHORT.entries[wildcards.entry].settings
+
+
+def declared_names(wildcards):
+    """Return the declared names of an entry's tensors, as JSON; an entry that could not be had has none."""
+    entry = COHORT.entries.get(wildcards.part.partition("/")[0])
+    return json.dumps(entry.architecture if entry else None, sort_keys=True)
 
 
 def is_stand_in(wildcards):
@@ -118,19 +147,32 @@ def shown_exhibits():
 
 
 def hub_histograms(wildcards):
-    return [
-        f"{RESULTS}/histograms/{id}.parquet"
-        for id, part in hub_parts().items()
-        if part.entry == wildcards.entry
-    ]
+    return [f"{RESULTS}/histograms/{part}.parquet" for part in archive.of_entry(hub_ids(), wildcards.entry)]
+
+
+def hub_ids():
+    """Return the parts of entries from the Hub: of the archive, or what is pinned."""
+    return (
+        {part: digests for part, digests in ARCHIVED.items() if "/" in part} if COHORT.start else hub_parts()
+    )
+
+
+def counted_parts():
+    """List every part that has a histogram of its own, the empty ones of what could not be had too."""
+    own = [entry for entry in COHORT.entries if entry not in HUB_SOURCES]
+    return [*own, *(hub_ids() if HUB_SOURCES else [])]
 
 
 def manifests(_wildcards):
     """List what says where the weights of every entry came from."""
-    own = [entry for entry in COHORT.entries if entry not in HUB_SOURCES]
-    fetched = hub_parts() if HUB_SOURCES else []
-    return [f"{RESULTS}/manifests/{part}.json" for part in (*own, *fetched)]
+    return [f"{RESULTS}/manifests/{part}.json" for part in counted_parts()]
 
 
 def hub_part(wildcards):
     return json.dumps(hub_parts()[wildcards.part].described(), sort_keys=True)
+
+
+def around_stand_ins():
+    """Tell which entries of the cohort that is shown around a model are stand-ins."""
+    found = read_cohort(config["around"]).entries.values() if config["around"] else []
+    return {entry.id: entry.stand_in for entry in found}

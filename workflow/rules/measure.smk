@@ -1,33 +1,4 @@
-"""From weights to numbers: exact histograms, then fits and moments."""
-
-from weightfit.cohort import SOURCES
-from weightfit.histogram import HISTOGRAM_CONTRACT
-
-
-rule histogram:
-    input:
-        manifest=f"{RESULTS}/manifests/{{part}}.json",
-        weights=f"{RESOURCES}/weights/{{part}}",
-    output:
-        f"{RESULTS}/histograms/{{part}}.parquet",
-    log:
-        f"{RESULTS}/logs/histogram/{{part}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/histogram/{{part}}.tsv"
-    wildcard_constraints:
-        # A whole entry, or one weight file of an entry from the Hub.
-        part=rf"{only(*(source for source in SOURCES if source != 'download'))}|{HUB_PARTS}",
-    priority: 20
-    conda:
-        "../../envs/measure.yaml"
-    params:
-        # The only thing that makes a counted histogram stale: an edit of code must not fetch weights again.
-        contract=HISTOGRAM_CONTRACT,
-    message:
-        "Count every distinct weight of {wildcards.part}."
-    shell:
-        "python -m weightfit.part --manifest {input.manifest:q} --folder {input.weights:q}"
-        " --output {output:q} --log {log:q}"
+"""From histograms to numbers: fits and moments."""
 
 
 rule join:

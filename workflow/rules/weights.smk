@@ -1,4 +1,7 @@
-"""Where weights come from: one rule per kind of source, each writing a folder of safetensors and its manifest."""
+"""Where weights come from: one rule per kind of source, each writing a folder of safetensors and its manifest, and what counts them."""
+
+from weightfit.cohort import SOURCES
+from weightfit.histogram import HISTOGRAM_CONTRACT
 
 
 rule corpus:
@@ -172,7 +175,7 @@ rule plan:
     conda:
         "../../envs/measure.yaml"
     params:
-        cohort=config["cohort"],
+        chosen=CHOSEN,
         sources=json.dumps(HUB_SETTINGS),
         papers=json.dumps(HUB_PAPERS),
         pins=COHORT.pins,
@@ -180,7 +183,7 @@ rule plan:
     message:
         "Say what the cohort costs."
     shell:
-        "python -m weightfit.hub.cost --cohort {params.cohort:q} --sources {params.sources:q} --papers {params.papers:q}"
+        "python -m weightfit.hub.cost --chosen {params.chosen:q} --sources {params.sources:q} --papers {params.papers:q}"
         " --pins {params.pins:q} --cores {params.cores} | tee {log:q}"
 
 
@@ -205,3 +208,30 @@ rule download:
     shell:
         "python -m weightfit.hub.download --part {params.part:q} --folder {output.weights:q}"
         " --manifest {output.manifest:q} --log {log:q}"
+
+
+rule histogram:
+    input:
+        manifest=f"{RESULTS}/manifests/{{part}}.json",
+        weights=f"{RESOURCES}/weights/{{part}}",
+    output:
+        f"{RESULTS}/histograms/{{part}}.parquet",
+    log:
+        f"{RESULTS}/logs/histogram/{{part}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/histogram/{{part}}.tsv"
+    wildcard_constraints:
+        # A whole entry, or one weight file of an entry from the Hub.
+        part=rf"{only(*(source for source in SOURCES if source != 'download'))}|{HUB_PARTS}",
+    priority: 20
+    conda:
+        "../../envs/measure.yaml"
+    params:
+        # All that makes a counted histogram stale: an edit of code must not fetch weights again.
+        contract=HISTOGRAM_CONTRACT,
+        architecture=declared_names,
+    message:
+        "Count every distinct weight of {wildcards.part}."
+    shell:
+        "python -m weightfit.part --manifest {input.manifest:q} --folder {input.weights:q}"
+        " --output {output:q} --log {log:q} --architecture {params.architecture:q}"

@@ -1,0 +1,129 @@
+"""A diagnosis of planted weights gives what was planted, names the block that was changed, and is a sound page."""
+
+import re
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from counted_entries import count, fits_of, shapes
+from scipy.stats import t
+
+from weightfit import table
+from weightfit.cohort import of_model, read_cohort
+from weightfit.diagnosis import diagnose, far, standard_error
+from weightfit.errors import CohortError
+from weightfit.exhibit_diagnosis import Neighbour, figure, printed_ranges, render
+
+BAND = (1.186, 1.204)
+BLOCKS, STRANGE = 8, 5
+
+
+@pytest.fixture(scope="module")
+def fits(tmp_path_factory):
+    random = np.random.default_rng(41)
+    weights = {}
+    for block in range(BLOCKS):
+        for name, shape in shapes(96, 128).items():
+            drawn = random.standard_t(4, shape) if name == "q" else random.standard_normal(shape)
+            if (block, name) == (STRANGE, "o"):
+                drawn = random.standard_t(1.5, shape)
+            weights[block, name] = (0.02 * drawn).astype(np.float16)
+    return fits_of([count(tmp_path_factory.mktemp("diagnosis"), "mine", {None: weights})], {})
+
+
+@pytest.fixture(scope="module")
+def rows(fits):
+    return {row["component"]: row for row in diagnose(fits, BAND).to_pylist()}
+
+
+def population(law):
+    """Return the shape of a law by regressing over its quantiles."""
+    probability = (np.arange(100_000) + 0.5) / 100_000
+    inside = np.abs(probability - 0.5) <= 0.4
+    x, y = np.log(law.isf((1 - probability) / 2)), np.log(-np.log1p(-probability))
+    return np.polyfit(x[inside], y[inside], 1)[0]
+
+
+def test_planted_shapes_come_out_within_their_errors(rows):
+    assert list(rows) == ["q", "k", "v", "o", "gate", "up", "down"]
+    assert abs(rows["q"]["shape"] - population(t(4))) < 4 * rows["q"]["shape_se"]
+    for name in ("k", "v", "gate", "up", "down"):
+        assert abs(rows[name]["shape"] - rows[name]["shape_null"]) < 4 * rows[name]["shape_se"]
+        assert rows[name]["matrices"] == BLOCKS
+    assert rows["q"]["place"] == "below"
+    assert rows["q"]["departure"] < -10
+
+
+def test_the_changed_block_is_named_and_no_other(rows):
+    assert {name: row["far_blocks"] for name, row in rows.items() if row["far_blocks"]} == {"o": str(STRANGE)}
+    assert rows["o"]["least"] < 1.05
+    assert rows["o"]["shape_se"] < 0.01  # the strange block does not widen it
+
+
+def test_far_from_the_others_by_hand():
+    errors = np.full(6, 0.01)
+    assert far(np.array([1.20, 1.21, 1.19, 1.20, 1.20, 1.26]), errors) == [5]
+    assert far(np.array([1.20, 1.21, 1.19, 1.20, 1.20, 1.24]), errors) == []  # four of its own errors
+    assert far(np.array([1.0, 2.0, 3.0]), errors[:3]) == []
+    assert standard_error(np.array([1.2]), np.array([0.03])) == 0.03
+    assert standard_error(np.array([1.0, 2.0, 3.0]), errors[:3]) == pytest.approx(
+        1.2533 * 1.4826 / np.sqrt(3)
+    )
+
+
+def test_an_entry_without_fits_has_no_rows(fits):
+    none = diagnose(fits.slice(0, 0), BAND)
+    assert none.num_rows == 0
+    assert none.schema == table.arrow_schema("diagnosis")
+
+
+def test_printed_ranges_are_those_of_the_paper():
+    assert ("FFN, median of each entry", "1.186", "1.204") in printed_ranges()
+    assert len(printed_ranges()) == 4
+
+
+def test_the_page_asks_nobody_and_escapes_what_is_strange(fits, tmp_path):
+    from weightfit.cohort import ROOT
+
+    model = {
+        "name": "<script>alert(1)</script>",
+        "description": "A & B.",
+        "weights": [{"place": "here", "files": [{"path": "<b>", "bytes": 7, "sha256": "0" * 64}]}],
+    }
+    around = [Neighbour("lab-x", True, {"q": 1.1})]
+    rows = diagnose(fits, BAND).to_pylist()
+    text = render(
+        ROOT / "workflow/report/diagnosis.html.j2", model, rows, figure(fits, 1.2054, BAND), 1.2054, around
+    )
+    assert "<script>" not in text
+    assert "&lt;script&gt;" in text
+    assert "STAND-IN" in text
+    assert not re.search(r'(?:src|href)="(?!data:|#)', text)
+    assert "does not show that a" in text
+    assert text == render(
+        ROOT / "workflow/report/diagnosis.html.j2", model, rows, figure(fits, 1.2054, BAND), 1.2054, around
+    )
+
+
+def test_a_model_is_a_folder_or_a_repository(tmp_path):
+    folder = tmp_path / "My Model"
+    folder.mkdir()
+    (entry,) = of_model(str(folder)).entries.values()
+    assert (entry.id, entry.source, entry.settings) == ("model-my-model", "link", {"folder": str(folder)})
+    (entry,) = of_model("ORG/Some-Name_1.5B").entries.values()
+    assert (entry.id, entry.source) == ("model-some-name-1.5b", "download")
+    assert entry.settings == {"repository": "ORG/Some-Name_1.5B", "revisions": {"main": None}}
+    (entry,) = of_model("ORG/name@step3").entries.values()
+    assert entry.settings["revisions"] == {"step3": None}
+    for wrong in ("nothing", "a/b/c", "-x/y", "ORG/name@"):
+        if wrong == "ORG/name@":
+            continue
+        with pytest.raises(CohortError, match="is no folder and no repository; give a path, ORG/NAME"):
+            of_model(wrong)
+
+
+def test_diagnosing_a_whole_cohort_gives_rows_of_each_entry(fits):
+    other = fits.set_column(fits.column_names.index("entry"), "entry", pa.array(["b"] * fits.num_rows))
+    found = diagnose(pa.concat_tables([fits, other.cast(fits.schema)]), BAND)
+    assert set(found["entry"].to_pylist()) == {"mine", "b"}
+    assert read_cohort("lab").start is None

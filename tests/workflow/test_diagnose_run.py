@@ -1,0 +1,87 @@
+"""`snakemake diagnose` for a folder and for a repository on the Hub."""
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import weights
+from checkout import REPOSITORY, Checkout
+
+sys.path.insert(0, str(REPOSITORY / "tests" / "hub"))
+
+import miniature
+from server import Hub
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    return Checkout(tmp_path_factory.mktemp("diagnose") / "checkout")
+
+
+def told(checkout: Checkout, name: str) -> list[dict[str, str]]:
+    path = checkout / f"results/{name}/diagnosis/diagnosis.csv"
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_a_folder(checkout: Checkout) -> None:
+    weights.write(checkout / "my model", weights.checkpoint({}))
+    run = checkout.snakemake("--cores", "2", "diagnose", "--config", "model=my model")
+    assert set(run.finished) == {"link", "histogram", "fit", "fits", "theory", "diagnose"}
+    rows = told(checkout, "model-my-model")
+    assert [row["component"] for row in rows] == list(weights.NAMES)
+    assert {row["matrices"] for row in rows} == {str(weights.BLOCKS)}
+    page = (checkout / "results/model-my-model/diagnosis/index.html").read_text(encoding="utf-8")
+    assert "<h1>my model</h1>" in page
+    assert "a folder of yours" in page
+
+
+def test_what_is_neither_folder_nor_repository(checkout: Checkout) -> None:
+    run = checkout.snakemake("--cores", "1", "diagnose", "--config", "model=nowhere", status=1)
+    assert "'nowhere' is no folder and no repository; give a path, ORG/NAME or ORG/NAME@REVISION" in run.text
+    assert "Traceback (most recent call last)" not in run.text
+
+
+def test_a_repository_and_the_cohort_around_it(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Hub() as hub:
+        miniature.serve(hub)
+        plain = Checkout.environment(checkout)
+        own = {
+            "HF_ENDPOINT": hub.endpoint,
+            "HF_HOME": str(checkout.path.parent / "home"),
+            "NO_PROXY": "127.0.0.1",
+        }
+        monkeypatch.setattr(checkout, "environment", lambda: plain | own | {"no_proxy": "127.0.0.1"})
+        chosen = ("--config", "model=mistralai/Mistral-7B-v0.1")
+        refused = checkout.snakemake("--cores", "1", "diagnose", *chosen, status=1)
+        assert "run `snakemake --cores 1 pins --config model=mistralai/Mistral-7B-v0.1`" in refused.text
+        checkout.snakemake("--cores", "1", "pins", *chosen)
+        run = checkout.snakemake("--cores", "2", "diagnose", *chosen)
+    assert run.finished.count("download") == 2
+    name = "model-mistral-7b-v0.1"
+    assert len(told(checkout, name)) == 7
+    page = (checkout / f"results/{name}/diagnosis/index.html").read_text(encoding="utf-8")
+    assert "mistralai/Mistral-7B-v0.1 at " in page
+
+
+def test_an_unknown_architecture_is_declared_in_a_cohort_file(checkout: Checkout) -> None:
+    tensors = {name.replace("model.layers", "h"): array for name, array in weights.checkpoint({}).items()}
+    weights.write(checkout / "strange", tensors)
+    folder: Path = checkout / "strange"
+    run = checkout.snakemake("--cores", "1", "diagnose", "--config", "model=strange", status=1)
+    assert "declare its names as the architecture of an entry in a cohort file" in run.text
+    matrices = {f"h.{{block}}.{name}.weight": kind for kind, name in weights.NAMES.items()}
+    left_out = dict.fromkeys(
+        ("h.{block}.input_layernorm.weight", "h.{block}.post_attention_layernorm.weight"), "norm"
+    )
+    left_out |= {"model.norm.weight": "norm", "model.embed_tokens.weight": "embedding"}
+    entry = {"paper_entry": None, "stand_in": False, "link": {"folder": str(folder)}}
+    entry["architecture"] = {"matrices": matrices, "left_out": left_out}
+    document = {"name": "strange", "description": "Strange names.", "entries": {"strange": entry}}
+    (checkout / "strange.yaml").write_text(json.dumps(document))
+    checkout.snakemake("--cores", "2", "diagnose", "--config", "cohort=strange.yaml")
+    # The same weights as in the folder of the first test, under other names.
+    for one, other in zip(told(checkout, "strange"), told(checkout, "model-my-model"), strict=True):
+        assert one["shape"] == other["shape"]

@@ -1,0 +1,207 @@
+"""The archive of a run: histograms and manifests, from which all else is computed, and the sha256 of each."""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from weightfit import table
+from weightfit.errors import BrokenArchive
+from weightfit.histogram import HISTOGRAM_CONTRACT
+from weightfit.provenance import sha256
+from weightfit.task import logged
+
+SUMS = "SHA256SUMS"
+"""In the form of sha256sum, which checks it with ``sha256sum --check SHA256SUMS``."""
+
+LINE = re.compile(r"([0-9a-f]{64})  ((?:histograms|manifests)/[^\n]+)")
+KINDS = {"histograms": ".parquet", "manifests": ".json"}
+
+
+def write(results: Path, parts: Sequence[str], folder: Path) -> None:
+    """Write an archive; it appears whole.
+
+    Parameters
+    ----------
+    results
+        Results of a cohort.
+    parts
+        Ids of its parts: an entry, or entry, revision and weight file of one from the Hub.
+    folder
+        Of the archive; replaced if it is there. Files are hard links where the file system has them, since a
+        histogram is never changed but replaced.
+    """
+    growing = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(growing, ignore_errors=True)
+    lines = []
+    for name in sorted(place(kind, part) for kind in KINDS for part in parts):
+        lines.append(f"{sha256(results / name)}  {name}\n")
+        target = growing / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _link(results / name, target)
+    (growing / SUMS).write_text("".join(lines), encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    growing.replace(folder)
+
+
+def place(kind: str, part: str) -> str:
+    """Return where a part's histogram or manifest is, in results and in an archive."""
+    return f"{kind}/{part}{KINDS[kind]}"
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def read(folder: Path) -> dict[str, dict[str, str]]:
+    """Read the list of an archive.
+
+    Parameters
+    ----------
+    folder
+        Of the archive.
+
+    Returns
+    -------
+    dict
+        Part to the sha256 of its ``histograms`` and ``manifests``, sorted.
+
+    Raises
+    ------
+    BrokenArchive
+        If there is no list, a line of it is none, leads out of the folder, or a part has not both files.
+    """
+    path = folder / SUMS
+    if not path.is_file():
+        raise BrokenArchive(f"{folder}: no {SUMS} is there; `start` must name a folder that `archive` wrote")
+    found: dict[str, dict[str, str]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        match = LINE.fullmatch(line)
+        kind, _, rest = match[2].partition("/") if match else ("", "", "")
+        if (
+            match is None
+            or not rest.endswith(KINDS[kind])
+            or {"", ".", ".."} & set(PurePosixPath(rest).parts)
+        ):
+            raise BrokenArchive(f"{path}: {line!r} is no line of the list; copy the archive again")
+        found.setdefault(rest.removesuffix(KINDS[kind]), {})[kind] = match[1]
+    for part, digests in found.items():
+        for kind in KINDS:
+            if kind not in digests:
+                raise BrokenArchive(f"{path}: {place(kind, part)} is not listed; copy the archive again")
+    return dict(sorted(found.items()))
+
+
+def of_entry(parts: Mapping[str, object], entry: str) -> list[str]:
+    """Return the parts of one entry."""
+    return [part for part in parts if part.partition("/")[0] == entry]
+
+
+def unavailable(folder: Path, parts: Mapping[str, object]) -> dict[str, str]:
+    """Return the entries that were recorded as not to be had, with the reason and what can be done."""
+    found: dict[str, list[dict[str, object]]] = {}
+    for part in parts:
+        manifest = json.loads((folder / place("manifests", part)).read_text(encoding="utf-8"))
+        found.setdefault(part.partition("/")[0], []).append(manifest)
+    return {
+        entry: f"{manifests[0]['reason']}; {manifests[0]['remedy']}"
+        for entry, manifests in found.items()
+        if not any(manifest.get("available", True) for manifest in manifests)
+    }
+
+
+def check(parts: Mapping[str, object], entry: str, revisions: Sequence[str], where: str) -> None:
+    """Raise unless an archive has an entry as the cohort asks for it.
+
+    Parameters
+    ----------
+    parts
+        Of the archive.
+    entry
+        Id in the cohort.
+    revisions
+        Of an entry from the Hub; empty for another.
+    where
+        Name of the archive, for the message.
+
+    Raises
+    ------
+    BrokenArchive
+        If it lacks the entry, or has other revisions of it.
+    """
+    own = of_entry(parts, entry)
+    found = {part.split("/")[1] for part in own if "/" in part}
+    if not own or found != set(revisions):
+        has = ", ".join(sorted(found)) or ("it as a whole" if own else "nothing of it")
+        asked = ", ".join(revisions) or "it as a whole"
+        raise BrokenArchive(
+            f"{where}: of {entry} the archive has {has}, and the cohort asks for {asked}: correct the cohort's "
+            "entries, or leave `start` out and fetch them"
+        )
+
+
+def restore(folder: Path, part: str, histogram: Path, manifest: Path) -> None:
+    """Take a part out of an archive.
+
+    Parameters
+    ----------
+    folder
+        Of the archive.
+    part
+        Id of the part.
+    histogram, manifest
+        Where they go; each appears whole, and none if anything is wrong.
+
+    Raises
+    ------
+    BrokenArchive
+        If a file is missing or its bytes are not those of the list, or the histogram was counted under another
+        contract.
+    """
+    digests = read(folder)[part]
+    copies = {}
+    try:
+        for kind, target in {"histograms": histogram, "manifests": manifest}.items():
+            source = folder / place(kind, part)
+            if not source.is_file():
+                raise BrokenArchive(f"{source}: the list has it, the archive has not; copy the archive again")
+            copies[target] = copy = target.with_name(f".{target.name}.part")
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, copy)
+            if sha256(copy) != digests[kind]:
+                raise BrokenArchive(f"{source}: its bytes are not those of {SUMS}; copy the archive again")
+        contract = table.read_provenance(copies[histogram])["contract"]
+        if contract != HISTOGRAM_CONTRACT:
+            raise BrokenArchive(
+                f"{folder}: {part} was counted under contract {contract}, and this version counts under "
+                f"{HISTOGRAM_CONTRACT}: leave `start` out and fetch the weights, or use the version that wrote it"
+            )
+        for target, copy in copies.items():
+            copy.replace(target)
+    finally:
+        for copy in copies.values():
+            copy.unlink(missing_ok=True)
+    print(f"{part}: histogram and manifest are those of the archive")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run as a command, see ``python -m weightfit.archive --help``."""
+    parser = argparse.ArgumentParser(prog="python -m weightfit.archive", description=restore.__doc__)
+    parser.add_argument("--archive", type=Path, required=True, help="the folder of the archive")
+    parser.add_argument("--part", required=True, help="which part is taken out")
+    for name in ("histogram", "manifest", "log"):
+        parser.add_argument(f"--{name}", type=Path, required=True, help=f"where the {name} goes")
+    options = parser.parse_args(arguments)
+    with logged(options.log):
+        restore(options.archive, options.part, options.histogram, options.manifest)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

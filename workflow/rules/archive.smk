@@ -1,0 +1,38 @@
+"""What is worth keeping of a run, and whether it still is what the Hub has."""
+
+
+rule archive:
+    input:
+        code=modules("scripts/archive.py"),
+        histograms=lambda wildcards: [f"{RESULTS}/histograms/{part}.parquet" for part in counted_parts()],
+        manifests=manifests,
+    output:
+        directory(f"{RESULTS}/archive"),
+    log:
+        f"{RESULTS}/logs/archive.log",
+    conda:
+        "../../envs/measure.yaml"
+    params:
+        parts=lambda wildcards: counted_parts(),
+    message:
+        "Gather histograms, manifests and their digests."
+    script:
+        "../../scripts/archive.py"
+
+
+rule verify_archive:
+    name:
+        "verify-archive"
+    log:
+        f"{RESULTS}/logs/verify-archive.log",
+    conda:
+        "../../envs/hub.yaml"
+    params:
+        archive=COHORT.start or f"{RESULTS}/archive",
+        sample=config["sample"],
+        seed=config["seed"],
+    message:
+        "Fetch some files of the archive again, count them and compare."
+    shell:
+        "python -m weightfit.hub.verify_archive --archive {params.archive:q} --sample {params.sample}"
+        " --seed {params.seed} --log {log:q}"
