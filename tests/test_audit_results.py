@@ -65,6 +65,13 @@ def test_a_cell_is_found_by_its_row(results):
     assert results.cells("table_2", "median", entry="pythia-70m") == (7.5, 7.0)
 
 
+def test_several_values_of_a_column(results):
+    assert results.cells("table_2", "median", entry="pythia-70m", pool="ffn;transmission") == (7.5, 7.0)
+    assert results.cells("table_2", "median", entry="pythia-70m", pool="transmission;other") == (7.5,)
+    with pytest.raises(MissingData):
+        results.cells("table_2", "median", entry="pythia-70m", pool="other;another")
+
+
 def test_what_is_said_of_several_entries_is_not_said_of_some(results):
     """Table 2 is about eight entries, of which this cohort has three; the main cohort has five Pythia sizes."""
     for where in ({"pool": "transmission"}, {"stand_in": 0}):

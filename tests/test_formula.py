@@ -423,7 +423,20 @@ def test_long_sums_and_deep_terms_within_the_limits_are_read():
 
 
 def test_the_language_has_just_these_functions():
-    expected = (
-        "abs sqrt exp log log10 gamma count sum min max mean median stdev pearson slope slope_through_origin"
-    )
-    assert set(FUNCTIONS) == set(expected.split())
+    expected = "abs sqrt exp log log10 gamma count sum min max place_of_least count_at_most mean median stdev"
+    assert set(FUNCTIONS) == {*expected.split(), "pearson", "slope", "slope_through_origin"}
+
+
+def test_where_the_least_item_stands():
+    assert evaluate("place_of_least([3, 1, 2], [10, 20, 30])", {}) == 20
+    assert evaluate("place_of_least([1, 1], names())", {"names": lambda: ["a", "b"]}) == "a"
+    for wrong in ("place_of_least([1, 2], [1])", "place_of_least(wide(), [1])"):
+        with pytest.raises(ContractError):
+            evaluate(wrong, {"wide": lambda: [Interval(0, 1)]})
+
+
+def test_how_many_items_are_at_most_a_bound():
+    assert evaluate("count_at_most(2, [3, 1], 2)", {}) == 2
+    assert evaluate("count_at_most(0.5, 1)", {}) == 0
+    with pytest.raises(ContractError):
+        evaluate("count_at_most(wide(), 1)", {"wide": lambda: Interval(0, 1)})

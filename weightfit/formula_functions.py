@@ -81,6 +81,21 @@ def greatest(*terms: Term) -> Quantity:
     return _at_rank(_quantities(terms), -1)
 
 
+def place_of_least(values: Term, places: Term) -> Term:
+    """Return the item of a second list that stands where the first has its least item; of equals the first."""
+    items = [_number(item) for item in _items((values,))]
+    others = _items((places,))
+    if not items or len(items) != len(others):
+        raise ValueError(f"lists of {len(items)} and {len(others)} items; two lists of one length are needed")
+    return others[items.index(min(items))]
+
+
+def count_at_most(bound: Term, *terms: Term) -> Quantity:
+    """Return how many items are at most a bound."""
+    limit = _number(bound)
+    return float(sum(_number(item) <= limit for item in _items(terms)))
+
+
 def mean(*terms: Term) -> Quantity:
     """Return the arithmetic mean."""
     return _mean(_quantities(terms))
@@ -132,6 +147,8 @@ FUNCTIONS: Mapping[str, Callable[..., Term]] = {
     "sum": total,
     "min": least,
     "max": greatest,
+    "place_of_least": place_of_least,
+    "count_at_most": count_at_most,
     "mean": mean,
     "median": median,
     "stdev": standard_deviation,
@@ -236,6 +253,12 @@ def _quantities(terms: Sequence[Term]) -> list[Quantity]:
 def _items(terms: Sequence[Term]) -> list[Term]:
     """Open the lists among the arguments."""
     return [item for term in terms for item in (_items(term) if isinstance(term, tuple) else [term])]
+
+
+def _number(term: Term) -> float:
+    if isinstance(term, float):
+        return term
+    raise ValueError(f"{term!r} is not one number; an interval or a label has no place among numbers")
 
 
 def _quantity(term: Term) -> Quantity:

@@ -83,8 +83,9 @@ class Results:
             Of the cell.
         **where
             Column to the value that it has. ``entry`` is an id of the paper, ``step`` and ``block`` are those that the
-            paper names: what stands for them in this cohort is looked up. A truth value is 1 or 0. Rows that pool all
-            blocks are left out unless ``block`` is named.
+            paper names: what stands for them in this cohort is looked up. A truth value is 1 or 0. A text with ``;``
+            names several values, of which the column has one. Rows that pool all blocks are left out unless ``block``
+            is named.
 
         Raises
         ------
@@ -109,15 +110,15 @@ class Results:
 
     def rows(self, table: str, where: Mapping[str, Value]) -> list[Row]:
         """Return the rows that fit, as `cell` takes them."""
-        wanted = {key: self._own(key, value) for key, value in where.items()}
-        if None in wanted.values():
+        wanted = {key: [self._own(key, one) for one in _alternatives(value)] for key, value in where.items()}
+        if any(None in options for options in wanted.values()):
             raise self._missing(table, where)
         return [
             row
-            for row in self._near(table, where, wanted.get("entry"))
+            for row in self._near(table, where, wanted.get("entry", [None])[0])
             # What pools all blocks is not one of them.
             if ("block" in where or row.get("block") != POOLED)
-            and all(_fits(row, *item, table) for item in wanted.items())
+            and all(any(_fits(row, key, one, table) for one in options) for key, options in wanted.items())
         ]
 
     def behind(self, table: str, _column: str, /, **where: Value) -> frozenset[str]:
@@ -246,6 +247,13 @@ def _typed(row: Row, column: str, name: str) -> Value | None:
     except ValueError:
         return text or None
     return number if math.isfinite(number) else None
+
+
+def _alternatives(value: Value) -> list[Value]:
+    """Return the values that a text with ``;`` stands for, numbers as numbers; of any other value itself."""
+    if not isinstance(value, str) or ";" not in value:
+        return [value]
+    return [float(part) if part.isdecimal() else part for part in value.split(";")]
 
 
 def _fits(row: Row, column: str, wanted: Value | None, name: str) -> bool:
