@@ -8,8 +8,9 @@ import pytest
 from counted_entries import count, shapes
 
 from weightfit import table
-from weightfit.archive import SUMS, check, of_entry, place, read, restore, unavailable, write
+from weightfit.archive import KINDS, SUMS, check, of_entry, place, read, restore, unavailable, write
 from weightfit.errors import BrokenArchive
+from weightfit.hub.verify_archive import chosen
 
 PARTS = ["small", "hub-entry/step0/model", "hub-entry/step1/model"]
 
@@ -154,3 +155,27 @@ def test_what_could_not_be_had_is_told(archive):
 def test_a_histogram_of_the_archive_keeps_its_contract(archive, tmp_path):
     histogram, _ = taken(archive, tmp_path)
     table.check("histograms", table.read(histogram, "histograms"))
+
+
+def test_a_seed_chooses_among_the_weight_files_of_the_hub(tmp_path):
+    hub = [f"entry/step{number}/model" for number in range(20)]
+    for part in ["small", "gated/main/unavailable", *hub]:
+        path = tmp_path / place("manifests", part)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        source = "plant" if part == "small" else "download"
+        path.write_text(
+            json.dumps({"source": source, "files": [{}] if part != "gated/main/unavailable" else []})
+        )
+    lines = [
+        f"{0:064x}  {place(kind, part)}\n"
+        for part in ("small", "gated/main/unavailable", *hub)
+        for kind in KINDS
+    ]
+    (tmp_path / SUMS).write_text("".join(lines))
+    picked, others = chosen(tmp_path, 5, 1)
+    assert others == 2
+    assert len(set(picked)) == 5
+    assert set(picked) <= set(hub)
+    assert chosen(tmp_path, 5, 1) == (picked, others)
+    assert len({tuple(chosen(tmp_path, 5, seed)[0]) for seed in range(6)}) == 6
+    assert chosen(tmp_path, 50, 1)[0] == sorted(hub)

@@ -1,5 +1,6 @@
 """The cohorts that come with the project: the paper's own weights, parts of them, and a template."""
 
+import math
 import re
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from weightfit import exhibits, paper
 from weightfit.audit import checkpoints
 from weightfit.cohort import ROOT, read_cohort
+from weightfit.hub.cost import costs
 from weightfit.hub.repository import HubSource
 
 OF_THE_HUB = ("paper", "pythia-small", "pythia-70m")
@@ -41,6 +43,34 @@ def test_revisions_are_the_ones_that_are_published(name):
         assert source.repository in {row.repository for row in known.values()} | OTHER_NAMES
         for revision, step in source.revisions.items():
             assert known[revision].step == step
+
+
+def test_the_papers_cohort_has_every_step_that_an_exhibit_draws():
+    drawn = {
+        (entry, step)
+        for exhibit in exhibits.read().values()
+        for entry in exhibit.parts.get("entries", ())
+        for step in exhibit.parts.get("steps", ())
+    }
+    held = {(key, step) for key, source in sources("paper").items() for step in source.revisions.values()}
+    assert drawn
+    assert drawn <= held
+
+
+@pytest.mark.parametrize("name", OF_THE_HUB)
+def test_the_readme_states_what_plan_says(name):
+    """A number of the table is the rounded one of `plan`, or for "at most" the next whole number above it."""
+    (line,) = re.findall(
+        rf"^\| `{name}` \|(.*)\|$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    _, fetched, on_disk, *_ = line.split("|")
+    papers = {key: entry.paper_entry for key, entry in read_cohort(name).entries.items()}
+    sizes = sorted(size for cost in costs(sources(name), papers, None) for size in cost.sizes)
+    for text, total in ((fetched, sum(sizes)), (on_disk, sum(sizes[-8:]))):
+        printed = re.search(r"([\d.]+) GB", text)[1]
+        decimals = len(printed.partition(".")[2])
+        stated = float(printed)
+        assert stated == (math.ceil(total / 1e9) if "at most" in text else round(total / 1e9, decimals))
 
 
 @pytest.mark.parametrize("name", OF_THE_HUB)

@@ -90,6 +90,8 @@ def measure(histogram: Histogram) -> dict[str, object]:
 
 def _terminal_matrices(path: Path) -> Iterator[tuple[str, int | None, int, str, Histogram]]:
     provenance = table.read_provenance(path)
+    if not provenance["files"]:
+        return  # of weights that could not be had there is nothing
     last = provenance["files"][-1]["step"]
     for step, block, found in read_part(path, {last}):
         for component, histogram in found.items():

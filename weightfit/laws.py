@@ -121,6 +121,8 @@ def akaike(log_likelihood: Values) -> Values:
 def _matrices(path: Path, excluded: Mapping[str, Mapping[str, str]]) -> Iterator[_Matrix]:
     provenance = table.read_provenance(path)
     entry = provenance["entry"]
+    if not provenance["files"]:
+        return  # of weights that could not be had there is nothing
     first, last = (provenance["files"][place]["step"] for place in (0, -1))
     for step, block, found in read_part(path, {first, last}):
         for component, histogram in found.items():

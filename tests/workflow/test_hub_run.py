@@ -369,6 +369,26 @@ def test_interrupting_is_answered_within_seconds(finished: Finished, tmp_path: P
     checkout.snakemake("--cores", "2", "results/miniature/histograms/pythia-70m.parquet", *ARGUMENTS)
 
 
+def test_what_is_gone_when_it_is_fetched_is_told_by_the_next_run(finished: Finished, tmp_path: Path) -> None:
+    hub = finished.checkout.hub
+    checkout = HubCheckout(tmp_path / "checkout", hub)
+    (checkout / "miniature.pins.json").write_text((finished.checkout / "miniature.pins.json").read_text())
+    repository = hub.repositories["model", "Qwen/Qwen3-8B"]
+    repository.gated = True
+    try:
+        fit = checkout.snakemake("--cores", "1", "results/miniature/fits/qwen3-8b.parquet", *ARGUMENTS)
+    finally:
+        repository.gated = False
+    assert "fit" in fit.finished
+    path = checkout / "results/miniature/manifests/qwen3-8b/main/model.json"
+    assert json.loads(path.read_text())["available"] is False
+    # Its fits are no target any more, and everything else is.
+    planned = checkout.plan("fits", *ARGUMENTS)
+    assert planned["fit"] == 9
+    path.unlink()
+    assert checkout.plan("fits", *ARGUMENTS)["fit"] == 10
+
+
 # The archive of the run.
 
 
@@ -424,7 +444,7 @@ def test_files_of_the_archive_are_fetched_again_and_compared(finished: Finished,
     sampled = ("--cores", "1", "verify-archive", "--config", "cohort=miniature.yaml", "sample=3", "seed=7")
     run = finished.checkout.snakemake(*sampled)
     assert run.text.count("fetched again") == 3
-    assert "3 weight files compared, chosen with seed 7; 2 parts have none" in run.text
+    assert "3 weight files compared, chosen with seed 7; 2 other parts have none" in run.text
     assert sum(request.where == "cdn" for request in hub.requests) == 3
 
 

@@ -132,7 +132,7 @@ BAD = {
     ),
     "unknown": (
         "histogram",
-        ["model.safetensors", "model.layers.1.mlp.router.weight", "no name of llama", "add the name"],
+        ["model.safetensors", "model.layers.1.mlp.router.weight", "no name of llama", "declare its names"],
     ),
     "absent": ("link", ["absent", "no such folder", "correct the path"]),
     "constant": (

@@ -72,23 +72,37 @@ def load(path: Path, remedy: str) -> dict[str, list[Revision]]:
     }
 
 
-def unavailable(path: Path) -> dict[str, str]:
-    """Return the entries of which no revision can be had, with the reason and what can be done.
+def unavailable(path: Path, manifests: Path) -> dict[str, str]:
+    """Return the entries of which nothing can be had, with the reason and what can be done.
 
     Parameters
     ----------
     path : Path
         A file of pins; of one that breaks its schema nothing is told here, see `read_pins`.
+    manifests : Path
+        Folder of the manifests that an earlier run left: what is pinned can be gone when it is fetched.
     """
     try:
         pins = load(path, "")
     except StalePins:
         return {}
-    return {
-        entry: f"{revisions[0].reason}; {revisions[0].remedy}"
-        for entry, revisions in pins.items()
-        if revisions and not any(revision.available for revision in revisions)
-    }
+    found = {}
+    for entry, revisions in pins.items():
+        told = [_refusal(part, manifests) for part in _parts(entry, revisions, None)]
+        if told and all(told):
+            found[entry] = str(told[0])
+    return found
+
+
+def _refusal(part: Part, manifests: Path) -> str | None:
+    """Return why a part cannot be had, by its pin or its manifest; None if it can, or nobody has tried."""
+    if not part.source.available:
+        return f"{part.source.reason}; {part.source.remedy}"
+    path = manifests / f"{part.id}.json"
+    if not path.is_file():
+        return None
+    made = parse_object(path.read_bytes(), path.name)
+    return None if made["available"] else f"{made['reason']}; {made['remedy']}"
 
 
 def _validate(name: str, document: Mapping[str, object], remedy: str) -> None:
@@ -126,9 +140,15 @@ def parts(pins: Pins, sources: Mapping[str, HubSource]) -> list[Part]:
     list of Part
         In the order of the pins.
     """
-    found: list[Part] = []
-    for entry, revisions in pins.items():
-        for revision in revisions:
-            alone = [replace(revision, files=(file,)) for file in revision.files] or [revision]
-            found.extend(Part(entry, source, sources[entry].mirror) for source in alone)
-    return found
+    return [
+        part for entry, revisions in pins.items() for part in _parts(entry, revisions, sources[entry].mirror)
+    ]
+
+
+def _parts(entry: str, revisions: Sequence[Revision], mirror: str | None) -> list[Part]:
+    alone = [
+        one
+        for revision in revisions
+        for one in ([replace(revision, files=(file,)) for file in revision.files] or [revision])
+    ]
+    return [Part(entry, source, mirror) for source in alone]

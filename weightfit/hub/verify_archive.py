@@ -5,11 +5,13 @@ import json
 import random
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from weightfit import archive, table
+from weightfit.architecture import Table
+from weightfit.declared_architecture import declared
 from weightfit.errors import BrokenArchive
 from weightfit.hub.download import download
 from weightfit.hub.repository import FilePin, Part, Revision
@@ -75,7 +77,9 @@ def _files(folder: Path, part: str) -> list[dict[str, Any]]:
     return files
 
 
-def verify(folder: Path, part: str, tries: int = TRIES, wait: float = WAIT) -> Iterator[str]:
+def verify(
+    folder: Path, part: str, names: Table | None = None, tries: int = TRIES, wait: float = WAIT
+) -> str:
     """Fetch and count a part again and compare it with the archive.
 
     Parameters
@@ -84,11 +88,13 @@ def verify(folder: Path, part: str, tries: int = TRIES, wait: float = WAIT) -> I
         Of the archive.
     part
         Id of the part.
+    names
+        Of its tensors where a person declared them.
     tries, wait
         As `weightfit.hub.download.download` takes them.
 
-    Yields
-    ------
+    Returns
+    -------
     str
         What agrees.
 
@@ -104,14 +110,19 @@ def verify(folder: Path, part: str, tries: int = TRIES, wait: float = WAIT) -> I
         made = download(part_of(_manifest(folder, part)), Path(place, "weights"), tries, wait)
         if not made["available"]:
             raise BrokenArchive(f"{part}: {made['reason']}, so it cannot be compared: {made['remedy']}")
-        count_part(made, Path(place, "weights"), again)
+        count_part(made, Path(place, "weights"), again, names)
         one, other = (table.read(path, "histograms") for path in (kept, again))
         first, second = (table.read_provenance(path) for path in (kept, again))
         if not one.equals(other) or any(first[key] != second[key] for key in COUNTED):
             raise BrokenArchive(
                 f"{part}: counted again it has other values than the archive: do not use the archive"
             )
-        yield f"{part}: {made['files'][0]['bytes']} bytes fetched again, {one.num_rows} rows are the same"
+        return f"{part}: {made['files'][0]['bytes']} bytes fetched again, {one.num_rows} rows are the same"
+
+
+def _names(declarations: Mapping[str, Any], part: str) -> Table | None:
+    declaration = declarations.get(part.partition("/")[0])
+    return declared(declaration) if declaration else None
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -120,15 +131,19 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--archive", type=Path, required=True, help="the folder of the archive")
     parser.add_argument("--sample", type=int, required=True, help="how many weight files")
     parser.add_argument("--seed", type=int, required=True, help="which of them")
+    parser.add_argument(
+        "--architectures", type=json.loads, default={}, help="by entry, as JSON: declared names"
+    )
     parser.add_argument("--log", type=Path, required=True, help="the log of this run")
     options = parser.parse_args(arguments)
     lines: list[str] = []
     with logged(options.log):
         parts, others = chosen(options.archive, options.sample, options.seed)
         for part in parts:
-            lines.extend(verify(options.archive, part))
+            lines.append(verify(options.archive, part, _names(options.architectures, part)))
         lines.append(
-            f"{len(parts)} weight files compared, chosen with seed {options.seed}; {others} parts have none"
+            f"{len(parts)} weight files compared, chosen with seed {options.seed}; {others} other parts have none "
+            "on the Hub and are not verified this way"
         )
         print("\n".join(lines))
     print("\n".join(lines))

@@ -31,8 +31,12 @@ rule verify_archive:
         archive=COHORT.start or f"{RESULTS}/archive",
         sample=config["sample"],
         seed=config["seed"],
+        architectures=json.dumps(
+            {entry: chosen.architecture for entry, chosen in COHORT.entries.items() if chosen.architecture},
+            sort_keys=True,
+        ),
     message:
         "Fetch some files of the archive again, count them and compare."
     shell:
         "python -m weightfit.hub.verify_archive --archive {params.archive:q} --sample {params.sample}"
-        " --seed {params.seed} --log {log:q}"
+        " --seed {params.seed} --architectures {params.architectures:q} --log {log:q}"

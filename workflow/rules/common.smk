@@ -55,7 +55,8 @@ ARCHIVED = archived() if COHORT.start else {}
 if COHORT.start:
     COHORT = COHORT.without(archive.unavailable(Path(COHORT.start), ARCHIVED))
 elif HUB_SOURCES and COHORT.pins.is_file():
-    COHORT = COHORT.without(unavailable(COHORT.pins))
+    # What the pins, or downloads of an earlier run, found gated or gone.
+    COHORT = COHORT.without(unavailable(COHORT.pins, Path(RESULTS, "manifests")))
 
 
 def only(*sources):

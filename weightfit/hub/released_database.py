@@ -1,0 +1,106 @@
+"""Fetches the released database, a data set on the Hub, and names each table after the edition whose bytes it has."""
+
+import argparse
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from weightfit.errors import DownloadFailed
+from weightfit.hub.download import download
+from weightfit.hub.pin_file import load
+from weightfit.hub.pins import pin
+from weightfit.hub.repository import HubSource, Part
+from weightfit.hub.retry import TRIES, WAIT
+from weightfit.source import write_json
+from weightfit.task import logged
+
+ENTRY = "released_database"
+
+
+def provide(settings: Mapping[str, Any], folder: Path, tries: int, wait: float) -> Iterator[str]:
+    """Fetch the tables of every revision, and yield a line for each thing that was done.
+
+    Parameters
+    ----------
+    settings : mapping
+        As `paper/released_database.yaml`.
+    folder : Path
+        Gets the tables, ``pins.json`` and, by revision, what was fetched with its manifest below ``fetched``.
+    tries : int
+        Tries in a row without progress after which this fails.
+    wait : float
+        Seconds before the second try.
+
+    Raises
+    ------
+    DownloadFailed
+        If the data set cannot be had, or the Hub does not answer as it should.
+    UnusableRepository
+        If one of the files is not there.
+    """
+    revisions = dict.fromkeys(settings["revisions"])
+    source = HubSource(settings["repository"], revisions, kind="dataset", files=settings["files"])
+    yield from pin(ENTRY, {ENTRY: source}, folder / "pins.json", tries, wait)
+    named: dict[str, Path] = {}
+    for revision in load(folder / "pins.json", "run this again")[ENTRY]:
+        place = folder / "fetched" / revision.revision
+        found = download(Part(ENTRY, revision, None), place, tries, wait)
+        if not found["available"]:
+            raise DownloadFailed(f"{source.repository}: {found['reason']}: {found['remedy']}")
+        write_json(place.with_name(f"{place.name}.json"), found)
+        for file in found["files"]:
+            name = table_name(file["path"], file["sha256"], found["commit"], settings["tables"])
+            named[name] = place / file["path"]
+    for old in folder.glob("*.csv"):
+        if old.name not in named:
+            old.unlink()
+    for name, path in sorted(named.items()):
+        shutil.copyfile(path, folder / f".{name}")
+        (folder / f".{name}").replace(folder / name)
+        yield f"{name}: {path.relative_to(folder / 'fetched').as_posix()}"
+
+
+def table_name(path: str, sha256: str, commit: str, tables: Mapping[str, str]) -> str:
+    """Return what a table is called: the name of the known one with these bytes, else its own with the commit.
+
+    A table of unknown bytes never takes the place of a known edition: what only that decides stays pending.
+
+    Parameters
+    ----------
+    path : str
+        In the data set.
+    sha256, commit : str
+        Of the file, and of the revision that it was fetched from.
+    tables : mapping
+        Digest to name.
+    """
+    known = Path(path)
+    return tables.get(sha256, f"{known.stem}.{commit[:12]}{known.suffix}")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run as a command, see ``python -m weightfit.hub.released_database --help``."""
+    parser = argparse.ArgumentParser(prog="python -m weightfit.hub.released_database", description=__doc__)
+    parser.add_argument("--settings", type=Path, required=True, help="where it is, as YAML")
+    parser.add_argument("--folder", type=Path, required=True, help="where the tables go")
+    parser.add_argument("--log", type=Path, required=True, help="the log of this run")
+    parser.add_argument(
+        "--tries", type=int, default=TRIES, help="tries without progress (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--wait", type=float, default=WAIT, help="seconds before the second (default: %(default)s)"
+    )
+    options = parser.parse_args(arguments)
+    with logged(options.log):
+        settings = yaml.safe_load(options.settings.read_text(encoding="utf-8"))
+        lines = list(provide(settings, options.folder, options.tries, options.wait))
+        print("\n".join(lines))
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

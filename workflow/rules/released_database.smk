@@ -1,0 +1,16 @@
+"""The released database, a data set on the Hub; always asked for, since its newest tables replace older ones."""
+
+
+rule released_database:
+    log:
+        "resources/released_database/log.txt",
+    conda:
+        "../../envs/hub.yaml"
+    params:
+        settings="paper/released_database.yaml",
+        folder="resources/released_database",
+    message:
+        "Fetch the tables of the released database."
+    shell:
+        "python -m weightfit.hub.released_database --settings {params.settings:q} --folder {params.folder:q}"
+        " --log {log:q}"
