@@ -291,3 +291,9 @@ def test_a_broken_item_is_refused(copy, old, new, message):
 
 def test_patterns_stand_for_several_numbers():
     assert len(matching("T7.*.regime")) == 11
+
+
+def test_the_readme_says_how_many_there_are():
+    assert f"`paper/claims.yaml`: {len(claim_file.read())} claims" in (paper.ROOT / "README.md").read_text(
+        encoding="utf-8"
+    )
