@@ -681,6 +681,69 @@ def test_a_shard_alone_is_incomplete():
         plan([header([t for t in SMALL["bert"] if "layer." not in t[0]])], None)
 
 
+# A part of a checkpoint, and the index that says what the others hold.
+
+
+def index_of(tensors, files):
+    """Deal the tensors of a checkpoint to files in turn."""
+    return {name: files[place % len(files)] for place, (name, _, _) in enumerate(tensors)}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_files_of_an_index_together_are_the_whole(family):
+    tensors = SMALL[family]
+    files = ("1.safetensors", "2.safetensors", "3.safetensors")
+    index = index_of(tensors, files)
+    expected = plan([header(tensors)], HEADS)
+    pieces, left_out = {}, {}
+    for file in files:
+        found = plan([header([t for t in tensors if index[t[0]] == file], file)], HEADS, index)
+        assert found.family == family
+        assert {*found.pieces, *found.left_out} == {name for name in index if index[name] == file}
+        pieces |= found.pieces
+        left_out |= found.left_out
+    assert (pieces, left_out) == (expected.pieces, expected.left_out)
+
+
+def test_a_file_that_holds_no_matrix_has_an_empty_plan():
+    tensors = SMALL["llama"]
+    index = {name: "2.safetensors" if name == "lm_head.weight" else "1.safetensors" for name, _, _ in tensors}
+    found = plan([header([t for t in tensors if t[0] == "lm_head.weight"], "2.safetensors")], HEADS, index)
+    assert (found.pieces, found.left_out) == ({}, {"lm_head.weight": "output head"})
+
+
+@pytest.mark.parametrize("place", ["index", "file"])
+def test_the_index_and_the_file_must_agree_both_ways(place):
+    tensors = SMALL["llama"]
+    index = index_of(tensors, ("1.safetensors", "2.safetensors"))
+    own = [t for t in tensors if index[t[0]] == "1.safetensors"]
+    foreign = next(t for t in tensors if index[t[0]] == "2.safetensors")
+    if place == "file":
+        name, held, words = foreign[0], [*own, foreign], "is here, but the index says otherwise"
+    else:
+        name, held, words = own[-1][0], own[:-1], "is not here, as the index says"
+    with pytest.raises(IncompleteCheckpoint) as caught:
+        plan([header(held, "1.safetensors")], HEADS, index)
+    assert f"1.safetensors: tensor {name!r} {words}: fetch both again" in str(caught.value)
+
+
+def test_what_an_index_names_is_checked_as_if_all_files_were_there():
+    tensors = SMALL["llama"]
+    files = ("1.safetensors", "2.safetensors")
+    index = index_of(tensors, files)
+    here = header([t for t in tensors if index[t[0]] == files[0]], files[0])
+    elsewhere = next(name for name in index if "mlp" in name and index[name] == files[1])
+    lacking = {name: file for name, file in index.items() if name != elsewhere}
+    with pytest.raises(IncompleteCheckpoint, match="is missing"):
+        plan([here], HEADS, lacking)
+    with pytest.raises(
+        UnknownTensor, match=r"tensor 'model\.layers\.0\.mlp\.router\.weight' is no name of llama"
+    ):
+        plan([here], HEADS, index | {"model.layers.0.mlp.router.weight": files[1]})
+    with pytest.raises(IncompleteCheckpoint, match="of block 2 is missing"):
+        plan([here], HEADS | {"num_hidden_layers": 3}, index)
+
+
 def test_a_missing_mark_is_named():
     rest = [tensor for tensor in SMALL["qwen-3"] if "layernorm" not in tensor[0]]
     with pytest.raises(IncompleteCheckpoint, match=r"there is no 'model\.layers"):

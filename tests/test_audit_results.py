@@ -70,6 +70,16 @@ def test_several_values_of_a_column(results):
     assert results.cells("table_2", "median", entry="pythia-70m", pool="transmission;other") == (7.5,)
     with pytest.raises(MissingData):
         results.cells("table_2", "median", entry="pythia-70m", pool="other;another")
+    assert results.cells("table_2", "pool", entry="pythia-70m", median="7.5;6.6") == ("transmission",)
+    with pytest.raises(ContractError):
+        results.cells("table_2", "median", entry="pythia-70m", pool="ffn;")
+
+
+def test_of_several_steps_each_is_needed(results):
+    assert results.cells("figure_04", "step", entry="pythia-70m", step="0;143000") == (0.0, 3000.0)
+    with pytest.raises(MissingData) as missing:
+        results.cells("figure_04", "step", entry="pythia-410m", step="0;143000")
+    assert list(missing.value.needs) == [Need("weights", "pythia-410m", step) for step in (0, 143000)]
 
 
 def test_what_is_said_of_several_entries_is_not_said_of_some(results):

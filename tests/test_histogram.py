@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import ml_dtypes
@@ -312,6 +313,28 @@ def test_a_file_that_shrinks_while_it_is_read_is_refused(tmp_path):
     header.path.write_bytes(whole_file[:-2])
     with pytest.raises(MalformedCheckpoint, match=r"model\.safetensors: the file became shorter"):
         list(Scan(header, Plan("test", {"a": whole(array)}, {})))
+
+
+@pytest.mark.parametrize("digest", [True, False])
+def test_tensors_that_share_bytes_are_read_once_or_refused(tmp_path, digest):
+    """Files of PyTorch can hold the same bytes under two names, such as a head that is tied to the embedding."""
+    array = sample("F16", 4000).reshape(40, 100)
+    _, counted = scan(tmp_path, {"a": array, "b": sample("F16", 400).reshape(4, 100)})
+    header = read_header(tmp_path / "model.safetensors")
+    first, second = header.tensors
+    tied = replace(first, name="tied")
+    inside = replace(first, name="inside", shape=(4, 100), begin=first.begin + 200, end=first.begin + 1000)
+    header = replace(header, tensors=(first, tied, inside, second))
+    layout = Plan("test", {"a": whole(array), "b": (Piece(0, "k", 0, 4, 4),)}, {})
+    again = Scan(header, layout, digest)
+    found = {component: made for _, component, made in again}
+    assert found.keys() == {"q", "k"}
+    require_exact(found["q"], array)
+    assert again.sha256 == (counted.sha256 if digest else None)
+    for other, rows in (("tied", 40), ("inside", 4)):
+        both = Plan("test", layout.pieces | {other: (Piece(0, "v", 0, rows, rows),)}, {})
+        with pytest.raises(MalformedCheckpoint, match=rf"tensor '{other}' shares bytes with another matrix"):
+            list(Scan(header, both, digest))
 
 
 def test_a_tally_that_lacks_elements_is_refused():

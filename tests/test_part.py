@@ -1,15 +1,17 @@
 """Counting a part: every matrix of every file, in sorted order, whatever the buffers; nothing on failure."""
 
+import hashlib
 import json
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from pytorch_file import checkpoint as pytorch_checkpoint
 
 from weightfit import part, table
 from weightfit.checkpoint import CheckpointWriter
-from weightfit.errors import CohortError, DigestMismatch
+from weightfit.errors import CohortError, DigestMismatch, IncompleteCheckpoint
 from weightfit.histogram import HISTOGRAM_CONTRACT, histogram_of
 from weightfit.part import count_part, main, read_part
 
@@ -213,3 +215,56 @@ def test_the_command(entry, tmp_path):
         main(arguments)
     assert caught.value.code == 1
     assert f"{CohortError.__name__}: toy.json: no weight file is listed" in (tmp_path / "log").read_text()
+
+
+def test_files_of_pytorch_have_the_rows_of_safetensors(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG))
+    weights = draw(5)
+    file = write(tmp_path, "model.safetensors", weights, None)
+    count_part({"entry": "toy", "files": [file]}, tmp_path, tmp_path / "one.parquet")
+    named = {f"model.layers.{block}.{NAMES[name]}.weight": held for (block, name), held in weights.items()}
+    data = pytorch_checkpoint(named | {"model.embed_tokens.weight": np.full((5, WIDTH), np.nan, np.float16)})
+    (tmp_path / "pytorch_model.bin").write_bytes(data)
+    digest = hashlib.sha256(data).hexdigest()
+    file = {"path": "pytorch_model.bin", "step": None, "bytes": len(data), "sha256": digest}
+    count_part({"entry": "toy", "files": [file]}, tmp_path, tmp_path / "other.parquet")
+    one, other = (pq.read_table(tmp_path / f"{name}.parquet") for name in ("one", "other"))
+    assert one.equals(other)
+    # Of the whole file, the pickle and what lies between tensors too.
+    (tmp_path / "pytorch_model.bin").write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    with pytest.raises(DigestMismatch, match=r"pytorch_model\.bin: sha256 is"):
+        count_part({"entry": "toy", "files": [file]}, tmp_path, tmp_path / "third.parquet")
+    assert not (tmp_path / "third.parquet").exists()
+
+
+def test_a_file_that_is_alone_is_counted_by_the_index_that_names_the_others(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG))
+    weights = list(draw(7).items())
+    shards = {"a.safetensors": dict(weights[::2]), "b.safetensors": dict(weights[1::2])}
+    file = write(tmp_path, "a.safetensors", shards["a.safetensors"], None)
+    manifest = {"entry": "toy", "files": [file]}
+    with pytest.raises(IncompleteCheckpoint, match="is missing"):
+        count_part(manifest, tmp_path, tmp_path / "toy.parquet")
+    names = {
+        f"model.layers.{block}.{NAMES[name]}.weight": path
+        for path, matrices in shards.items()
+        for block, name in matrices
+    }
+    index = {"weight_map": names | {"model.embed_tokens.weight": "a.safetensors"}}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    count_part(manifest, tmp_path, tmp_path / "toy.parquet")
+    found = {(block, name) for _, block, held in read_part(tmp_path / "toy.parquet") for name in held}
+    assert found == shards["a.safetensors"].keys()
+
+
+def test_a_part_that_could_not_be_had_is_empty_and_says_why(tmp_path):
+    refusal = {"available": False, "reason": "it is gated", "remedy": "accept its licence"}
+    (tmp_path / "toy.json").write_text(json.dumps({"entry": "toy", "files": [], **refusal}))
+    folder = tmp_path / "nothing"
+    folder.mkdir()
+    options = {"manifest": "toy.json", "folder": "nothing", "output": "toy.parquet", "log": "toy.log"}
+    main([text for name, value in options.items() for text in (f"--{name}", str(tmp_path / value))])
+    made = table.read_provenance(tmp_path / "toy.parquet")
+    assert (made["reason"], made["remedy"]) == ("it is gated", "accept its licence")
+    assert (made["files"], made["matrices"]) == ([], [])
+    assert list(read_part(tmp_path / "toy.parquet")) == []

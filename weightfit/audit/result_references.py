@@ -84,8 +84,8 @@ class Results:
         **where
             Column to the value that it has. ``entry`` is an id of the paper, ``step`` and ``block`` are those that the
             paper names: what stands for them in this cohort is looked up. A truth value is 1 or 0. A text with ``;``
-            names several values, of which the column has one. Rows that pool all blocks are left out unless ``block``
-            is named.
+            names several values, of which the column has one; of entries one is named. Rows that pool all blocks are
+            left out unless ``block`` is named.
 
         Raises
         ------
@@ -136,8 +136,8 @@ class Results:
         if _is_weightless(table):
             return (Need("table", table),)
         entries = _concerned(table, where)
-        step = next((int(where[key]) for key in STEPS if key in where), None)
-        return tuple(Need("weights", entry, step) for entry in entries)
+        steps = [int(one) for key in STEPS if key in where for one in _alternatives(where[key])]
+        return tuple(Need("weights", entry, step) for entry in entries for step in steps or [None])
 
     def references(self) -> Mapping[str, Callable[..., object]]:
         """Return the name in a formula of each reference, and what says what it stands for."""
@@ -241,7 +241,11 @@ def _typed(row: Row, column: str, name: str) -> Value | None:
         return float(value)
     if isinstance(value, int | float):
         return float(value)
-    text = "" if value is None else str(value)
+    return _read_text("" if value is None else str(value))
+
+
+def _read_text(text: str) -> Value | None:
+    """Return the number that a text is, or the text; None for none and for what is not finite."""
     try:
         number = float(text)
     except ValueError:
@@ -253,7 +257,10 @@ def _alternatives(value: Value) -> list[Value]:
     """Return the values that a text with ``;`` stands for, numbers as numbers; of any other value itself."""
     if not isinstance(value, str) or ";" not in value:
         return [value]
-    return [float(part) if part.isdecimal() else part for part in value.split(";")]
+    found = [one for one in map(_read_text, value.split(";")) if one is not None]
+    if len(found) != len(value.split(";")):
+        raise ContractError(f"{value!r} names nothing beside a semicolon; write a value between any two")
+    return found
 
 
 def _fits(row: Row, column: str, wanted: Value | None, name: str) -> bool:

@@ -1,5 +1,7 @@
 """A file that grows piece by piece and is hashed on the way."""
 
+import errno
+import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
@@ -79,10 +81,21 @@ class GrowingFile:
                 self.flush()
 
     def flush(self) -> None:
-        """Write what is still in the buffer."""
+        """Write what is still in the buffer.
+
+        Raises
+        ------
+        OSError
+            If the disk takes no more; what it did not take is dropped, so that the file stays a beginning.
+        """
         piece = self._buffers[0][: self._filled]
-        while self._filled:
-            self._filled -= self._file.write(piece[-self._filled :])
+        self._filled = 0
+        rest = piece
+        while rest:
+            taken = self._file.write(rest)
+            if not taken:  # a disk that neither writes nor fails would be asked for ever
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            rest = rest[taken:]
         if piece:
             self._hash(piece)
         if self._shown * 10 // self._pin.bytes < self.size * 10 // self._pin.bytes < 10:
