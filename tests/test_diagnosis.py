@@ -116,8 +116,6 @@ def test_a_model_is_a_folder_or_a_repository(tmp_path):
     (entry,) = of_model("ORG/name@step3").entries.values()
     assert entry.settings["revisions"] == {"step3": None}
     for wrong in ("nothing", "a/b/c", "-x/y", "ORG/name@"):
-        if wrong == "ORG/name@":
-            continue
         with pytest.raises(CohortError, match="is no folder and no repository; give a path, ORG/NAME"):
             of_model(wrong)
 

@@ -172,11 +172,11 @@ def of_model(model: str) -> Cohort:
     CohortError
         If it is neither.
     """
-    repository, _, revision = model.partition("@")
+    repository, at, revision = model.partition("@")
     name = "model-" + (re.sub(r"[^a-z0-9.]+", "-", Path(model).name.lower()).strip("-.") or "here")
     if Path(model).is_dir():
         source: dict[str, Any] = {"link": {"folder": model}}
-    elif re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", repository):
+    elif re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", repository) and bool(at) == bool(revision):
         source = {"download": {"repository": repository, "revisions": {revision or "main": None}}}
     else:
         raise CohortError(

@@ -1,6 +1,6 @@
 """Places a model: the shape of each kind of its matrices beside that of Gaussian weights and the printed band."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from weightfit import table
-from weightfit.architecture import COMPONENTS, POOLED
+from weightfit.architecture import COMPONENTS, POOLED, POOLS
 
 TRIM = 0.80
 """That of the paper's protocol."""
@@ -21,6 +21,9 @@ OF_A_DEVIATION = 1.4826
 
 OF_A_MEDIAN = 1.2533
 """Standard error of the median over that of the mean, of Gaussian values."""
+
+PAIRS = (("qkv", "o"), ("ffn_in", "ffn_out"), ("gate", "down"), ("up", "down"))
+"""Input side and output side of a block's parts; the paper has the first two (Table 5)."""
 
 Array = NDArray[np.float64]
 
@@ -40,7 +43,7 @@ def diagnose(fits: pa.Table, band: tuple[float, float]) -> pa.Table:
     pyarrow.Table
         Contract ``diagnosis``, in the order of entries and of `weightfit.architecture.COMPONENTS`.
     """
-    own = last(fits)
+    own = last(fits, COMPONENTS)
     rows = []
     for entry in dict.fromkeys(own["entry"].to_pylist()):
         of_entry = own.filter(pc.field("entry") == entry)
@@ -52,12 +55,67 @@ def diagnose(fits: pa.Table, band: tuple[float, float]) -> pa.Table:
     return table.build("diagnosis", {name: [row[name] for row in rows] for name in names})
 
 
-def last(fits: pa.Table) -> pa.Table:
-    """Return the fits of single matrices by the paper's protocol at the last steps, by block."""
+def medians(fits: pa.Table) -> dict[str, dict[str, float]]:
+    """Return the median shape of each kind of matrix, and of all FFN matrices, entry by entry.
+
+    Parameters
+    ----------
+    fits
+        Table of contract ``fits``.
+    """
+    own = last(fits, COMPONENTS)
+    kinds = {component: (component,) for component in COMPONENTS} | {"ffn": POOLS["ffn"]}
+    found: dict[str, dict[str, float]] = {}
+    for entry in dict.fromkeys(own["entry"].to_pylist()):
+        of_entry = own.filter(pc.field("entry") == entry)
+        for kind, components in kinds.items():
+            shapes = table.column(
+                of_entry.filter(pc.is_in(pc.field("component"), pa.array(components))), "shape"
+            )
+            if shapes.size:
+                found.setdefault(entry, {})[kind] = float(np.median(shapes))
+    return found
+
+
+def scale_ratios(fits: pa.Table) -> pa.Table:
+    """Return the ratios of input-side to output-side scales at the last step of each entry.
+
+    Parameters
+    ----------
+    fits
+        Table of contract ``fits``.
+
+    Returns
+    -------
+    pyarrow.Table
+        Contract ``scale_ratios``: for each of `PAIRS` that an entry has, the median over blocks of the ratio within
+        a block.
+    """
+    own = last(fits, {kind for pair in PAIRS for kind in pair})
+    rows = []
+    for entry in dict.fromkeys(own["entry"].to_pylist()):
+        of_entry = own.filter(pc.field("entry") == entry).to_pylist()
+        scales = {(row["component"], row["block"]): (row["scale"], row["scale_se"]) for row in of_entry}
+        for above, below in PAIRS:
+            blocks = [block for kind, block in scales if kind == above and (below, block) in scales]
+            if blocks:
+                over, over_se = np.array([scales[above, block] for block in blocks]).T
+                under, under_se = np.array([scales[below, block] for block in blocks]).T
+                ratio = over / under
+                error = standard_error(ratio, ratio * np.hypot(over_se / over, under_se / under))
+                rows.append((entry, above, below, len(blocks), float(np.median(ratio)), error))
+    names = table.arrow_schema("scale_ratios").names
+    return table.build(
+        "scale_ratios", {name: [row[place] for row in rows] for place, name in enumerate(names)}
+    )
+
+
+def last(fits: pa.Table, components: Collection[str]) -> pa.Table:
+    """Return the fits block by block by the paper's protocol at the last steps, sorted by entry and block."""
     kept = fits.filter(
         pc.field("terminal")
         & (pc.field("block") != POOLED)
-        & pc.is_in(pc.field("component"), pa.array(COMPONENTS))
+        & pc.is_in(pc.field("component"), pa.array(sorted(components)))
         & (pc.field("protocol") == "centred")
         & (pc.field("sign") == "both")
         & (pc.field("trim") == TRIM)
@@ -91,17 +149,17 @@ def _row(entry: str, component: str, found: pa.Table, band: tuple[float, float])
     }
 
 
-def standard_error(shapes: Array, errors: Array) -> float:
+def standard_error(values: Array, errors: Array) -> float:
     """Return the standard error of a median over blocks: from their robust spread, or of one block its own.
 
     Parameters
     ----------
-    shapes, errors
+    values, errors
         Of the blocks of one kind of matrix, each with its own standard error.
     """
-    if shapes.size == 1:
+    if values.size == 1:
         return float(errors[0])
-    return OF_A_MEDIAN * _deviation(shapes, errors) / float(np.sqrt(shapes.size))
+    return OF_A_MEDIAN * _deviation(values, errors) / float(np.sqrt(values.size))
 
 
 def far(shapes: Array, errors: Array) -> Sequence[int]:
@@ -124,7 +182,7 @@ def far(shapes: Array, errors: Array) -> Sequence[int]:
     return [int(place) for place in np.flatnonzero(distance > FAR * _deviation(shapes, errors))]
 
 
-def _deviation(shapes: Array, errors: Array) -> float:
-    """Return the robust deviation of shapes, which far ones do not widen; at the least their own standard error."""
-    spread = OF_A_DEVIATION * float(np.median(np.abs(shapes - np.median(shapes))))
+def _deviation(values: Array, errors: Array) -> float:
+    """Return the robust deviation of values, which far ones do not widen; at the least their own standard error."""
+    spread = OF_A_DEVIATION * float(np.median(np.abs(values - np.median(values))))
     return max(spread, float(np.median(errors)))

@@ -1,4 +1,4 @@
-"""The page of a diagnosis: a figure of every block, the table, the printed ranges, and the cohort around the model."""
+"""The page of a diagnosis: for each entry a table and a figure of every block, then what is printed, and the cohort around."""
 
 import base64
 import io
@@ -14,13 +14,23 @@ import pyarrow.compute as pc
 from matplotlib.ticker import MaxNLocator
 
 from weightfit import exhibit_style, exhibits, paper
-from weightfit.diagnosis import last
+from weightfit.architecture import COMPONENTS
+from weightfit.diagnosis import TRIM, diagnose, last, medians, scale_ratios
 from weightfit.exhibit_style import COLOURS, COMPONENT_NAMES, MARKERS
+
+PRINTED_VALUES = (
+    "T1.k80.median",
+    "S2.2.olmo1_wo_k",
+    "S5.1.collapse",
+    "S5.1.ratio_qkv_o",
+    "S5.1.ratio_in_out",
+)
+"""Printed shapes and ratios of scales of single entries or of all, beside the ranges of Table 1 and Figure 9."""
 
 
 @dataclass(frozen=True)
-class Neighbour:
-    """An entry that stands beside the model.
+class Placed:
+    """An entry that is diagnosed.
 
     Attributes
     ----------
@@ -28,6 +38,27 @@ class Neighbour:
         Its id.
     stand_in
         Whether it is a small model trained here that stands for one of the paper's.
+    rows, ratios
+        Of contracts ``diagnosis`` and ``scale_ratios``.
+    drawing
+        SVG; None of an entry without any fit.
+    """
+
+    entry: str
+    stand_in: bool
+    rows: Sequence[Mapping[str, Any]]
+    ratios: Sequence[Mapping[str, Any]]
+    drawing: str | None
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """An entry that stands in the last table.
+
+    Attributes
+    ----------
+    entry, stand_in
+        As in `Placed`.
     shapes
         Kind of matrix to median shape.
     """
@@ -35,6 +66,42 @@ class Neighbour:
     entry: str
     stand_in: bool
     shapes: Mapping[str, float]
+
+
+def place(fits: pa.Table, entry: str, stand_in: bool, anchor: float, band: tuple[float, float]) -> Placed:
+    """Return what the page shows of one entry.
+
+    Parameters
+    ----------
+    fits
+        Table of contract ``fits``.
+    entry, stand_in
+        See `Placed`.
+    anchor
+        Shape of Gaussian weights.
+    band
+        Ends of the printed band.
+    """
+    own = fits.filter(pc.field("entry") == entry)
+    rows = diagnose(own, band).to_pylist()
+    drawing = figure(own, anchor, band) if rows else None
+    return Placed(entry, stand_in, rows, scale_ratios(own).to_pylist(), drawing)
+
+
+def neighbours(fits: pa.Table, stand_ins: Mapping[str, bool]) -> list[Neighbour]:
+    """Return entries with the medians of their shapes, in the order of the cohort; those without fits are left out.
+
+    Parameters
+    ----------
+    fits
+        Table of contract ``fits``.
+    stand_ins
+        By entry.
+    """
+    found = medians(fits)
+    return [
+        Neighbour(entry, stand_in, found[entry]) for entry, stand_in in stand_ins.items() if entry in found
+    ]
 
 
 def printed_ranges() -> list[tuple[str, str, str]]:
@@ -47,6 +114,12 @@ def printed_ranges() -> list[tuple[str, str, str]]:
         kinds = " and ".join(COMPONENT_NAMES[kind] for kind in figure_9["printed_panels"][group])
         ranges.append((f"{kinds}, {group}, medians of entries", ends["low"], ends["high"]))
     return [(what, paper.printed(low), paper.printed(high)) for what, low, high in ranges]
+
+
+def printed_values() -> list[tuple[str, str, str]]:
+    """Return single values that the paper prints: definition, place, and the value as it is printed."""
+    rows = [paper.reported()[id] for id in PRINTED_VALUES]
+    return [(row.definition, row.where, row.printed) for row in rows]
 
 
 def figure(fits: pa.Table, anchor: float, band: tuple[float, float]) -> str:
@@ -62,7 +135,7 @@ def figure(fits: pa.Table, anchor: float, band: tuple[float, float]) -> str:
         Ends of the printed band.
     """
     exhibit_style.use()
-    own = last(fits)
+    own = last(fits, COMPONENTS)
     present = set(own["component"].to_pylist())
     drawn, axes = plt.subplots(figsize=(exhibit_style.FULL_WIDTH, 3.2))
     exhibit_style.band(axes, *band, "printed band")
@@ -80,7 +153,7 @@ def figure(fits: pa.Table, anchor: float, band: tuple[float, float]) -> str:
     axes.set_xlabel("block")
     axes.set_ylabel("Weibull shape k")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_title("Shape of every matrix, centred, trim 0.80", loc="left")
+    axes.set_title(f"Shape of every matrix, centred, trim {TRIM:.2f}", loc="left")
     drawn.legend(loc="outside lower center", ncols=5)
     stream = io.StringIO()
     drawn.savefig(stream, format="svg", metadata={"Date": None})
@@ -91,8 +164,7 @@ def figure(fits: pa.Table, anchor: float, band: tuple[float, float]) -> str:
 def render(
     template: Path,
     model: Mapping[str, Any],
-    rows: Sequence[Mapping[str, Any]],
-    drawing: str,
+    placed: Sequence[Placed],
     anchor: float,
     around: Sequence[Neighbour],
 ) -> str:
@@ -103,15 +175,13 @@ def render(
     template
         The page's template, beside the style of the pages.
     model
-        ``name``, ``description`` and ``weights``: what the manifests say of them.
-    rows
-        Of contract ``diagnosis``.
-    drawing
-        SVG.
+        ``name``, ``description`` and ``made``: what the manifests say of its weights.
+    placed
+        The entries that are diagnosed.
     anchor
         Shape of Gaussian weights.
     around
-        Entries of another cohort.
+        The same entries, and those of another cohort.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(template.parent),
@@ -120,14 +190,15 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["embedded"] = lambda drawing: base64.b64encode(drawing.encode()).decode()
     return environment.get_template(template.name).render(
         model=model,
-        rows=[dict(row) | {"name": COMPONENT_NAMES[row["component"]]} for row in rows],
-        drawing=base64.b64encode(drawing.encode()).decode(),
+        placed=placed,
         anchor=anchor,
         ranges=printed_ranges(),
+        values=printed_values(),
         around=around,
-        kinds=[row["component"] for row in rows],
+        kinds=[kind for kind in COMPONENT_NAMES if any(kind in each.shapes for each in around)],
         names=COMPONENT_NAMES,
         style=(template.parent / "page.css").read_text(encoding="utf-8"),
     )

@@ -1,5 +1,7 @@
 """What a download leaves, what it uses of what is there, and what it calls unavailable."""
 
+import errno
+import hashlib
 import os
 import shutil
 import signal
@@ -12,6 +14,9 @@ from pathlib import Path
 import pytest
 from hub_bench import BEARER, DATA, REPOSITORY, SIZE, Bench, one_file, part_of
 from hub_contents import content
+
+from weightfit.hub.growing_file import GrowingFile
+from weightfit.hub.repository import FilePin
 
 CONFIG = b'{"num_attention_heads": 2}\n'
 INDEX = b'{"weight_map": {"a": "model.safetensors"}}\n'
@@ -338,6 +343,33 @@ def test_a_full_disk(bench: Bench, kind: str, words: str) -> None:
         ["head 302", f"cdn bytes={2 << 20}- 206"],
         WHOLE,
     )
+
+
+def test_what_a_full_disk_did_not_take_is_not_written_later(tmp_path: Path) -> None:
+    """Room can come back while the program ends: the file must stay a beginning of the one that is pinned."""
+    data = os.urandom(1000)
+    pin = FilePin("m", len(data), hashlib.sha256(data).hexdigest(), None)
+    growing = GrowingFile(tmp_path / "m.part", pin)
+    disk = growing._file
+    room = [400, None, 1000]
+
+    class Disk:
+        def __getattr__(self, name: str) -> object:
+            return getattr(disk, name)
+
+        def write(self, piece: memoryview) -> int:
+            taken = room.pop(0)
+            if taken is None:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return disk.write(piece[:taken])
+
+    growing._file = Disk()  # type: ignore[assignment]
+    growing.append(data)
+    with pytest.raises(OSError, match="No space left"):
+        growing.flush()
+    growing.flush()
+    assert (tmp_path / "m.part").read_bytes() == data[:400]
+    growing.__exit__()
 
 
 def test_more_than_the_disk_has_room_for(bench: Bench) -> None:

@@ -136,7 +136,8 @@ class Results:
         if _is_weightless(table):
             return (Need("table", table),)
         entries = _concerned(table, where)
-        steps = [int(one) for key in STEPS if key in where for one in _alternatives(where[key])]
+        named = next((_alternatives(where[key]) for key in STEPS if key in where), [])
+        steps: list[int | None] = [int(one) for one in named]
         return tuple(Need("weights", entry, step) for entry in entries for step in steps or [None])
 
     def references(self) -> Mapping[str, Callable[..., object]]:

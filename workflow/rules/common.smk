@@ -173,7 +173,28 @@ def hub_part(wildcards):
     return json.dumps(hub_parts()[wildcards.part].described(), sort_keys=True)
 
 
-def around_stand_ins():
-    """Tell which entries of the cohort that is shown around a model are stand-ins."""
-    found = read_cohort(config["around"]).entries.values() if config["around"] else []
-    return {entry.id: entry.stand_in for entry in found}
+def around():
+    """Return the cohort that is shown around a model, or None if it is the same or none is asked for."""
+    if not config["around"]:
+        return None
+    try:
+        found = read_cohort(config["around"])
+    except WeightfitError as error:
+        raise WorkflowError(f"around: {error}") from None
+    return None if found.name == COHORT.name else found
+
+
+def around_fits(_wildcards):
+    """Return the fits of that cohort; they are of another run, and are not made by this one."""
+    found = around()
+    path = f"results/{found.name}/fits.parquet" if found else None
+    if path and not Path(path).is_file():
+        raise WorkflowError(
+            f"around: {path} is missing: run `snakemake --cores all fits --config cohort={config['around']}`"
+        )
+    return path or []
+
+
+def stand_ins(cohort):
+    """Tell of each entry whether it is a stand-in."""
+    return {entry.id: entry.stand_in for entry in cohort.entries.values()} if cohort else {}

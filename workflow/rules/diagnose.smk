@@ -8,10 +8,11 @@ rule diagnose:
         fits=rules.fits.output.fits,
         theory=rules.theory.output[0],
         manifests=manifests,
-        around=f"results/{config['around']}/fits.parquet" if config["around"] else [],
+        around=around_fits,
     output:
         page=f"{RESULTS}/diagnosis/index.html",
         table=f"{RESULTS}/diagnosis/diagnosis.csv",
+        ratios=f"{RESULTS}/diagnosis/scale_ratios.csv",
     log:
         f"{RESULTS}/logs/diagnose.log",
     conda:
@@ -20,7 +21,8 @@ rule diagnose:
         model=config["model"] or COHORT.name,
         description=COHORT.description,
         band=cohort_facts.printed_band(),
-        stand_ins=around_stand_ins(),
+        own=stand_ins(COHORT),
+        around=stand_ins(around()),
     message:
         "Place the model."
     script:
