@@ -1,4 +1,4 @@
-"""The page of a diagnosis: for each entry a table and a figure of every block, then what is printed, and the cohort around."""
+"""The page of a diagnosis: a table and a figure of each entry, what the paper prints, and the cohort around."""
 
 import base64
 import io
@@ -118,7 +118,7 @@ def printed_ranges() -> list[tuple[str, str, str]]:
 
 def printed_values() -> list[tuple[str, str, str]]:
     """Return single values that the paper prints: definition, place, and the value as it is printed."""
-    rows = [paper.reported()[id] for id in PRINTED_VALUES]
+    rows = [paper.reported()[key] for key in PRINTED_VALUES]
     return [(row.definition, row.where, row.printed) for row in rows]
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -26,6 +27,10 @@ def told(checkout: Checkout, name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
+def page(checkout: Checkout, name: str) -> str:
+    return (checkout / f"results/{name}/diagnosis/index.html").read_text(encoding="utf-8")
+
+
 def test_a_folder(checkout: Checkout) -> None:
     weights.write(checkout / "my model", weights.checkpoint({}))
     run = checkout.snakemake("--cores", "2", "diagnose", "--config", "model=my model")
@@ -33,9 +38,22 @@ def test_a_folder(checkout: Checkout) -> None:
     rows = told(checkout, "model-my-model")
     assert [row["component"] for row in rows] == list(weights.NAMES)
     assert {row["matrices"] for row in rows} == {str(weights.BLOCKS)}
-    page = (checkout / "results/model-my-model/diagnosis/index.html").read_text(encoding="utf-8")
-    assert "<h1>my model</h1>" in page
-    assert "a folder of yours" in page
+    text = page(checkout, "model-my-model")
+    assert "<h1>my model</h1>" in text
+    assert "a folder of yours" in text
+    with (checkout / "results/model-my-model/diagnosis/scale_ratios.csv").open(encoding="utf-8") as stream:
+        assert [row["input"] for row in csv.DictReader(stream)] == ["qkv", "gate", "up"]
+
+
+def test_a_cohort_around_it_that_was_not_run_is_told(checkout: Checkout) -> None:
+    chosen = ("--config", "model=my model")
+    run = checkout.snakemake("--cores", "1", "diagnose", *chosen, "around=lab", status=1)
+    assert (
+        "results/lab/fits.parquet is missing: run `snakemake --cores all fits --config cohort=lab`"
+        in run.text
+    )
+    run = checkout.snakemake("--cores", "1", "diagnose", *chosen, "around=labb", status=1)
+    assert "around: config.yaml: cohort: there is no cohort 'labb'" in run.text
 
 
 def test_what_is_neither_folder_nor_repository(checkout: Checkout) -> None:
@@ -44,7 +62,7 @@ def test_what_is_neither_folder_nor_repository(checkout: Checkout) -> None:
     assert "Traceback (most recent call last)" not in run.text
 
 
-def test_a_repository_and_the_cohort_around_it(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repository_and_one_that_is_gated(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
     with Hub() as hub:
         miniature.serve(hub)
         plain = Checkout.environment(checkout)
@@ -59,11 +77,17 @@ def test_a_repository_and_the_cohort_around_it(checkout: Checkout, monkeypatch: 
         assert "run `snakemake --cores 1 pins --config model=mistralai/Mistral-7B-v0.1`" in refused.text
         checkout.snakemake("--cores", "1", "pins", *chosen)
         run = checkout.snakemake("--cores", "2", "diagnose", *chosen)
-    assert run.finished.count("download") == 2
-    name = "model-mistral-7b-v0.1"
-    assert len(told(checkout, name)) == 7
-    page = (checkout / f"results/{name}/diagnosis/index.html").read_text(encoding="utf-8")
-    assert "mistralai/Mistral-7B-v0.1 at " in page
+        assert run.finished.count("download") == 2
+        name = "model-mistral-7b-v0.1"
+        assert len(told(checkout, name)) == 7
+        assert "mistralai/Mistral-7B-v0.1 at " in page(checkout, name)
+        gated = ("--config", "model=meta-llama/Meta-Llama-3-8B")
+        checkout.snakemake("--cores", "1", "pins", *gated)
+        checkout.snakemake("--cores", "2", "diagnose", *gated)
+    assert told(checkout, "model-meta-llama-3-8b") == []
+    text = page(checkout, "model-meta-llama-3-8b")
+    assert "<strong>No weights could be had:</strong> meta-llama/Meta-Llama-3-8B at main is gated" in text
+    assert "accept the licence" in text
 
 
 def test_an_unknown_architecture_is_declared_in_a_cohort_file(checkout: Checkout) -> None:
@@ -81,7 +105,13 @@ def test_an_unknown_architecture_is_declared_in_a_cohort_file(checkout: Checkout
     entry["architecture"] = {"matrices": matrices, "left_out": left_out}
     document = {"name": "strange", "description": "Strange names.", "entries": {"strange": entry}}
     (checkout / "strange.yaml").write_text(json.dumps(document))
-    checkout.snakemake("--cores", "2", "diagnose", "--config", "cohort=strange.yaml")
+    chosen = ("--config", "cohort=strange.yaml", "around=around.yaml")
+    # The fits of the first test, as those of a stand-in that stands around it.
+    around = {"name": "model-my-model", "description": "Around.", "entries": {}}
+    around["entries"] = {"model-my-model": entry | {"paper_entry": "pythia-70m", "stand_in": True}}
+    (checkout / "around.yaml").write_text(json.dumps(around))
+    checkout.snakemake("--cores", "2", "diagnose", *chosen)
+    assert re.search(r"model-my-model</th><td class=\"mark\">STAND-IN</td>", page(checkout, "strange"))
     # The same weights as in the folder of the first test, under other names.
     for one, other in zip(told(checkout, "strange"), told(checkout, "model-my-model"), strict=True):
         assert one["shape"] == other["shape"]
