@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import operator
-import re
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from weightfit import paper, printed, table
-from weightfit.audit import checkpoints, verdict
+from weightfit.audit import checkpoints, claim_text, verdict
 from weightfit.audit.audit import judge, verdicts
 from weightfit.audit.printed_references import matching
 from weightfit.audit.registry import Reading, owner
-from weightfit.audit.text import text
 from weightfit.errors import ContractError
 from weightfit.interval import Interval
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from weightfit.audit.audit import Judged
     from weightfit.audit.claim_file import Claim, ClaimTest
+    from weightfit.audit.claim_text import Numbers
     from weightfit.audit.errors import Need
     from weightfit.audit.evaluation import Evaluated, Evaluator
     from weightfit.audit.registry import Evidence
@@ -43,8 +40,8 @@ RELATIONS: Mapping[str, Callable[[float, float], bool]] = {
 }
 MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
-PLACE = re.compile(r"\{(?:printed (?P<id>[^}]+)|(?P<name>[a-z_0-9]+)(?::(?P<digits>\+?\.[0-9]+[fg%]))?)\}")
-"""A value in a sentence, with the digits that it is shown with, or a text that the paper prints."""
+OPEN: tuple[Verdict, ...] = ("pending", "compatible", "ambiguous")
+"""Verdicts of claims whose sentence says which data are missing, as the notes of the audit do."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +102,11 @@ def _row(claim: Claim, results: Results, evaluator: Evaluator) -> dict[str, obje
     said, evidence = _verdict(tests, numbers)
     needs = [need for test in tests if test.outcome == "pending" for need in test.needs]
     needs += [need for _, judged in numbers.values() for each in judged for need in each.needs]
-    of_stand_ins = [test.sentence for test in tests if test.sentence and test.is_stand_in]
-    parts = [_counted(numbers)] if numbers else []
+    of_stand_ins = [claim_text.of_stand_ins(numbers)] if claim_text.of_stand_ins(numbers) else []
+    of_stand_ins += [test.sentence for test in tests if test.sentence and test.is_stand_in]
+    parts = [claim_text.counted(numbers)] if numbers else []
     parts += [test.sentence for test in tests if test.sentence and not test.is_stand_in]
-    if said == "pending":
+    if needs and said in OPEN:
         parts.append(f"It would be decided by {checkpoints.described(needs)}.")
     return {
         "id": claim.id,
@@ -132,7 +130,7 @@ def _found(claim: str, test: ClaimTest, evaluator: Evaluator) -> Found:
         outcome: Outcome | None = ("pending" if missing else "compatible") if test.when else None
         return Found(test.evidence, outcome, "", False, missing)
     values = {name: each.value for name, each in made.items() if each.value is not None}
-    sentence = _filled(claim, test.says, values)
+    sentence = claim_text.filled(claim, test, values)
     genuine = tuple(dict.fromkeys(need for each in made.values() for need in each.genuine_needs))
     if any(each.is_stand_in for each in made.values()):
         return Found(test.evidence, "pending" if test.when else None, sentence, True, genuine)
@@ -156,11 +154,13 @@ def holds(one: Value, relation: str, other: Value) -> bool | None:
     one, other
         Numbers or intervals; for ``is`` also labels.
     relation
-        ``<``, ``<=``, ``>``, ``>=`` or ``is``.
+        ``<``, ``<=``, ``>``, ``>=``, ``in`` (lies in the interval that the other is) or ``is``.
     """
     if relation == "is":
         return one == other
     first, second = _ends(one), _ends(other)
+    if relation == "in":
+        return second.encloses(first) or (None if second.meets(first) else False)
     if relation in (">", ">="):
         return holds(other, MIRRORED[relation], one)
     compare = RELATIONS[relation]
@@ -175,26 +175,6 @@ def _ends(value: Value) -> Interval:
     if isinstance(value, float):
         return Interval(value, value)
     raise ContractError(f"{value!r} has no order; compare numbers, or labels by 'is'")
-
-
-def _filled(claim: str, says: str, values: Mapping[str, Value]) -> str:
-    def shown(match: re.Match[str]) -> str:
-        if match["id"]:
-            return paper.printed(match["id"])
-        name, digits = match["name"], match["digits"]
-        if name not in values:
-            raise ContractError(f"claim {claim}: its sentence names {name!r}, which is no value of the test")
-        value = values[name]
-        if digits is None or isinstance(value, str):
-            return text(value)
-        if isinstance(value, Interval):
-            return f"{value.low:{digits}} to {value.high:{digits}}"
-        return f"{value:{digits}}"
-
-    return PLACE.sub(shown, says)
-
-
-Numbers = Mapping[str, "tuple[tuple[Verdict, Evidence | None], Sequence[Judged]]"]
 
 
 def _numbers(claim: Claim, results: Results) -> Numbers:
@@ -216,33 +196,9 @@ def _verdict(tests: Sequence[Found], numbers: Numbers) -> tuple[Verdict, Evidenc
             by_evidence[evidence] = verdict.of_evidence(said)
     of_numbers = [each for each, _ in numbers.values()]
     weakest = next((one for one in WEAKEST if any(one == each for each, _ in of_numbers)), None)
-    for each, kind in of_numbers:
-        if each == weakest and kind:
-            by_evidence.setdefault(kind, each)
+    kinds = [kind for each, kind in of_numbers if each == weakest and kind]
+    if weakest and kinds:
+        # All numbers bear a claim, so its evidence is the weakest of theirs; one that speaks against it is enough.
+        chosen = max if weakest == "reproduced" else min
+        by_evidence.setdefault(chosen(kinds, key=verdict.STRENGTH.index), weakest)
     return verdict.of_number(by_evidence)
-
-
-def _counted(numbers: Numbers) -> str:
-    """Say how the numbers came out, and of those that differ what is printed and what was found."""
-    counts = Counter(said for (said, _), _ in numbers.values())
-    told = ", ".join(
-        f"{counts[word]} {'differ' if word == 'differs' and counts[word] > 1 else word}"
-        for word in get_args(verdict.Verdict)
-        if counts[word]
-    )
-    subject = "printed number" if len(numbers) == 1 else "printed numbers"
-    differing = [
-        f"{id} is printed {paper.printed(id)}, and {_value(judged, evidence)} comes out"
-        for id, ((said, evidence), judged) in numbers.items()  # noqa: A001
-        if said == "differs"
-    ]
-    return "; ".join([f"It rests on {len(numbers)} {subject}: {told}", *differing]) + "."
-
-
-def _value(judged: Sequence[Judged], evidence: Evidence | None) -> str:
-    values = [
-        text(each.result.value)
-        for each in judged
-        if each.evidence == evidence and each.result.value is not None
-    ]
-    return " or ".join(dict.fromkeys(values))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from weightfit.audit import (
     entry_references,
+    estimator_references,
     printed_references,
     recipe_references,
     theory_references,
@@ -46,6 +47,7 @@ class Sources:
             **recipe_references.REFERENCES,
             **training_references.REFERENCES,
             **theory_references.REFERENCES,
+            **estimator_references.REFERENCES,
             "theory": self._theory,
             "library": self._library,
             **Database(self.database).references(),

@@ -12,6 +12,7 @@ from weightfit import paper, printed
 from weightfit.architecture import POOLS
 from weightfit.errors import ContractError, UnknownReference
 from weightfit.initialization import standard_deviations
+from weightfit.interval import Interval
 from weightfit.null import GaussianMixture
 from weightfit.population import half_normal_log_quantile, population_fit
 
@@ -94,21 +95,44 @@ def tail_at_start(entry: str, component: str, shape: str, scale: str, beyond: st
         The statement in words. It holds if the two counts differ by at most `SPREAD` standard deviations of sampling
         noise for some fit that agrees with what is printed; its denial has "not" before it.
     """
+    n, above, predicted = _tail(entry, component, shape, scale, beyond)
+    observed, noise = n * above, SPREAD * math.sqrt(n * above * (1 - above))
+    agrees = n * predicted.low - noise <= observed <= n * predicted.high + noise
+    return says if agrees else f"not {says}"
+
+
+def tail_predicted(entry: str, component: str, shape: str, scale: str, beyond: str) -> Interval:
+    """Return the share of untrained weights that a printed fit predicts in their tail: ``tail_predicted(...)``.
+
+    Parameters
+    ----------
+    entry, component, shape, scale, beyond
+        As `tail_at_start` takes them.
+
+    Returns
+    -------
+    Interval
+        Over the share that lies there: 1 if the prediction is right.
+    """
+    _, above, predicted = _tail(entry, component, shape, scale, beyond)
+    return Interval(predicted.low / above, predicted.high / above)
+
+
+def _tail(entry: str, component: str, shape: str, scale: str, beyond: str) -> tuple[int, float, Interval]:
+    """Return the number of weights, the share of them in the tail, and what printed fits predict for that share."""
     law, n = mixture(entry, component)
     percentile = printed.read(beyond).number
     shapes, scales = printed.read(shape).number, printed.read(scale).number
     if percentile is None or shapes is None or scales is None:
-        raise ContractError("tail_at_start takes ids of printed numbers; correct the reference")
+        raise ContractError("the tail is told by ids of printed numbers; correct the reference")
     above = 1 - percentile.stands / 100
     border = math.exp(float(_log_quantile(law)(np.array([1 - above]), np.array([above]))[0]))
     predicted = [
-        n * math.exp(-((border / scale) ** shape))
+        math.exp(-((border / scale) ** shape))
         for shape in (shapes.allowed.low, shapes.allowed.high)
         for scale in (scales.allowed.low, scales.allowed.high)
     ]
-    observed, noise = n * above, SPREAD * math.sqrt(n * above * (1 - above))
-    agrees = min(predicted) - noise <= observed <= max(predicted) + noise
-    return says if agrees else f"not {says}"
+    return n, above, Interval(min(predicted), max(predicted))
 
 
 def _log_quantile(
@@ -149,5 +173,9 @@ def _equal(one: object, other: float | None) -> bool:
     return math.isclose(float(one), other, rel_tol=1e-9)  # type: ignore[arg-type]
 
 
-REFERENCES: Mapping[str, Callable[..., object]] = {"gaussian": gaussian, "tail_at_start": tail_at_start}
+REFERENCES: Mapping[str, Callable[..., object]] = {
+    "gaussian": gaussian,
+    "tail_at_start": tail_at_start,
+    "tail_predicted": tail_predicted,
+}
 """Name in a formula to what says what it stands for; the table ``theory`` is added where there is one."""
