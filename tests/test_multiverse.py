@@ -1,5 +1,6 @@
 """Each way through the analysis against numpy on the raw weights, and exactly Gaussian weights against their null."""
 
+import npm_weibull
 import numpy as np
 import pytest
 from counted_entries import count, fits_of, shapes
@@ -46,12 +47,54 @@ def found(cohort):
     return {(r["choice"], r["level"], r["statistic"], r["entry"]): r for r in made.to_pylist()}
 
 
-def regress(weights, trim, centre=True, position=lambda i, n: (i - 0.5) / n):
+def plot(weights, trim, centre=True, position=lambda i, n: (i - 0.5) / n):
+    """Return ln of the magnitude, ln(-ln(1 - F)) and F of every single weight inside the trim."""
     size = np.sort(np.abs(weights - (weights.mean() if centre else 0)))
     probability = position(np.arange(1, size.size + 1), size.size)
     margin = (1 - trim) / 2
     inside = (probability >= margin) & (probability <= 1 - margin) & (probability < 1) & (size > 0)
-    return np.polyfit(np.log(size[inside]), np.log(-np.log1p(-probability[inside])), 1)[0]
+    return np.log(size[inside]), np.log(-np.log1p(-probability[inside])), probability[inside]
+
+
+def regress(weights, trim, **how):
+    x, y, _ = plot(weights, trim, **how)
+    return np.polyfit(x, y, 1)[0]
+
+
+def of_distinct(weights, trim):
+    """Return the plot with one point per distinct magnitude, at the means over its weights, and their number."""
+    x, *others = plot(weights, trim)
+    own, index, count = np.unique(x, return_inverse=True, return_counts=True)
+    return own, *(np.bincount(index, one) / count for one in others), count
+
+
+def by_inverse_variance(weights, trim):
+    x, y, probability, count = of_distinct(weights, trim)
+    noise = probability / ((1 - probability) * np.log1p(-probability) ** 2)
+    return np.polyfit(x, y, 1, w=np.sqrt(count / noise))[0]
+
+
+def of_x_on_y(weights, trim):
+    x, y, _, count = of_distinct(weights, trim)
+    return 1 / np.polyfit(y, x, 1, w=np.sqrt(count))[0]
+
+
+def released(weights, trim):
+    counted = npm_weibull.extract_to_histogram(weights)
+    return npm_weibull.weibull_fit(counted, {0.80: "mid_80", 1.00: "full_range"}[trim])["k"]
+
+
+def in_bins(weights, trim):
+    return released(weights - weights.mean(), trim)
+
+
+def in_bins_counted_once(weights, trim):
+    counted = npm_weibull.extract_to_histogram(weights - weights.mean())
+    count, edges = counted["hist"], counted["edges"]
+    middle = (np.cumsum(count) - count / 2) / count.sum()
+    inside = (count > 0) & (middle >= (1 - trim) / 2) & (middle <= (1 + trim) / 2)
+    x = (edges[1:] + edges[:-1]) / 2 * np.log(10)
+    return np.polyfit(x[inside], np.log(-np.log1p(-middle[inside])), 1)[0]
 
 
 def units(own, kinds, unit):
@@ -68,10 +111,10 @@ def units(own, kinds, unit):
     ]
 
 
-def expected(weights, trim, kinds="ffn", unit="matrix", over="median", **how):
+def expected(weights, trim, kinds="ffn", unit="matrix", over="median", estimate=regress, **how):
     answer = []
     for own in weights.values():
-        named = [(name, regress(one, trim, **how)) for name, one in units(own, kinds, unit)]
+        named = [(name, estimate(one, trim, **how)) for name, one in units(own, kinds, unit)]
         values = [value for _, value in named]
         if over == "mean_of_kinds":
             answer.append(np.mean([np.median([v for n, v in named if n == kind]) for kind in KINDS[kinds]]))
@@ -85,6 +128,13 @@ CASES = {
     ("centring", "none"): {"centre": False},
     ("plotting_position", "i/(n + 1)"): {"position": lambda i, n: i / (n + 1)},
     ("plotting_position", "i/n"): {"position": lambda i, n: i / n},
+    ("plotting_position", "(i - 0.3)/(n + 0.4)"): {"position": lambda i, n: (i - 0.3) / (n + 0.4)},
+    ("plotting_position", "(i - 0.375)/(n + 0.25)"): {"position": lambda i, n: (i - 0.375) / (n + 0.25)},
+    ("regression_weights", "inverse_variance"): {"estimate": by_inverse_variance},
+    ("regression_weights", "x_on_y"): {"estimate": of_x_on_y},
+    ("binning", "1024_bins"): {"estimate": in_bins},
+    ("binning", "1024_bins_counted_once"): {"estimate": in_bins_counted_once},
+    ("binning_and_centring", "released"): {"estimate": released},
     ("unit", "block"): {"unit": "block"},
     ("unit", "entry"): {"unit": "entry"},
     ("kinds", "ffn_without_gate"): {"kinds": "ffn_without_gate"},
@@ -113,6 +163,10 @@ def test_each_statistic_is_that_of_the_raw_weights(way, cohort, found):
     assert own["in_band", None]["value"] == sum(BAND[0] <= one <= BAND[1] for one in body)
     assert own["gap", None]["value"] == pytest.approx((body - full).mean(), rel=1e-6)
     assert own["gap", None]["value_se"] == pytest.approx((body - full).std(ddof=1) / np.sqrt(3), rel=1e-6)
+
+
+def test_every_way_is_compared_with_the_raw_weights():
+    assert set(CASES) == {(way.choice, way.level) for way in WAYS}
 
 
 def test_every_way_has_every_statistic_once_and_says_how_far_it_moved(found):
