@@ -113,6 +113,8 @@ def test_the_numbers_behind_a_reference():
 def test_the_same_unknown_is_one_number(resolvers):
     assert evaluate('unknown("a") - unknown("a")', resolvers).width < 1e-15
     assert evaluate('unknown("a") - unknown("b")', resolvers).width == pytest.approx(2)
+    tripled = evaluate('3 * unknown_factor("a")', resolvers)
+    assert (tripled.low, tripled.high) == (pytest.approx(3), math.inf)
     with pytest.raises(ContractError, match="write each thing once"):
         printed_references.listed("a", "a")
 

@@ -194,6 +194,9 @@ def test_a_training_needs_all_its_published_steps(results):
     first = replace(reading, value='cell("table_3", "initial_median", entry="pythia-1b", step=0)')
     (judged,) = judge(row, read(row.id), [Evaluator(Sources(results)).evaluated(first)])
     assert [need.step for need in judged.needs] == [0]
+    drawn = replace(reading, value='cell("table_5", "ratio", entry="pythia-1b")')
+    (judged,) = judge(row, read(row.id), [Evaluator(Sources(results)).evaluated(drawn)])
+    assert judged.needs == (Need("weights", "pythia-1b", 0),)
 
 
 @pytest.mark.parametrize(

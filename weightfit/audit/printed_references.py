@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from weightfit import paper, printed
 from weightfit.audit.errors import Undecided
 from weightfit.errors import ContractError
-from weightfit.interval import Interval, lift
+from weightfit.interval import INFINITY, Interval, lift
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -85,6 +85,11 @@ def joined(pattern: str) -> str:
 def unknown(_name: str) -> Interval:
     """Return a share, from 0 to 1, of which nothing is known: ``unknown(name)``; one name is one unknown."""
     return Interval(0.0, 1.0)
+
+
+def unknown_factor(_name: str) -> Interval:
+    """Return a factor of at least 1, of which nothing else is known: ``unknown_factor(name)``."""
+    return Interval(1.0, INFINITY)
 
 
 def listed(*items: str) -> int:
@@ -174,6 +179,7 @@ REFERENCES: Mapping[str, Callable[..., object]] = {
     "printed_all": values,
     "joined": joined,
     "unknown": unknown,
+    "unknown_factor": unknown_factor,
     "listed": listed,
     "side": side,
     "within": within,

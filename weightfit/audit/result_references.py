@@ -25,6 +25,9 @@ WEIGHTLESS = ("theory", "library", "calibration")
 STEPS = ("step", "printed_step")
 """Columns of training steps; the second numbers them as the paper does."""
 
+FIRST_STEP = 0
+"""At which weights are as they were drawn."""
+
 
 @dataclass(frozen=True)
 class Cohort:
@@ -136,7 +139,8 @@ class Results:
         if _is_weightless(table):
             return (Need("table", table),)
         entries = _concerned(table, where)
-        named = next((_alternatives(where[key]) for key in STEPS if key in where), [])
+        unnamed = [FIRST_STEP] if _is_before_training(table) else []
+        named = next((_alternatives(where[key]) for key in STEPS if key in where), unnamed)
         steps: list[int | None] = [int(one) for one in named]
         return tuple(Need("weights", entry, step) for entry in entries for step in steps or [None])
 
@@ -215,6 +219,12 @@ def _studies() -> set[str]:
 def _is_weightless(name: str) -> bool:
     made = exhibits.read()
     return set(made[name].inputs if name in made else (name,)) <= set(WEIGHTLESS)
+
+
+def _is_before_training(name: str) -> bool:
+    """Tell whether an exhibit compares initialisations, so that it rests on the first step alone."""
+    made = exhibits.read()
+    return name in made and bool(made[name].parts.get("initializations"))
 
 
 def _concerned(name: str, where: Mapping[str, Value]) -> list[str]:
