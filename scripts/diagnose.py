@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from weightfit import table
 from weightfit.audit.text import write_csv
 from weightfit.diagnosis import TRIM, diagnose, scale_ratios
-from weightfit.exhibit_diagnosis import neighbours, place, render
+from weightfit.exhibit.diagnosis import neighbours, place, render
 from weightfit.task import logged
 
 if __name__ == "__main__":

@@ -11,9 +11,9 @@ from types import ModuleType
 from typing import Any
 
 from weightfit import exhibits
-from weightfit.exhibit_figure import make_figure
-from weightfit.exhibit_request import Request
-from weightfit.exhibit_table import make_table
+from weightfit.exhibit.figure import make_figure
+from weightfit.exhibit.request import Request
+from weightfit.exhibit.table import make_table
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 ENDINGS = {"figure": ("svg", "png", "pdf", "csv"), "table": ("csv", "html", "tex")}

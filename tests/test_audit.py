@@ -16,16 +16,16 @@ import numpy as np
 import pytest
 from audit_sources import sources, weightless
 
-from weightfit import paper, printed
+from weightfit import paper
 from weightfit.audit import audit as audit_module
-from weightfit.audit import registry
+from weightfit.audit import printed, registry
 from weightfit.audit.audit import audit, contradictions, judge, verdicts
 from weightfit.audit.evaluation import Evaluator, evaluate_all
 from weightfit.audit.registry import owner
 from weightfit.audit.text import summary, text, write_csv
 from weightfit.audit.verdict import of_number
 from weightfit.errors import ContractError
-from weightfit.interval import Interval
+from weightfit.formula.interval import Interval
 
 ROOT = paper.ROOT
 PYTHIA = ("70m", "160m", "410m", "1b", "6.9b")

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from audit_sources import sources
 
-from weightfit import diagnostics, paper, printed
+from weightfit import diagnostics, paper
 from weightfit.audit import (
     entry_references,
+    printed,
     printed_references,
     recipe_references,
     theory_references,
@@ -22,9 +23,9 @@ from weightfit.audit.database_references import Database
 from weightfit.audit.errors import MissingData, Undecided
 from weightfit.audit.printed_references import ids_behind
 from weightfit.errors import ContractError, UnknownReference
-from weightfit.formula import evaluate
-from weightfit.formula_text import Leaf
-from weightfit.interval import Interval
+from weightfit.formula.evaluation import evaluate
+from weightfit.formula.interval import Interval
+from weightfit.formula.text import Leaf
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from weightfit.audit import registry
 from weightfit.audit.references import NAMES
 from weightfit.audit.registry import decided_by, owner
 from weightfit.errors import ContractError
-from weightfit.formula import leaves
+from weightfit.formula.evaluation import leaves
 
 ROOT = paper.ROOT
 OTHER_FORM = {"S2.1.trim_each", "F2.p_low", "F2.p_high", "A1.F_lo", "A1.F_hi"}

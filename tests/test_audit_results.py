@@ -13,11 +13,11 @@ from weightfit.audit.audit import judge, verdicts
 from weightfit.audit.errors import MissingData, Need
 from weightfit.audit.evaluation import Evaluator
 from weightfit.audit.pinned import pinned
+from weightfit.audit.printed import read
 from weightfit.audit.references import Sources
 from weightfit.audit.registry import Reading
 from weightfit.audit.result_references import Cohort, Results
 from weightfit.errors import ContractError, UnknownReference
-from weightfit.printed import read
 
 ENTRIES = {
     "lab-70m": {"paper_entry": "pythia-70m", "stand_in": True, "initialization_of": None},

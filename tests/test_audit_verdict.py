@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weightfit import paper, printed
+from weightfit import paper
+from weightfit.audit import printed
 from weightfit.audit.verdict import STRENGTH, contradicts, of_evidence, of_number, outcome
 from weightfit.errors import ContractError
-from weightfit.interval import Interval
+from weightfit.formula.interval import Interval
 
 INFINITY = math.inf
 

@@ -18,7 +18,7 @@ from weightfit.audit.evaluation import Evaluator, evaluate_all
 from weightfit.audit.printed_references import matching
 from weightfit.audit.references import NOTHING, Sources
 from weightfit.errors import ContractError
-from weightfit.interval import Interval
+from weightfit.formula.interval import Interval
 from weightfit.population import half_normal_log_quantile, population_fit
 from weightfit.probability_plot import Magnitudes, fit
 

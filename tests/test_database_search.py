@@ -6,8 +6,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from weightfit import paper, printed
-from weightfit.audit import database_search
+from weightfit import paper
+from weightfit.audit import database_search, printed
 from weightfit.audit.aggregation import KINDS, Cells, Choice, bands, choices
 from weightfit.audit.database_search import PRINTED, TOGETHER, binning_error, search, summary
 from weightfit.audit.released_database import SHAPE, Edition, editions, read

@@ -12,7 +12,7 @@ from weightfit import table
 from weightfit.cohort import ROOT, of_model
 from weightfit.diagnosis import diagnose, far, last, medians, scale_ratios, standard_error
 from weightfit.errors import CohortError
-from weightfit.exhibit_diagnosis import Neighbour, neighbours, place, printed_ranges, printed_values, render
+from weightfit.exhibit.diagnosis import Neighbour, neighbours, place, printed_ranges, printed_values, render
 
 BAND = (1.186, 1.204)
 BLOCKS, STRANGE = 8, 5

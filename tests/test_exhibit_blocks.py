@@ -3,7 +3,7 @@
 import pytest
 from planted_fits import fit, request, write
 
-from weightfit.exhibit_blocks import blocks_of, last_blocks
+from weightfit.exhibit.blocks import blocks_of, last_blocks
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from weightfit.exhibit_cells import ABSENT, cell, cells, percent, spread, with_error
+from weightfit.exhibit.cells import ABSENT, cell, cells, percent, spread, with_error
 
 ROW = {
     "a": 1.23456,

@@ -7,7 +7,7 @@ from matplotlib.colors import to_rgb
 from planted_fits import request
 
 from weightfit import paper
-from weightfit.exhibit_qwen import handles, marks, regime
+from weightfit.exhibit.qwen import handles, marks, regime
 
 QWEN = [key for key, entry in paper.entries().items() if "qwen" in entry.cohort]
 

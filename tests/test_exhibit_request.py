@@ -7,8 +7,8 @@ import pytest
 
 from weightfit import exhibits, paper
 from weightfit.errors import UnknownReference
-from weightfit.exhibit_numbers import need
-from weightfit.exhibit_request import Request, wanted_entries
+from weightfit.exhibit.numbers import need
+from weightfit.exhibit.request import Request, wanted_entries
 
 SIZES = ["pythia-70m", "pythia-160m", "pythia-410m"]
 

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import linregress, pearsonr
 
-from weightfit import printed
+from weightfit.audit import printed
 from weightfit.errors import ContractError, UnknownReference
-from weightfit.formula import evaluate, leaves
-from weightfit.formula_functions import FUNCTIONS
-from weightfit.formula_text import DEEPEST, LONGEST, Leaf
-from weightfit.interval import Interval
+from weightfit.formula.evaluation import evaluate, leaves
+from weightfit.formula.functions import FUNCTIONS
+from weightfit.formula.interval import Interval
+from weightfit.formula.text import DEEPEST, LONGEST, Leaf
 
 X, Y = [0.316, 0.245, 0.173, 0.174, 0.110], [0.0224, 0.0200, 0.0190, 0.0191, 0.0149]
 DATA = {

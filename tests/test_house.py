@@ -17,8 +17,8 @@ from snakefile import REPOSITORY, Rule, read_rules, rules
 CONFINED = {
     "jax": ("weightfit/lab/",),
     "jaxlib": ("weightfit/lab/",),
-    "matplotlib": ("weightfit/exhibit", "scripts/figures/", "scripts/tables/"),
-    "great_tables": ("weightfit/exhibit", "scripts/figures/", "scripts/tables/"),
+    "matplotlib": ("weightfit/exhibit/", "scripts/figures/", "scripts/tables/"),
+    "great_tables": ("weightfit/exhibit/", "scripts/figures/", "scripts/tables/"),
     "snakemake": (),
     **dict.fromkeys(("jupytext", "nbclient", "nbconvert", "nbformat"), ("weightfit/notebook.py",)),
 }

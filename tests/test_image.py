@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import linregress, pearsonr
 
-from weightfit import formula_functions as functions
-from weightfit.enclosure import Enclosure, variables
-from weightfit.image import BOXES, TOLERANCE, image
-from weightfit.interval import INFINITY, Interval, lift
+from weightfit.formula import functions
+from weightfit.formula.enclosure import Enclosure, variables
+from weightfit.formula.image import BOXES, TOLERANCE, image
+from weightfit.formula.interval import INFINITY, Interval, lift
 
 
 def rounded(values, digit):

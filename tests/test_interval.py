@@ -8,8 +8,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from mpmath import mp, mpf
 
-from weightfit import interval
-from weightfit.interval import INFINITY, Interval, between, hull, lift
+from weightfit.formula import interval
+from weightfit.formula.interval import INFINITY, Interval, between, hull, lift
 
 mp.dps = 50
 

@@ -17,7 +17,7 @@ from weightfit.ablation import ablation
 from weightfit.coupling import coupling
 from weightfit.drift import drift
 from weightfit.errors import ContractError
-from weightfit.exhibit_notebook import Weights, read, say, show, tabulate, whose_weights
+from weightfit.exhibit.notebook import Weights, read, say, show, tabulate, whose_weights
 from weightfit.laws import laws
 from weightfit.notebook import RESULTS, render
 from weightfit.scaling import scaling
@@ -183,7 +183,7 @@ SOURCE = """
 # Prose.
 
 # %%
-from weightfit.exhibit_notebook import read, say
+from weightfit.exhibit.notebook import read, say
 
 say(f"{read('theory').num_rows} rows.")
 """
@@ -219,7 +219,7 @@ def test_a_page_is_whole_and_the_same_every_time(page, tables):
         ("1 / 0", r"a cell failed: ZeroDivisionError: division by zero; correct it"),
         ("import warnings\nwarnings.warn('old')", r"a cell warns: .*old"),
         ("import os\nprint(os.getcwd())", r"would name the local folder"),
-        ("from weightfit.exhibit_notebook import read\nread('fits')", r"fits.parquet: .* list it in"),
+        ("from weightfit.exhibit.notebook import read\nread('fits')", r"fits.parquet: .* list it in"),
     ],
 )
 def test_a_page_that_would_mislead_is_not_written(page, tmp_path, cell, law):

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from weightfit import paper, printed, printed_number, qualifier
+from weightfit import paper
+from weightfit.audit import printed, printed_number, qualifier
+from weightfit.audit.printed_rules import RULES, rules_table
 from weightfit.errors import ContractError, UnknownReference
-from weightfit.interval import INFINITY, Interval
-from weightfit.printed_rules import RULES, rules_table
+from weightfit.formula.interval import INFINITY, Interval
 
 # Rows read by eye in the paper, with what agrees: two ends (the ends of strict inequalities do not), or a label.
 # fmt: off

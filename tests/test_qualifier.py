@@ -2,7 +2,7 @@
 
 import pytest
 
-from weightfit import qualifier
+from weightfit.audit import qualifier
 
 BEFORE = {
     r"anchors the shape at $k \approx ": "about",

@@ -13,7 +13,7 @@ def continued(cohort: Cohort) -> list[str]:
 
 
 def of_entries(cohort: Cohort) -> dict[str, dict[str, Any]]:
-    """Return what exhibits must know of each entry, see `weightfit.exhibit_request.Request`."""
+    """Return what exhibits must know of each entry, see `weightfit.exhibit.request.Request`."""
     return {
         entry.id: {
             "paper_entry": entry.paper_entry,

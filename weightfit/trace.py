@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-from weightfit import cohort_facts, exhibits, paper, printed
-from weightfit.audit import registry
+from weightfit import cohort_facts, exhibits, paper
+from weightfit.audit import printed, registry
 from weightfit.audit.chain import Link, chain, manifest, verify
 from weightfit.audit.evaluation import Evaluated, Evaluator
 from weightfit.audit.references import NAMES, Sources
@@ -22,9 +22,9 @@ from weightfit.audit.text import text
 from weightfit.cohort import Cohort as CohortFile
 from weightfit.cohort import read_cohort
 from weightfit.errors import ContractError, WeightfitError
-from weightfit.exhibit_numbers import need, write_csv
-from weightfit.exhibit_request import Request
-from weightfit.formula import leaves
+from weightfit.exhibit.numbers import need, write_csv
+from weightfit.exhibit.request import Request
+from weightfit.formula.evaluation import leaves
 
 
 def trace(key: str, name: str, check: bool) -> Iterator[str]:

@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from weightfit.architecture import POOLED
-from weightfit.exhibit_figure import make_figure
-from weightfit.exhibit_numbers import Row
-from weightfit.exhibit_request import Request
-from weightfit.exhibit_style import COLOURS, FULL_WIDTH, NOTE_COLOUR
+from weightfit.exhibit.figure import make_figure
+from weightfit.exhibit.numbers import Row
+from weightfit.exhibit.request import Request
+from weightfit.exhibit.style import COLOURS, FULL_WIDTH, NOTE_COLOUR
 from weightfit.task import logged
 
 COLUMNS = (

@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
-from weightfit.exhibit_drift import as_stored, class_medians
-from weightfit.exhibit_figure import make_figure
-from weightfit.exhibit_legend import lined, marked, shaded
-from weightfit.exhibit_numbers import Row
-from weightfit.exhibit_request import Request
-from weightfit.exhibit_style import (
+from weightfit.exhibit.drift import as_stored, class_medians
+from weightfit.exhibit.figure import make_figure
+from weightfit.exhibit.legend import lined, marked, shaded
+from weightfit.exhibit.numbers import Row
+from weightfit.exhibit.request import Request
+from weightfit.exhibit.style import (
     ANCHOR_COLOUR,
     COLOURS,
     COMPONENT_NAMES,

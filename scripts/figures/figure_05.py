@@ -7,11 +7,11 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from weightfit.exhibit_figure import make_figure
-from weightfit.exhibit_legend import lined, marked, shaded
-from weightfit.exhibit_numbers import Row
-from weightfit.exhibit_request import Request
-from weightfit.exhibit_style import ANCHOR_COLOUR, COLOURS, COMPONENT_NAMES, FULL_WIDTH, MARKERS, band
+from weightfit.exhibit.figure import make_figure
+from weightfit.exhibit.legend import lined, marked, shaded
+from weightfit.exhibit.numbers import Row
+from weightfit.exhibit.request import Request
+from weightfit.exhibit.style import ANCHOR_COLOUR, COLOURS, COMPONENT_NAMES, FULL_WIDTH, MARKERS, band
 from weightfit.task import logged
 
 KINDS = ("ffn", "transmission")

@@ -3,40 +3,40 @@
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from weightfit import exhibit_heatmap
-from weightfit.exhibit_figure import make_figure
-from weightfit.exhibit_legend import lined
-from weightfit.exhibit_numbers import Row
-from weightfit.exhibit_request import Request
-from weightfit.exhibit_style import COMPONENT_NAMES, FULL_WIDTH
+from weightfit.exhibit import heatmap
+from weightfit.exhibit.figure import make_figure
+from weightfit.exhibit.legend import lined
+from weightfit.exhibit.numbers import Row
+from weightfit.exhibit.request import Request
+from weightfit.exhibit.style import COMPONENT_NAMES, FULL_WIDTH
 from weightfit.task import logged
 
-COLUMNS = exhibit_heatmap.COLUMNS
+COLUMNS = heatmap.COLUMNS
 
 
 def rows(request: Request) -> list[Row]:
     """Return the bins and the quantiles of each kind of matrix at the last step."""
     maps = [
-        exhibit_heatmap.Map(panel, series, panel, None)
+        heatmap.Map(panel, series, panel, None)
         for panel in request.parts["panels"]
         for series in request.parts["series"]
     ]
-    return exhibit_heatmap.rows(request, maps)
+    return heatmap.rows(request, maps)
 
 
 def draw(rows: list[Row], request: Request) -> Figure:
     """Draw one map per kind of matrix on one colour scale, and the printed blocks and extent of the tail."""
     (series,) = request.parts["series"]
     tail = float(request.printed("tail"))
-    scale, height = exhibit_heatmap.norm(), exhibit_heatmap.limits(rows, [tail])
-    found = exhibit_heatmap.by_map(rows)
+    scale, height = heatmap.norm(), heatmap.limits(rows, [tail])
+    found = heatmap.by_map(rows)
     figure, grid = plt.subplots(2, 4, figsize=(FULL_WIDTH, 4.4), sharey=True)
     image = None
     for panel, axes in zip(request.parts["panels"], grid.flat, strict=False):
-        image = exhibit_heatmap.draw(axes, found.get((panel, series), []), height, scale) or image
+        image = heatmap.draw(axes, found.get((panel, series), []), height, scale) or image
         axes.set_title(COMPONENT_NAMES[panel], loc="left")
         axes.set_xlabel("block", fontsize=7)
-        axes.axhline(tail, color=exhibit_heatmap.COLOURS["printed"], ls=":", lw=1.2)
+        axes.axhline(tail, color=heatmap.COLOURS["printed"], ls=":", lw=1.2)
     grid.flat[-1].axis("off")
     ranges = [
         f"{request.printed(f'first_block{which}')} to {request.printed(f'last_block{which}')}"
@@ -54,10 +54,10 @@ def draw(rows: list[Row], request: Request) -> Figure:
     for axes in grid[:, 0]:
         axes.set_ylabel("log10 |w|")
     handles = [
-        *exhibit_heatmap.handles(request.parts["quantiles"]),
-        lined("printed extent", exhibit_heatmap.COLOURS["printed"], ":"),
+        *heatmap.handles(request.parts["quantiles"]),
+        lined("printed extent", heatmap.COLOURS["printed"], ":"),
     ]
-    exhibit_heatmap.finish(figure, image, grid, handles)
+    heatmap.finish(figure, image, grid, handles)
     return figure
 
 

@@ -3,54 +3,55 @@
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from weightfit import exhibit_heatmap, paper
-from weightfit.exhibit_figure import make_figure
-from weightfit.exhibit_legend import lined
-from weightfit.exhibit_numbers import Row
-from weightfit.exhibit_request import Request
-from weightfit.exhibit_style import FULL_WIDTH
+from weightfit import paper
+from weightfit.exhibit import heatmap
+from weightfit.exhibit.figure import make_figure
+from weightfit.exhibit.legend import lined
+from weightfit.exhibit.numbers import Row
+from weightfit.exhibit.request import Request
+from weightfit.exhibit.style import FULL_WIDTH
 from weightfit.task import logged
 
-COLUMNS = exhibit_heatmap.COLUMNS
+COLUMNS = heatmap.COLUMNS
 
 
 def rows(request: Request) -> list[Row]:
     """Return the bins and the quantiles of q and k at the last step."""
     maps = [
-        exhibit_heatmap.Map(panel, series, panel, None)
+        heatmap.Map(panel, series, panel, None)
         for panel in request.parts["panels"]
         for series in request.parts["series"]
     ]
-    return exhibit_heatmap.rows(request, maps)
+    return heatmap.rows(request, maps)
 
 
 def draw(rows: list[Row], request: Request) -> Figure:
     """Draw q above k, one column per model, on one colour scale."""
     tail = float(request.printed("tail"))
-    scale, height = exhibit_heatmap.norm(), exhibit_heatmap.limits(rows, [tail])
-    found = exhibit_heatmap.by_map(rows)
+    scale, height = heatmap.norm(), heatmap.limits(rows, [tail])
+    found = heatmap.by_map(rows)
     panels, columns = request.parts["panels"], request.parts["series"]
     figure, grid = plt.subplots(len(panels), len(columns), figsize=(FULL_WIDTH, 4.2), sharey=True)
     image = None
     for line, panel in zip(grid, panels, strict=True):
         for axes, series in zip(line, columns, strict=True):
-            image = exhibit_heatmap.draw(axes, found.get((panel, series), []), height, scale) or image
+            image = heatmap.draw(axes, found.get((panel, series), []), height, scale) or image
             normalised = "QK-norm" if paper.entries()[series].qk_norm else "no QK-norm"
             axes.set_title(
                 f"{request.cast.shown.get(series, series)}\n{panel}, {normalised}", loc="left", fontsize=7.5
             )
-            axes.axhline(tail, color=exhibit_heatmap.COLOURS["printed"], ls=":", lw=1.2)
+            axes.axhline(tail, color=heatmap.COLOURS["printed"], ls=":", lw=1.2)
             axes.set_xlabel("block", fontsize=7)
         line[0].set_ylabel("log10 |w|")
     handles = [
-        *exhibit_heatmap.handles(request.parts["quantiles"]),
+        *heatmap.handles(request.parts["quantiles"]),
         lined(
             f"printed extent without QK-norm, {request.printed('tail')}",
-            exhibit_heatmap.COLOURS["printed"],
+            heatmap.COLOURS["printed"],
             ":",
         ),
     ]
-    exhibit_heatmap.finish(figure, image, grid, handles)
+    heatmap.finish(figure, image, grid, handles)
     return figure
 
 

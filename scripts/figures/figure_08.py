@@ -3,14 +3,14 @@
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from weightfit import exhibit_heatmap
-from weightfit.exhibit_figure import make_figure
-from weightfit.exhibit_numbers import Row
-from weightfit.exhibit_request import Request
-from weightfit.exhibit_style import FULL_WIDTH
+from weightfit.exhibit import heatmap
+from weightfit.exhibit.figure import make_figure
+from weightfit.exhibit.numbers import Row
+from weightfit.exhibit.request import Request
+from weightfit.exhibit.style import FULL_WIDTH
 from weightfit.task import logged
 
-COLUMNS = exhibit_heatmap.COLUMNS
+COLUMNS = heatmap.COLUMNS
 
 
 def rows(request: Request) -> list[Row]:
@@ -19,17 +19,17 @@ def rows(request: Request) -> list[Row]:
     columns = [(request.parts["merged"], step) for step in steps]
     columns += [(component, steps[-1]) for component in request.parts["apart"]]
     maps = [
-        exhibit_heatmap.Map(f"{component} {step}", series, component, step)
+        heatmap.Map(f"{component} {step}", series, component, step)
         for series in request.parts["series"]
         for component, step in columns
     ]
-    return exhibit_heatmap.rows(request, maps)
+    return heatmap.rows(request, maps)
 
 
 def draw(rows: list[Row], request: Request) -> Figure:
     """Draw one line of maps per size: the merged matrix through training, then its parts."""
-    scale, height = exhibit_heatmap.norm(), exhibit_heatmap.limits(rows)
-    found = exhibit_heatmap.by_map(rows)
+    scale, height = heatmap.norm(), heatmap.limits(rows)
+    found = heatmap.by_map(rows)
     shown = [series for series in request.parts["series"] if series in request.cast.shown]
     panels = request.parts["panels"]
     figure, grid = plt.subplots(
@@ -39,7 +39,7 @@ def draw(rows: list[Row], request: Request) -> Figure:
     for line, series in zip(grid, shown, strict=True):
         for axes, panel in zip(line, panels, strict=True):
             own = found.get((panel, series), [])
-            image = exhibit_heatmap.draw(axes, own, height, scale) or image
+            image = heatmap.draw(axes, own, height, scale) or image
             component, printed = panel.split()
             step = own[0]["step"] if own else request.own_step(int(printed))
             axes.set_title(f"{component}, {step:,}", fontsize=6.5, loc="left")
@@ -47,7 +47,7 @@ def draw(rows: list[Row], request: Request) -> Figure:
         line[0].set_ylabel(f"{request.cast.shown[series]}\n{state}\nlog10 |w|", fontsize=6.5)
     for axes in grid[-1]:
         axes.set_xlabel("block", fontsize=7)
-    exhibit_heatmap.finish(figure, image, grid, exhibit_heatmap.handles(request.parts["quantiles"]))
+    heatmap.finish(figure, image, grid, heatmap.handles(request.parts["quantiles"]))
     return figure
 
 

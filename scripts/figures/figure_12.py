@@ -8,12 +8,12 @@ import pyarrow.compute as pc
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from weightfit.exhibit_cells import cell
-from weightfit.exhibit_figure import make_figure
-from weightfit.exhibit_legend import lined, marked
-from weightfit.exhibit_numbers import Row
-from weightfit.exhibit_request import Request
-from weightfit.exhibit_style import FULL_WIDTH, NULL_COLOUR, markings
+from weightfit.exhibit.cells import cell
+from weightfit.exhibit.figure import make_figure
+from weightfit.exhibit.legend import lined, marked
+from weightfit.exhibit.numbers import Row
+from weightfit.exhibit.request import Request
+from weightfit.exhibit.style import FULL_WIDTH, NULL_COLOUR, markings
 from weightfit.task import logged
 
 POINT = {

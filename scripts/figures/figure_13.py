@@ -5,13 +5,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from weightfit.exhibit_blocks import blocks_of, last_blocks
-from weightfit.exhibit_figure import make_figure
-from weightfit.exhibit_legend import lined, shaded
-from weightfit.exhibit_numbers import Row
-from weightfit.exhibit_qwen import handles, marks, regime
-from weightfit.exhibit_request import Request
-from weightfit.exhibit_style import COMPONENT_NAMES, FULL_WIDTH, band
+from weightfit.exhibit.blocks import blocks_of, last_blocks
+from weightfit.exhibit.figure import make_figure
+from weightfit.exhibit.legend import lined, shaded
+from weightfit.exhibit.numbers import Row
+from weightfit.exhibit.qwen import handles, marks, regime
+from weightfit.exhibit.request import Request
+from weightfit.exhibit.style import COMPONENT_NAMES, FULL_WIDTH, band
 from weightfit.task import logged
 
 VALUES = ("value", "value_se", "value_null")

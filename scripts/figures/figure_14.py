@@ -11,12 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from weightfit import exhibit_qwen
-from weightfit.exhibit_figure import make_figure
-from weightfit.exhibit_legend import lined
-from weightfit.exhibit_numbers import Row
-from weightfit.exhibit_request import Request
-from weightfit.exhibit_style import COMPONENT_NAMES, FULL_WIDTH
+from weightfit.exhibit import qwen
+from weightfit.exhibit.figure import make_figure
+from weightfit.exhibit.legend import lined
+from weightfit.exhibit.numbers import Row
+from weightfit.exhibit.request import Request
+from weightfit.exhibit.style import COMPONENT_NAMES, FULL_WIDTH
 from weightfit.log_bins import BINS_PER_DECADE
 from weightfit.task import logged
 
@@ -74,7 +74,7 @@ def draw(rows: list[Row], request: Request) -> Figure:
     figure, grid = plt.subplots(
         len(blocks), len(components), figsize=(FULL_WIDTH, 6.4), sharex=True, sharey=True, squeeze=False
     )
-    marks = exhibit_qwen.marks(request)
+    marks = qwen.marks(request)
     least = request.parts["least_share"]
     for line, block in zip(grid, blocks, strict=True):
         own = request.own_block(block)
@@ -94,7 +94,7 @@ def draw(rows: list[Row], request: Request) -> Figure:
     for axes in grid[-1]:
         axes.set_xlabel("log10 |w|")
     grid[len(blocks) // 2, 0].set_ylabel(f"share of the weights in {1 / BINS_PER_DECADE:g} of log10 |w|")
-    handles = [*exhibit_qwen.handles(request, marked=False), lined("Gaussian weights, median", "black", ":")]
+    handles = [*qwen.handles(request, marked=False), lined("Gaussian weights, median", "black", ":")]
     figure.legend(handles=handles, loc="outside lower center", ncols=4)
     return figure
 

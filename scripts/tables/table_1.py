@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from weightfit import paper, table
-from weightfit.exhibit_numbers import Row
-from weightfit.exhibit_request import Request
-from weightfit.exhibit_style import COMPONENT_NAMES
-from weightfit.exhibit_table import make_table
+from weightfit.exhibit.numbers import Row
+from weightfit.exhibit.request import Request
+from weightfit.exhibit.style import COMPONENT_NAMES
+from weightfit.exhibit.table import make_table
 from weightfit.task import logged
 
 COLUMNS = (

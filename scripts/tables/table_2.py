@@ -8,11 +8,11 @@ import pyarrow.compute as pc
 
 from weightfit import paper
 from weightfit.architecture import POOLED
-from weightfit.exhibit_cells import cell, spread, with_error
-from weightfit.exhibit_numbers import Row
-from weightfit.exhibit_request import Request
-from weightfit.exhibit_style import COMPONENT_NAMES
-from weightfit.exhibit_table import make_table
+from weightfit.exhibit.cells import cell, spread, with_error
+from weightfit.exhibit.numbers import Row
+from weightfit.exhibit.request import Request
+from weightfit.exhibit.style import COMPONENT_NAMES
+from weightfit.exhibit.table import make_table
 from weightfit.task import logged
 
 STATISTICS = {

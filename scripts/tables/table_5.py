@@ -6,9 +6,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from weightfit import paper
-from weightfit.exhibit_numbers import Row
-from weightfit.exhibit_request import Request
-from weightfit.exhibit_table import make_table
+from weightfit.exhibit.numbers import Row
+from weightfit.exhibit.request import Request
+from weightfit.exhibit.table import make_table
 from weightfit.initialization import standard_deviations
 from weightfit.scaling import input_output_ratio
 from weightfit.task import logged

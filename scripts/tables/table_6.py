@@ -1,11 +1,11 @@
 """Table 6: the functions that the paper names, beside the released library's and ours."""
 
-from weightfit.exhibit_library import COLUMNS as TOLD
-from weightfit.exhibit_library import compared_functions, notes
-from weightfit.exhibit_library import shown as display
-from weightfit.exhibit_numbers import Row
-from weightfit.exhibit_request import Request
-from weightfit.exhibit_table import make_table
+from weightfit.exhibit.library import COLUMNS as TOLD
+from weightfit.exhibit.library import compared_functions, notes
+from weightfit.exhibit.library import shown as display
+from weightfit.exhibit.numbers import Row
+from weightfit.exhibit.request import Request
+from weightfit.exhibit.table import make_table
 from weightfit.task import logged
 
 COLUMNS = ("row", *TOLD)

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from weightfit.exhibit_library import COLUMNS as TOLD
-from weightfit.exhibit_library import compared_functions, notes, shown
-from weightfit.exhibit_numbers import Row
-from weightfit.exhibit_request import Request
-from weightfit.exhibit_table import make_table
+from weightfit.exhibit.library import COLUMNS as TOLD
+from weightfit.exhibit.library import compared_functions, notes, shown
+from weightfit.exhibit.numbers import Row
+from weightfit.exhibit.request import Request
+from weightfit.exhibit.table import make_table
 from weightfit.task import logged
 
 COLUMNS = ("row", *TOLD, "handed_through")

@@ -8,9 +8,9 @@ import pyarrow.compute as pc
 
 from weightfit import paper, table
 from weightfit.crossing import least_fraction
-from weightfit.exhibit_numbers import Row
-from weightfit.exhibit_request import Request
-from weightfit.exhibit_table import make_table
+from weightfit.exhibit.numbers import Row
+from weightfit.exhibit.request import Request
+from weightfit.exhibit.table import make_table
 from weightfit.task import logged
 
 FACTS = ("layers", "params", "tokens")

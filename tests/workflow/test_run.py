@@ -560,9 +560,9 @@ EVERYTHING = WITHOUT_FITS + EVERY_FIT + Counter({"histogram": len(ENTRIES)}) + C
             Counter(("ablation", "table_1", "figure_05", "notebook")) + AUDIT,
         ),
         (
-            "weightfit/exhibit_style.py",
+            "weightfit/exhibit/style.py",
             at_end("# a comment"),
-            NOTED + importing("weightfit/exhibit_style.py") + AUDIT,
+            NOTED + importing("weightfit/exhibit/style.py") + AUDIT,
         ),
         ("weightfit/notebook.py", at_end("# a comment"), NOTED),
         ("scripts/figures/figure_02.py", at_end("# a comment"), Counter(["figure_02"]) + AUDIT),

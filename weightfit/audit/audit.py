@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from weightfit import paper, printed, table
-from weightfit.audit import checkpoints, verdict
+from weightfit import paper, table
+from weightfit.audit import checkpoints, printed, verdict
 from weightfit.audit.evaluation import Evaluated
 from weightfit.audit.registry import owner
 from weightfit.audit.text import text
@@ -17,10 +17,10 @@ from weightfit.errors import ContractError
 
 if TYPE_CHECKING:
     from weightfit.audit.errors import Need
+    from weightfit.audit.printed import Printed
     from weightfit.audit.registry import Evidence
     from weightfit.audit.verdict import Outcome, Verdict
     from weightfit.paper import Reported
-    from weightfit.printed import Printed
 
 TRAJECTORY = "pythia-trajectory"
 """Value of column `needs` of `paper/reported.tsv`: the number needs the steps of a training."""

@@ -11,7 +11,7 @@ from weightfit import paper
 from weightfit.audit.printed_references import matching
 from weightfit.audit.references import NAMES
 from weightfit.errors import ContractError
-from weightfit.formula import leaves
+from weightfit.formula.evaluation import leaves
 
 if TYPE_CHECKING:
     from pathlib import Path

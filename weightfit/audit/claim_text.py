@@ -7,20 +7,20 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, get_args
 
-from weightfit import paper, printed
-from weightfit.audit import verdict
+from weightfit import paper
+from weightfit.audit import printed, verdict
 from weightfit.audit.references import NAMES
 from weightfit.audit.text import text
 from weightfit.errors import ContractError
-from weightfit.formula import leaves
-from weightfit.interval import Interval
+from weightfit.formula.evaluation import leaves
+from weightfit.formula.interval import Interval
 
 if TYPE_CHECKING:
     from weightfit.audit.audit import Judged
     from weightfit.audit.claim_file import ClaimTest
     from weightfit.audit.registry import Evidence
     from weightfit.audit.verdict import Verdict
-    from weightfit.formula import Value
+    from weightfit.formula.evaluation import Value
 
 Numbers = Mapping[str, "tuple[tuple[Verdict, Evidence | None], Sequence[Judged]]"]
 """By id of a printed number: its verdict, the kind of evidence it rests on, and its readings."""

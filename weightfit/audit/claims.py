@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from weightfit import paper, printed, table
-from weightfit.audit import checkpoints, claim_text, verdict
+from weightfit import paper, table
+from weightfit.audit import checkpoints, claim_text, printed, verdict
 from weightfit.audit.audit import judge, verdicts
 from weightfit.audit.printed_references import matching
 from weightfit.audit.registry import Reading, owner
 from weightfit.errors import ContractError
-from weightfit.interval import Interval
+from weightfit.formula.interval import Interval
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from weightfit.audit.evaluation import Evaluated, Evaluator
     from weightfit.audit.registry import Evidence
     from weightfit.audit.verdict import Outcome, Verdict
-    from weightfit.formula import Value
+    from weightfit.formula.evaluation import Value
 
 Results = Mapping[str, Sequence["Evaluated"]]
 """By id of the original, as `weightfit.audit.evaluation.evaluate_all` returns it."""

@@ -6,11 +6,11 @@ from fnmatch import fnmatchcase
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from weightfit import paper, printed
-from weightfit.audit import released_database
+from weightfit import paper
+from weightfit.audit import printed, released_database
 from weightfit.audit.errors import MissingData, Need
 from weightfit.errors import ContractError, UnknownReference
-from weightfit.interval import Interval, lift
+from weightfit.formula.interval import Interval, lift
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from weightfit import paper, printed, table
+from weightfit import paper, table
+from weightfit.audit import printed
 from weightfit.audit.aggregation import DIVISORS, Cells, bands, choices
 from weightfit.audit.released_database import SHAPE, Edition
 from weightfit.errors import ContractError
@@ -23,7 +24,7 @@ from weightfit.released import EDGES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from weightfit.printed_number import Number
+    from weightfit.audit.printed_number import Number
 
     Array = NDArray[np.float64]
     Admitted = NDArray[np.bool_]

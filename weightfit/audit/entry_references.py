@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from weightfit import paper, printed
+from weightfit import paper
+from weightfit.audit import printed
 from weightfit.errors import ContractError, UnknownReference
 
 if TYPE_CHECKING:

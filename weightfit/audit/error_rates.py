@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weightfit import paper, printed
-from weightfit.audit import verdict
+from weightfit import paper
+from weightfit.audit import printed, verdict
 from weightfit.audit.audit import judge, verdicts
 from weightfit.audit.registry import owner
-from weightfit.interval import Interval
+from weightfit.formula.interval import Interval
 
 if TYPE_CHECKING:
     from weightfit.audit.evaluation import Evaluated
+    from weightfit.audit.printed import Printed
     from weightfit.audit.registry import Evidence
     from weightfit.paper import Reported
-    from weightfit.printed import Printed
 
 TRIALS = 200
 """Printed numbers with a planted error, and as many that are printed as the evidence has them."""

@@ -11,8 +11,8 @@ from weightfit.audit.errors import MissingData, Need, Undecided
 from weightfit.audit.references import NAMES, Sources
 from weightfit.audit.registry import Reading, Registry
 from weightfit.errors import ContractError, WeightfitError
-from weightfit.formula import Value, evaluate, leaves
-from weightfit.formula_text import Leaf
+from weightfit.formula.evaluation import Value, evaluate, leaves
+from weightfit.formula.text import Leaf
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,12 +18,12 @@ import jinja2
 import pyarrow as pa
 from markupsafe import Markup
 
-from weightfit import printed, table
-from weightfit.audit import database_search, page_exhibits, page_numbers, summary
+from weightfit import table
+from weightfit.audit import database_search, page_exhibits, page_numbers, printed, summary
 from weightfit.audit.chain import PARTS, Link, chain, manifest
 
 SORTS = ("number", "count", "label", "claim")
-"""What printed texts are counted as, see `weightfit.printed.Printed`."""
+"""What printed texts are counted as, see `weightfit.audit.printed.Printed`."""
 
 
 @dataclass(frozen=True)

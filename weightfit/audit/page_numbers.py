@@ -6,15 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from weightfit import exhibits, paper, printed
+from weightfit import exhibits, paper
+from weightfit.audit import printed
 from weightfit.audit.printed_references import REFERENCES, ids_behind
 from weightfit.audit.references import NAMES
-from weightfit.formula import leaves
+from weightfit.formula.evaluation import leaves
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from weightfit.formula_text import Leaf
+    from weightfit.formula.text import Leaf
 
 TABLES = ("cell", "cells")
 """References whose first argument names a table of the run."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from weightfit import paper, printed
+from weightfit import paper
+from weightfit.audit import printed
 from weightfit.audit.errors import Undecided
 from weightfit.errors import ContractError
-from weightfit.interval import INFINITY, Interval, lift
+from weightfit.formula.interval import INFINITY, Interval, lift
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from weightfit.formula_text import Leaf
+    from weightfit.formula.text import Leaf
 
 Value = float | Interval | str
 

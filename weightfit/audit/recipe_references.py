@@ -6,8 +6,10 @@ import re
 from math import isclose
 from typing import TYPE_CHECKING
 
-from weightfit import formula, paper, printed
+from weightfit import paper
+from weightfit.audit import printed
 from weightfit.audit.entry_references import statements
+from weightfit.formula.evaluation import evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -78,7 +80,7 @@ def _same(one: str, other: str) -> bool:
 def _at(expression: str, point: tuple[int, int]) -> float:
     blocks, width = point
     text = re.sub(r"\bd\b", str(width), re.sub(r"\bL\b", str(blocks), expression))
-    value = formula.evaluate(text, {})
+    value = evaluate(text, {})
     assert isinstance(value, float)
     return value
 

@@ -14,7 +14,7 @@ from weightfit import exhibits, paper, table
 from weightfit.architecture import POOLED
 from weightfit.audit.errors import MissingData, Need
 from weightfit.errors import ContractError, UnknownReference
-from weightfit.exhibit_request import wanted_entries
+from weightfit.exhibit.request import wanted_entries
 
 Value = float | str
 Row = Mapping[str, object]

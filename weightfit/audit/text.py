@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from weightfit import paper, printed
+from weightfit import paper
+from weightfit.audit import printed
 from weightfit.errors import ContractError
-from weightfit.formula import Value
-from weightfit.interval import Interval
+from weightfit.formula.evaluation import Value
+from weightfit.formula.interval import Interval
 
 DIGITS = 10
 """Significant digits of a value; one that is exact is not padded."""

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weightfit import paper, printed
+from weightfit import paper
 from weightfit.architecture import POOLS
+from weightfit.audit import printed
 from weightfit.errors import ContractError, UnknownReference
+from weightfit.formula.interval import Interval
 from weightfit.initialization import standard_deviations
-from weightfit.interval import Interval
 from weightfit.null import GaussianMixture
 from weightfit.population import half_normal_log_quantile, population_fit
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weightfit import paper, printed, steady_state
-from weightfit.audit import checkpoints
+from weightfit import paper, steady_state
+from weightfit.audit import checkpoints, printed
 from weightfit.errors import ContractError
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from weightfit.errors import ContractError
-from weightfit.interval import Interval
+from weightfit.formula.interval import Interval
 
 if TYPE_CHECKING:
+    from weightfit.audit.printed import Printed
+    from weightfit.audit.printed_number import Number
     from weightfit.audit.registry import Evidence
-    from weightfit.formula import Value
-    from weightfit.printed import Printed
-    from weightfit.printed_number import Number
+    from weightfit.formula.evaluation import Value
 
 Outcome = Literal["reproduced", "differs", "compatible", "pending", "untraced"]
 """What one reading says."""

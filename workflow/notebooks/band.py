@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from weightfit import paper
-from weightfit.exhibit_notebook import KIND_COLOURS, KINDS, read, say, show, tabulate, whose_weights
-from weightfit.exhibit_style import COMPONENT_NAMES, NULL_COLOUR, anchor, band, use
+from weightfit.exhibit.notebook import KIND_COLOURS, KINDS, read, say, show, tabulate, whose_weights
+from weightfit.exhibit.style import COMPONENT_NAMES, NULL_COLOUR, anchor, band, use
 
 use()
 weights = whose_weights(read("steady_state"))

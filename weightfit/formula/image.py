@@ -7,8 +7,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from weightfit.enclosure import Enclosure, variables
-from weightfit.interval import INFINITY, Interval, lift
+from weightfit.formula.enclosure import Enclosure, variables
+from weightfit.formula.interval import INFINITY, Interval, lift
 
 Function = Callable[[Sequence[float | Enclosure]], float | Enclosure]
 Box = tuple[Interval, ...]
@@ -50,7 +50,7 @@ def image(function: Function, box: Sequence[Interval]) -> Image:
     ----------
     function
         Continuous; takes one value per interval and returns one, using only ``+ - * / **``, ``abs`` and the
-        methods and functions of `weightfit.enclosure` on enclosures, and the same on floats.
+        methods and functions of `weightfit.formula.enclosure` on enclosures, and the same on floats.
     box
         One interval per quantity; the quantities are unrelated.
 

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from weightfit.architecture import POOLED
-from weightfit.exhibit_request import Request
+from weightfit.exhibit.request import Request
 
 
 def last_blocks(request: Request) -> pa.Table:

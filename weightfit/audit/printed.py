@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from weightfit import paper, printed_number, qualifier
+from weightfit import paper
+from weightfit.audit import printed_number, qualifier
 from weightfit.errors import ContractError, UnknownReference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from weightfit.interval import Interval
-    from weightfit.printed_number import Number
-    from weightfit.qualifier import Relation
+    from weightfit.audit.printed_number import Number
+    from weightfit.audit.qualifier import Relation
+    from weightfit.formula.interval import Interval
 
 Sort = Literal["label", "count", "number", "claim"]
 

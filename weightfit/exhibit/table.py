@@ -8,8 +8,8 @@ from pathlib import Path
 import great_tables
 import pandas as pd
 
-from weightfit.exhibit_numbers import Row, need, nothing, write_csv
-from weightfit.exhibit_request import Request
+from weightfit.exhibit.numbers import Row, need, nothing, write_csv
+from weightfit.exhibit.request import Request
 
 
 def make_table(

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from weightfit.enclosure import Enclosure, ordered
-from weightfit.interval import Interval
+from weightfit.formula.enclosure import Enclosure, ordered
+from weightfit.formula.interval import Interval
 
 Quantity: TypeAlias = float | Enclosure
 Term: TypeAlias = Quantity | str | tuple["Term", ...]

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from weightfit.exhibit_request import Request
-from weightfit.exhibit_style import MARKERS
+from weightfit.exhibit.request import Request
+from weightfit.exhibit.style import MARKERS
 
 if TYPE_CHECKING:
     from matplotlib.lines import Line2D

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from weightfit.exhibit_style import ANCHOR_COLOUR, BAND_COLOUR, NULL_COLOUR
+from weightfit.exhibit.style import ANCHOR_COLOUR, BAND_COLOUR, NULL_COLOUR
 
 if TYPE_CHECKING:
     from matplotlib.lines import Line2D

@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from matplotlib.ticker import MaxNLocator
 
-from weightfit import exhibit_style, exhibits, paper
+from weightfit import exhibits, paper
 from weightfit.architecture import COMPONENTS
 from weightfit.diagnosis import TRIM, diagnose, last, medians, scale_ratios
-from weightfit.exhibit_style import COLOURS, COMPONENT_NAMES, MARKERS
+from weightfit.exhibit import style
+from weightfit.exhibit.style import COLOURS, COMPONENT_NAMES, MARKERS
 
 PRINTED_VALUES = (
     "T1.k80.median",
@@ -134,12 +135,12 @@ def figure(fits: pa.Table, anchor: float, band: tuple[float, float]) -> str:
     band
         Ends of the printed band.
     """
-    exhibit_style.use()
+    style.use()
     own = last(fits, COMPONENTS)
     present = set(own["component"].to_pylist())
-    drawn, axes = plt.subplots(figsize=(exhibit_style.FULL_WIDTH, 3.2))
-    exhibit_style.band(axes, *band, "printed band")
-    exhibit_style.anchor(axes, anchor, "Gaussian weights")
+    drawn, axes = plt.subplots(figsize=(style.FULL_WIDTH, 3.2))
+    style.band(axes, *band, "printed band")
+    style.anchor(axes, anchor, "Gaussian weights")
     kinds = [component for component in COMPONENT_NAMES if component in present]
     for number, component in enumerate(kinds):
         rows = own.filter(pc.field("component") == component)

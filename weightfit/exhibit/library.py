@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from weightfit.exhibit_numbers import Row
-from weightfit.exhibit_request import Request
+from weightfit.exhibit.numbers import Row
+from weightfit.exhibit.request import Request
 
 COLUMNS = (
     "name",

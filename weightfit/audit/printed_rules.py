@@ -1,10 +1,11 @@
-"""The rules by which `weightfit.printed` reads a printed text, as the README's table, with the paper's own examples."""
+"""The rules by which `weightfit.audit.printed` reads a text, as the README's table, with the paper's own examples."""
 
 import math
 from dataclasses import dataclass
 
-from weightfit import paper, printed
-from weightfit.printed_number import Number
+from weightfit import paper
+from weightfit.audit import printed
+from weightfit.audit.printed_number import Number
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from weightfit.errors import ContractError
-from weightfit.exhibit_request import Request
+from weightfit.exhibit.request import Request
 
 Row = Mapping[str, object]
 

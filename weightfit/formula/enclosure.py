@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from weightfit import interval
-from weightfit.interval import Interval, hull, lift
+from weightfit.formula import interval
+from weightfit.formula.interval import Interval, hull, lift
 
 _ZERO = Interval(0.0, 0.0)
 

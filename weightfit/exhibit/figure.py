@@ -4,9 +4,9 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from weightfit import exhibit_style
-from weightfit.exhibit_numbers import Row, need, nothing, write_csv
-from weightfit.exhibit_request import Request
+from weightfit.exhibit import style
+from weightfit.exhibit.numbers import Row, need, nothing, write_csv
+from weightfit.exhibit.request import Request
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,7 +33,7 @@ def make_figure(
     """
     import matplotlib.pyplot as plt
 
-    exhibit_style.use()
+    style.use()
     lacking = need(request)
     found = [] if lacking else rows(request)
     lacking = lacking or (None if found else nothing(request))
@@ -49,7 +49,7 @@ def make_figure(
 def _panel(sentence: str) -> "Figure":
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(exhibit_style.FULL_WIDTH, 1.8))
+    figure, axes = plt.subplots(figsize=(style.FULL_WIDTH, 1.8))
     axes.axis("off")
     axes.text(0.5, 0.5, textwrap.fill(sentence, 90), ha="center", va="center", transform=axes.transAxes)
     return figure
@@ -63,7 +63,7 @@ def _write_notes(figure: "Figure", notes: Sequence[str]) -> None:
     figure.suptitle(
         "\n".join(lines),
         fontsize=7.0,
-        color=exhibit_style.STAND_IN_COLOUR if alarming else exhibit_style.NOTE_COLOUR,
+        color=style.STAND_IN_COLOUR if alarming else style.NOTE_COLOUR,
         x=0.01,
         ha="left",
     )

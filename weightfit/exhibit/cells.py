@@ -1,6 +1,6 @@
 """How tables write numbers, and the weights that they are of, for people."""
 
-from weightfit.exhibit_numbers import Row
+from weightfit.exhibit.numbers import Row
 
 ABSENT = "–"
 """What stands where there is no number."""

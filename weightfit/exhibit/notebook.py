@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from weightfit import paper, table
 from weightfit.errors import ContractError
-from weightfit.exhibit_request import missing_note, stand_in_note
-from weightfit.exhibit_style import COLOURS, MARKERS, STAND_IN_COLOUR
+from weightfit.exhibit.request import missing_note, stand_in_note
+from weightfit.exhibit.style import COLOURS, MARKERS, STAND_IN_COLOUR
 from weightfit.notebook import RESULTS
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from weightfit.exhibit_legend import lined
-from weightfit.exhibit_numbers import Row
-from weightfit.exhibit_request import Request
+from weightfit.exhibit.legend import lined
+from weightfit.exhibit.numbers import Row
+from weightfit.exhibit.request import Request
 from weightfit.log_bins import BINS_PER_DECADE, log10_quantiles
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from weightfit import qualifier
-from weightfit.interval import INFINITY, Interval, between
-from weightfit.qualifier import Relation
+from weightfit.audit import qualifier
+from weightfit.audit.qualifier import Relation
+from weightfit.formula.interval import INFINITY, Interval, between
 
 NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 

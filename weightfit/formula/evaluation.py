@@ -1,6 +1,6 @@
 """The language of formulas over printed numbers, results and the paper's tables; formulas are read, never executed.
 
-A formula is numbers, ``+ - * / **``, lists in brackets, the functions of `weightfit.formula_functions` and
+A formula is numbers, ``+ - * / **``, lists in brackets, the functions of `weightfit.formula.functions` and
 references such as ``printed("T4.pythia-70m.lambda")`` or ``cell("table_2", "median", row="pythia-70m")``.
 What a reference stands for is asked of a resolver that the caller hands in; this module knows no table.
 """
@@ -16,12 +16,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from weightfit.enclosure import Enclosure, variables
 from weightfit.errors import WeightfitError
-from weightfit.formula_functions import FUNCTIONS, Quantity, Term, elementwise, power, quotient
-from weightfit.formula_text import FormulaText, Leaf, read
-from weightfit.image import image
-from weightfit.interval import Interval
+from weightfit.formula.enclosure import Enclosure, variables
+from weightfit.formula.functions import FUNCTIONS, Quantity, Term, elementwise, power, quotient
+from weightfit.formula.image import image
+from weightfit.formula.interval import Interval
+from weightfit.formula.text import FormulaText, Leaf, read
 
 Value: TypeAlias = "float | Interval | str | tuple[Value, ...]"
 """What a formula gives: a number, an interval, a label or a list of these."""
@@ -76,7 +76,7 @@ def evaluate(formula: str, resolvers: Resolvers) -> Value:
     """Return what a formula gives.
 
     If references stand for intervals, the result is the range of the formula over all that the intervals
-    hold, in outer bounds (`weightfit.image.image`). A reference that stands twice is one unknown, not two.
+    hold, in outer bounds (`weightfit.formula.image.image`). A reference that stands twice is one unknown, not two.
 
     Parameters
     ----------

@@ -1,0 +1,1 @@
+"""What the scripts of tables and figures draw, write and say with."""
