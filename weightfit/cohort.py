@@ -8,6 +8,7 @@ from typing import Any
 
 from weightfit import paper
 from weightfit.errors import CohortError
+from weightfit.schema import violation
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ("train", "initialize", "unpack", "link", "plant", "download")
@@ -308,14 +309,6 @@ def _load(path: Path) -> dict[str, Any]:
     return document
 
 
-def _validate(where: str, document: dict[str, Any], schema_name: str) -> None:
-    import yaml
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import best_match
-
-    path = ROOT / "workflow" / "schemas" / f"{schema_name}.schema.yaml"
-    validator = Draft202012Validator(yaml.safe_load(path.read_text(encoding="utf-8")))
-    error = best_match(validator.iter_errors(document))
-    if error is not None:
-        key = ".".join(str(part) for part in error.absolute_path) or "(top level)"
-        raise CohortError(f"{where}: {key}: {error.message}; {path.name} says what is allowed")
+def _validate(where: str, document: dict[str, Any], schema: str) -> None:
+    if broken := violation(document, schema):
+        raise CohortError(f"{where}: {broken}; {schema}.schema.yaml says what is allowed")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from weightfit.errors import ContractError
+from weightfit.schema import violation
 
 PATH = Path(__file__).parents[1] / "paper" / "exhibits.yaml"
 
@@ -59,17 +60,10 @@ def read() -> dict[str, Exhibit]:
         If an item breaks `workflow/schemas/exhibits.schema.yaml`.
     """
     import yaml
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import best_match
 
-    schema = PATH.parents[1] / "workflow" / "schemas" / "exhibits.schema.yaml"
     document = yaml.safe_load(PATH.read_text(encoding="utf-8"))
-    error = best_match(
-        Draft202012Validator(yaml.safe_load(schema.read_text(encoding="utf-8"))).iter_errors(document)
-    )
-    if error is not None:
-        key = ".".join(str(part) for part in error.absolute_path)
-        raise ContractError(f"exhibits.yaml: {key}: {error.message}; {schema.name} says what is allowed")
+    if broken := violation(document, "exhibits"):
+        raise ContractError(f"exhibits.yaml: {broken}; exhibits.schema.yaml says what is allowed")
     return {
         label: Exhibit(
             label,

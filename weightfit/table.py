@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import yaml
 
 from weightfit.errors import ContractError
+from weightfit.schema import SCHEMAS
 
-SCHEMAS = Path(__file__).parents[1] / "workflow" / "schemas"
 PROVENANCE_KEY = b"weightfit"
 
 _ARROW = {"string": pa.string(), "integer": pa.int64(), "number": pa.float64(), "boolean": pa.bool_()}

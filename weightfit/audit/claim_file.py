@@ -12,6 +12,7 @@ from weightfit.audit.printed_references import matching
 from weightfit.audit.references import NAMES
 from weightfit.errors import ContractError
 from weightfit.formula.evaluation import leaves
+from weightfit.schema import violation
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,15 +73,10 @@ def read() -> tuple[Claim, ...]:
 @cache
 def _read(root: Path) -> tuple[Claim, ...]:
     import yaml
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import best_match
 
-    schema = yaml.safe_load((root / "workflow/schemas/claims.schema.yaml").read_text(encoding="utf-8"))
     document = yaml.safe_load((root / "paper/claims.yaml").read_text(encoding="utf-8"))
-    error = best_match(Draft202012Validator(schema).iter_errors(document))
-    if error is not None:
-        key = ".".join(str(part) for part in error.absolute_path)
-        raise ContractError(f"claims.yaml: {key}: {error.message}; claims.schema.yaml says what is allowed")
+    if broken := violation(document, "claims"):
+        raise ContractError(f"claims.yaml: {broken}; claims.schema.yaml says what is allowed")
     return tuple(_claim(id, item) for id, item in document.items())  # noqa: A001 (as the tables call it)
 
 

@@ -9,8 +9,7 @@ from weightfit.checkpoint import parse_object
 from weightfit.errors import MalformedCheckpoint
 from weightfit.hub.errors import StalePins
 from weightfit.hub.repository import HubSource, Part, Revision
-
-SCHEMA = Path(__file__).parents[2] / "workflow" / "schemas" / "pins.schema.yaml"
+from weightfit.schema import violation
 
 Pins = Mapping[str, Sequence[Revision]]
 """By id of the entry: its revisions, in the order of the cohort file."""
@@ -65,7 +64,8 @@ def load(path: Path, remedy: str) -> dict[str, list[Revision]]:
         document: Any = parse_object(path.read_bytes(), path.name)
     except MalformedCheckpoint as error:
         raise StalePins(f"{error}, or {remedy}") from error
-    _validate(path.name, document, remedy)
+    if broken := violation(document, "pins"):
+        raise StalePins(f"{path.name}: {broken}: {remedy}")
     return {
         entry: [Revision.of(revision) for revision in revisions]
         for entry, revisions in document["entries"].items()
@@ -103,18 +103,6 @@ def _refusal(part: Part, manifests: Path) -> str | None:
         return None
     made = parse_object(path.read_bytes(), path.name)
     return None if made["available"] else f"{made['reason']}; {made['remedy']}"
-
-
-def _validate(name: str, document: Mapping[str, object], remedy: str) -> None:
-    import yaml
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import best_match
-
-    validator = Draft202012Validator(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
-    error = best_match(validator.iter_errors(document))
-    if error is not None:
-        key = ".".join(str(part) for part in error.absolute_path) or "(top level)"
-        raise StalePins(f"{name}: {key}: {error.message}: {remedy}")
 
 
 def _fits(source: HubSource, revisions: Sequence[Revision]) -> bool:

@@ -1,0 +1,28 @@
+"""Holds a document of plain values against its schema in `workflow/schemas/`."""
+
+from pathlib import Path
+
+SCHEMAS = Path(__file__).parents[1] / "workflow" / "schemas"
+
+
+def violation(document: object, name: str) -> str | None:
+    """Return the key at which a document breaks its schema and the law that is broken, or None.
+
+    Parameters
+    ----------
+    document
+        Mappings, lists, texts, numbers, truth values and None.
+    name
+        `workflow/schemas/{name}.schema.yaml`: JSON Schema (draft 2020-12, as YAML).
+    """
+    # Where nothing is validated, nothing waits for these two.
+    import yaml
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
+
+    law = yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text(encoding="utf-8"))
+    error = best_match(Draft202012Validator(law).iter_errors(document))
+    if error is None:
+        return None
+    key = ".".join(str(part) for part in error.absolute_path) or "(top level)"
+    return f"{key}: {error.message}"
