@@ -1,21 +1,23 @@
-"""Prints the chain behind one printed number: text, readings, verdict, tables, code, and the bytes counted."""
+"""Prints the chain behind a printed number or a claim: text, readings, verdict, tables, code, the bytes counted."""
 
 import argparse
 import csv
 import json
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import yaml
 
 from weightfit import cohort_facts, exhibits, paper
-from weightfit.audit import printed, registry
+from weightfit.audit import claim_file, claim_text, claims, printed, registry
 from weightfit.audit.chain import Link, chain, manifest, verify
+from weightfit.audit.claim_file import Claim, ClaimTest
 from weightfit.audit.evaluation import Evaluated, Evaluator
+from weightfit.audit.printed_references import matching
 from weightfit.audit.references import NAMES, Sources
 from weightfit.audit.result_references import Cohort, Results
 from weightfit.audit.text import text
@@ -26,14 +28,17 @@ from weightfit.exhibit.numbers import need, write_csv
 from weightfit.exhibit.request import Request
 from weightfit.formula.evaluation import leaves
 
+Chain: TypeAlias = Generator[str, None, tuple[list[Evaluated], list[str]]]
+"""Lines; in the end what came out of the formulas, and what is not as it stands in the tables of the audit."""
+
 
 def trace(key: str, name: str, check: bool) -> Iterator[str]:
-    """Yield the lines of the chain behind a printed number.
+    """Yield the lines of the chain behind a printed number or a claim.
 
     Parameters
     ----------
     key
-        Id of `paper/reported.tsv`.
+        Id of `paper/reported.tsv` or `paper/claims.yaml`.
     name
         Cohort, as in config.yaml.
     check
@@ -48,39 +53,65 @@ def trace(key: str, name: str, check: bool) -> Iterator[str]:
     """
     cohort = read_cohort(name)
     folder = Path("results") / cohort.name
-    printed.read(key)  # an unknown id ends here, with near ones
-    yield from _printed(key)
-    recorded = _recorded(folder, "audit.csv", key)
-    if not recorded:
-        raise ContractError(
-            f"{key}: the cohort {cohort.name} was not audited; run snakemake audit for it first"
-        )
-    yield from _verdict(recorded[0])
-    read = registry.read()
-    readings = read.get(registry.owner(read, key), ())
+    claim = next((each for each in claim_file.read() if each.id == key), None)
     evaluator = Evaluator(Sources(_results(folder, cohort), _database()))
-    results = [evaluator.evaluated(reading) for reading in readings]
-    before = {row["reading"]: row for row in _recorded(folder, "readings.csv", key)}
-    wrong: list[str] = []
-    for result in results:
-        yield from _reading(result, before.get(result.reading.reading, {}))
+    if claim is None:
+        results, wrong = yield from _number(key, folder, evaluator)
+    else:
+        results, wrong = yield from _claim(claim, folder, evaluator)
     for link in chain(folder, _tables(results), {entry for result in results for entry in result.behind}):
         yield from _link(folder, link)
         checks = [*verify(folder, link), *_exhibit_again(folder, link, cohort)] if check else []
         for agrees, what in checks:
             yield f"  {'the same' if agrees else 'NOT THE SAME'}: {what}"
             wrong += [] if agrees else [what]
+    if check and wrong:
+        raise ContractError(
+            f"{key}: {len(wrong)} links do not hold: {'; '.join(wrong)}; run the workflow again"
+        )
     if check:
-        for result in results:
-            again, stated = _value(result), before.get(result.reading.reading, {})
-            kept = stated.get("value") or stated.get("stand_in") or None
-            if again != kept:
-                wrong.append(f"{result.reading.reading} gives {again} now, {kept} stands in readings.csv")
-        if wrong:
-            raise ContractError(
-                f"{key}: {len(wrong)} links do not hold: {'; '.join(wrong)}; run the workflow again"
-            )
-        yield "verified: recorded digests and the value computed again agree; weight files were not read"
+        again = "the value computed again" if claim is None else "the sentences made again"
+        yield f"verified: recorded digests and {again} agree; weight files were not read"
+
+
+def _number(key: str, folder: Path, evaluator: Evaluator) -> Chain:
+    """Yield what is printed, the verdict and the readings."""
+    printed.read(key)  # an unknown id ends here, with near ones
+    yield from _printed(key)
+    yield from _verdict(_recorded(folder, "audit.csv", key))
+    read = registry.read()
+    results = [evaluator.evaluated(reading) for reading in read.get(registry.owner(read, key), ())]
+    before = {row["reading"]: row for row in _rows(folder, "readings.csv", key)}
+    wrong = []
+    for result in results:
+        stated = before.get(result.reading.reading, {})
+        yield from _reading(result, stated)
+        again, kept = _value(result), stated.get("value") or stated.get("stand_in") or None
+        if again != kept:
+            wrong.append(f"{result.reading.reading} gives {again} now, {kept} stands in readings.csv")
+    return results, wrong
+
+
+def _claim(claim: Claim, folder: Path, evaluator: Evaluator) -> Chain:
+    """Yield what is said, the verdict, the tests and the printed numbers that the claim rests on."""
+    yield f"{claim.id}: said in {claim.place}"
+    yield f"  quote: {claim.quote}"
+    recorded = _recorded(folder, "claims.csv", claim.id)
+    yield from _verdict(recorded)
+    results, wrong = list[Evaluated](), list[str]()
+    for test in claim.tests:
+        made = claims.evaluated(claim.id, test, evaluator)
+        yield from _test(test, made)
+        results += made.values()
+        values = {name: each.value for name, each in made.items() if each.value is not None}
+        again = claim_text.filled(claim.id, test, values) if len(values) == len(made) else ""
+        if again not in recorded["sentence"] + recorded["stand_in"]:
+            wrong.append(f"{again!r} comes out now and does not stand in claims.csv")
+    for pattern in claim.numbers:
+        for key in matching(pattern):
+            row = _recorded(folder, "audit.csv", key)
+            yield f"rests on {key}, printed {row['printed']!r}: {row['verdict']}; it has a chain of its own"
+    return results, wrong
 
 
 def _printed(key: str) -> Iterator[str]:
@@ -94,10 +125,20 @@ def _printed(key: str) -> Iterator[str]:
         yield f"  restates {row.restates}, printed {paper.printed(row.restates)!r}"
 
 
+def _test(test: ClaimTest, made: Mapping[str, Evaluated]) -> Iterator[str]:
+    when = " and ".join(" ".join(relation) for relation in test.when)
+    yield f"{'test' if when else 'beside it'} ({test.evidence})"
+    if when:
+        yield f"  {test.if_so} if {when}, else {test.if_not}"
+    for name, result in made.items():
+        yield f"  {name}: {_given(result)}"
+        yield f"    formula: {result.reading.value}"
+
+
 def _verdict(row: dict[str, str]) -> Iterator[str]:
     yield f"verdict: {row['verdict']}" + (f" by {row['evidence']}" if row["evidence"] else "")
-    for name in ("value", "null", "stand_in", "note"):
-        if row[name]:
+    for name in ("value", "null", "sentence", "stand_in", "note"):
+        if row.get(name):
             yield f"  {name.replace('_', '-')}: {row[name]}"
 
 
@@ -107,14 +148,18 @@ def _reading(result: Evaluated, stated: dict[str, str]) -> Iterator[str]:
     yield f"  {reading.note}"
     if reading.value is not None:
         yield f"  formula: {reading.value}"
-        value = _value(result)
-        yield f"  gives: {'nothing, data are missing' if value is None else value}" + (
-            " from stand-ins" if result.is_stand_in else ""
-        )
+        yield f"  gives: {_given(result)}"
         for leaf in leaves(reading.value, NAMES):
             yield f"    {leaf}"
     if stated.get("outcome"):
         yield f"  outcome: {stated['outcome']}"
+
+
+def _given(result: Evaluated) -> str:
+    value = _value(result)
+    if value is None:
+        return "nothing, data are missing"
+    return f"{value} from stand-ins" if result.is_stand_in else value
 
 
 def _value(result: Evaluated) -> str | None:
@@ -190,7 +235,17 @@ def _database() -> Path | None:
     return Path(named) if named else None
 
 
-def _recorded(folder: Path, name: str, key: str) -> list[dict[str, str]]:
+def _recorded(folder: Path, name: str, key: str) -> dict[str, str]:
+    """Return the row of an id in a table of the audit."""
+    rows = _rows(folder, name, key)
+    if not rows:
+        raise ContractError(
+            f"{key}: the cohort {folder.name} was not audited; run snakemake audit for it first"
+        )
+    return rows[0]
+
+
+def _rows(folder: Path, name: str, key: str) -> list[dict[str, str]]:
     path = folder / name
     if not path.is_file():
         return []
@@ -201,7 +256,9 @@ def _recorded(folder: Path, name: str, key: str) -> list[dict[str, str]]:
 def main(arguments: Sequence[str]) -> None:
     """Run as a command, see ``python -m weightfit.trace --help``."""
     parser = argparse.ArgumentParser(prog="python -m weightfit.trace", description=__doc__)
-    parser.add_argument("id", help="of paper/reported.tsv, such as T4.pythia-70m.lambda")
+    parser.add_argument(
+        "id", help="of a printed number, such as T4.pythia-70m.lambda, or of a claim, such as ten-of-twelve"
+    )
     parser.add_argument(
         "--cohort", default="lab", help="name of a cohort, or the path of its file (default: lab)"
     )

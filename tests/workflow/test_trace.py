@@ -84,6 +84,29 @@ def test_what_is_the_same_is_verified_and_what_is_not_is_named(audited: Checkout
     assert "super_weights.parquet" in told
 
 
+def test_a_claim_leads_to_its_numbers_and_tables(audited: Checkout) -> None:
+    told = trace(audited, "ten-of-twelve", "--verify")
+    steps = [
+        "ten-of-twelve: said in Section 3.2",
+        "  quote: The middle 80% trim",
+        "verdict: pending by weights",
+        "beside it (theory)",
+        'formula: theory("half_normal_shape", trim=0.80)',
+        "rests on T1.k80.in_band, printed '10 of 12': pending",
+        "theory.parquet: made by rule theory",
+        "the same: theory.parquet: code of scripts/theory.py",
+        "verified: recorded digests and the sentences made again agree",
+    ]
+    places = [told.find(step) for step in steps]
+    assert -1 not in places, steps[places.index(-1)]
+
+
+def test_a_sentence_that_is_not_that_of_the_run_is_named(audited: Checkout) -> None:
+    with audited.edited("results/traced/claims.csv", lambda text: text.replace("1.2054", "1.2055")):
+        told = trace(audited, "ten-of-twelve", "--verify", status=1)
+    assert "does not stand in claims.csv" in told
+
+
 def test_an_edited_script_is_noticed(audited: Checkout) -> None:
     with audited.edited("scripts/super_weights.py", lambda text: text + "# a comment\n"):
         told = trace(audited, "T2.pythia-70m.median", "--verify", status=1)

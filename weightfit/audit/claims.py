@@ -119,11 +119,30 @@ def _row(claim: Claim, results: Results, evaluator: Evaluator) -> dict[str, obje
     }
 
 
-def _found(claim: str, test: ClaimTest, evaluator: Evaluator) -> Found:
-    made = {
+def evaluated(claim: str, test: ClaimTest, evaluator: Evaluator) -> dict[str, Evaluated]:
+    """Return what comes out of each value of a test, by its name.
+
+    Parameters
+    ----------
+    claim
+        Id of the claim.
+    test
+    evaluator
+        Of a run.
+
+    Raises
+    ------
+    ContractError
+        If a formula is not defined.
+    """
+    return {
         name: evaluator.evaluated(Reading(claim, name, test.evidence, formula, None, ""))
         for name, formula in test.values.items()
     }
+
+
+def _found(claim: str, test: ClaimTest, evaluator: Evaluator) -> Found:
+    made = evaluated(claim, test, evaluator)
     open_ones = [each for each in made.values() if each.value is None]
     if open_ones:
         missing = tuple(dict.fromkeys(need for each in open_ones for need in each.needs))
