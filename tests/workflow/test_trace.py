@@ -92,7 +92,7 @@ def test_a_claim_leads_to_its_numbers_and_tables(audited: Checkout) -> None:
         "verdict: pending by weights",
         "beside it (theory)",
         'formula: theory("half_normal_shape", trim=0.80)',
-        "rests on T1.k80.in_band, printed '10 of 12': pending",
+        "rests on T1.k80.in_band, printed '10': pending",
         "theory.parquet: made by rule theory",
         "the same: theory.parquet: code of scripts/theory.py",
         "verified: recorded digests and the sentences made again agree",
