@@ -195,6 +195,15 @@ SVG = (
 )
 
 
+def test_claims_are_listed_by_verdict(run: Run, text: str) -> None:
+    assert run.claims is not None
+    listed = part(text, "claims").partition("<article")[0]
+    for claim in run.claims.to_pylist():
+        before, link, _ = listed.partition(f'<a href="#claim-{claim["id"]}">')
+        assert link
+        assert before.rpartition('class="badge ')[2].startswith(f'{claim["verdict"]}"')
+
+
 def test_pictures_keep_to_themselves() -> None:
     one, two = (page_exhibits.inline_svg(SVG, label, "A & B") for label in ("figure_02", "figure_03"))
     assert one.startswith('<svg id="picture-figure_02" role="img" aria-label="A &amp; B" width="1pt">')

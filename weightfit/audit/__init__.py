@@ -1,1 +1,1 @@
-"""The audit: every printed number beside what comes out, with a verdict, its evidence and the readings behind it."""
+"""The audit: every printed number and claim beside what comes out, with a verdict, its evidence, and a page of it."""
