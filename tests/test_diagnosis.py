@@ -167,7 +167,7 @@ def test_a_model_is_a_folder_or_a_repository(tmp_path):
     (entry,) = of_model(str(folder)).entries.values()
     assert (entry.id, entry.source, entry.settings) == ("model-my-model", "link", {"folder": str(folder)})
     (entry,) = of_model("ORG/Some-Name_1.5B").entries.values()
-    assert (entry.id, entry.source) == ("model-some-name-1.5b", "download")
+    assert (entry.id, entry.source) == ("model-org--some-name-1.5b", "download")
     assert entry.settings == {"repository": "ORG/Some-Name_1.5B", "revisions": {"main": None}}
     (entry,) = of_model("ORG/name@step3").entries.values()
     assert entry.settings["revisions"] == {"step3": None}

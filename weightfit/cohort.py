@@ -174,10 +174,11 @@ def of_model(model: str) -> Cohort:
         If it is neither.
     """
     repository, at, revision = model.partition("@")
-    name = "model-" + (re.sub(r"[^a-z0-9.]+", "-", Path(model).name.lower()).strip("-.") or "here")
     if Path(model).is_dir():
+        name = f"model-{_plain(Path(model).name) or 'here'}"
         source: dict[str, Any] = {"link": {"folder": model}}
     elif re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", repository) and bool(at) == bool(revision):
+        name = f"model-{'--'.join(map(_plain, repository.split('/')))}"
         source = {"download": {"repository": repository, "revisions": {revision or "main": None}}}
     else:
         raise CohortError(
@@ -192,6 +193,10 @@ def of_model(model: str) -> Cohort:
     entry = _entry(name, name, document["entries"][name])  # type: ignore[index]
     pins = Path("results", name, "pins.json")
     return Cohort(name, str(document["description"]), None, None, {name: entry}, {}, {}, {}, pins, None)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.")
 
 
 def _entry(where: str, key: str, document: dict[str, Any]) -> CohortEntry:

@@ -101,6 +101,7 @@ def scale_ratios(fits: pa.Table) -> pa.Table:
             if blocks:
                 over, over_se = np.array([scales[above, block] for block in blocks]).T
                 under, under_se = np.array([scales[below, block] for block in blocks]).T
+                # ASSUME block-ratios: the ratio of two scales is the median over blocks of that within a block.
                 ratio = over / under
                 error = standard_error(ratio, ratio * np.hypot(over_se / over, under_se / under))
                 rows.append((entry, above, below, len(blocks), float(np.median(ratio)), error))

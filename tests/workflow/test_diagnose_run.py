@@ -78,14 +78,14 @@ def test_a_repository_and_one_that_is_gated(checkout: Checkout, monkeypatch: pyt
         checkout.snakemake("--cores", "1", "pins", *chosen)
         run = checkout.snakemake("--cores", "2", "diagnose", *chosen)
         assert run.finished.count("download") == 2
-        name = "model-mistral-7b-v0.1"
+        name = "model-mistralai--mistral-7b-v0.1"
         assert len(told(checkout, name)) == 7
         assert "mistralai/Mistral-7B-v0.1 at " in page(checkout, name)
         gated = ("--config", "model=meta-llama/Meta-Llama-3-8B")
         checkout.snakemake("--cores", "1", "pins", *gated)
         checkout.snakemake("--cores", "2", "diagnose", *gated)
-    assert told(checkout, "model-meta-llama-3-8b") == []
-    text = page(checkout, "model-meta-llama-3-8b")
+    assert told(checkout, "model-meta-llama--meta-llama-3-8b") == []
+    text = page(checkout, "model-meta-llama--meta-llama-3-8b")
     assert "<strong>No weights could be had:</strong> meta-llama/Meta-Llama-3-8B at main is gated" in text
     assert "accept the licence" in text
 
