@@ -120,6 +120,18 @@ def test_the_same_unknown_is_one_number(resolvers):
         printed_references.listed("a", "a")
 
 
+def test_printed_numbers_within_a_band_are_counted_as_far_as_they_are_printed(resolvers):
+    """By hand from Table 7: 1.17 and 1.18 are surely outside of [1.186, 1.204]; 1.19 and 1.20 reach over an end."""
+    band = '"S3.1.band_low", "S3.1.band_high"'
+    assert evaluate(
+        f'count_within("T7.*.shallow_med", {band}, where="params", equal="1.5B")', resolvers
+    ) == Interval(0, 3)
+    assert evaluate(f'count_within("T7.*.shallow_med", {band}, where="regime", equal="B")', resolvers) == 0
+    assert evaluate(f'count_within("S2.1.k0", {band})', resolvers) == Interval(0, 1)
+    with pytest.raises(ContractError, match="no row of"):
+        evaluate(f'count_within("T7.*.deep_med", {band}, where="regime", equal="C")', resolvers)
+
+
 # Entries, recipes, trainings.
 
 

@@ -14,8 +14,8 @@ from weightfit.errors import ContractError
 from weightfit.formula.evaluation import leaves
 
 ROOT = paper.ROOT
-OTHER_FORM = {"S2.1.trim_each", "F2.p_low", "F2.p_high", "A1.F_lo", "A1.F_hi"}
-"""Restatements that tell the trim by its edges."""
+OTHER_FORM = {"S2.1.trim_each", "F2.p_low", "F2.p_high", "A1.F_lo", "A1.F_hi", "S3.4.n_A"}
+"""Restatements that tell the trim by its edges, and one that says "in-band" where its original says "clean"."""
 
 WEIGHTS = ("pythia-weights", "pythia-trajectory", "cohort-weights", "qwen-weights")
 

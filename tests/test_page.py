@@ -132,7 +132,10 @@ def test_the_summary_comes_first_and_counts_each_number_once(run: Run, text: str
 def test_each_verdict_is_explained_in_the_words_of_the_contract(text: str) -> None:
     (told,) = re.findall(r'<dl class="meanings">(.*?)</dl>', text, re.S)
     assert re.findall(r'class="badge (\w+)"', told) == list(summary.VERDICTS)
-    assert "<dd>every admissible reading falls within the printed text</dd>" in told
+    assert (
+        "<dd>every admissible reading of the strongest kind of evidence that decides falls within the printed text</dd>"
+        in told
+    )
     assert "<dd></dd>" not in told
 
 

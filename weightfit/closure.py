@@ -30,6 +30,8 @@ READINGS = (
     "root_mean_square",
     "mean_magnitude",
     "standard_deviation_trimmed",
+    "root_mean_square_trimmed",
+    "mean_magnitude_trimmed",
 )
 """What may be meant by the standard deviation, the literal reading first."""
 
@@ -117,7 +119,7 @@ def implied(shape: float, scale: float, trim: float) -> dict[str, float]:
     shape, scale
         Of the law; the scale in units of the weights.
     trim
-        Kept fraction: the trimmed reading is the law's between its (1 - trim)/2 and (1 + trim)/2 quantiles.
+        Kept fraction: the trimmed readings are the law's between its (1 - trim)/2 and (1 + trim)/2 quantiles.
 
     Returns
     -------
@@ -137,6 +139,8 @@ def implied(shape: float, scale: float, trim: float) -> dict[str, float]:
         "root_mean_square": scale * math.sqrt(second),
         "mean_magnitude": scale * first,
         "standard_deviation_trimmed": scale * math.sqrt(second_inside - first_inside**2),
+        "root_mean_square_trimmed": scale * math.sqrt(second_inside),
+        "mean_magnitude_trimmed": scale * first_inside,
     }
 
 
@@ -166,6 +170,8 @@ def half_normal(sigma: float, trim: float) -> dict[str, float]:
         "root_mean_square": sigma,
         "mean_magnitude": sigma * math.sqrt(2 / math.pi),
         "standard_deviation_trimmed": sigma * math.sqrt(second - first**2),
+        "root_mean_square_trimmed": sigma * math.sqrt(second),
+        "mean_magnitude_trimmed": sigma * first,
     }
 
 
@@ -177,7 +183,7 @@ def measured(sample: Magnitudes, trim: float) -> dict[str, float]:
     sample
         Magnitudes of the weights about their mean.
     trim
-        Kept fraction: the trimmed reading is that of the order statistics which the plot keeps; a tie that
+        Kept fraction: the trimmed readings are those of the order statistics which the plot keeps; a tie that
         straddles an edge contributes the ranks inside, and zeros keep their ranks.
 
     Returns
@@ -186,7 +192,7 @@ def measured(sample: Magnitudes, trim: float) -> dict[str, float]:
         By reading, in units of the weights; standard deviations divide by the number of weights.
     """
     mean, deviation = _mean_and_deviation(sample.value, sample.count)
-    _, trimmed = _mean_and_deviation(sample.value, ranks_kept(sample, trim))
+    inside, trimmed = _mean_and_deviation(sample.value, ranks_kept(sample, trim))
     # Of magnitudes about the mean of the weights, the root mean square is the weights' standard deviation.
     root = math.hypot(mean, deviation)
     return {
@@ -195,6 +201,8 @@ def measured(sample: Magnitudes, trim: float) -> dict[str, float]:
         "root_mean_square": root,
         "mean_magnitude": mean,
         "standard_deviation_trimmed": trimmed,
+        "root_mean_square_trimmed": math.hypot(inside, trimmed),
+        "mean_magnitude_trimmed": inside,
     }
 
 
@@ -254,11 +262,14 @@ def measured_influence(sample: Magnitudes, trim: float) -> dict[str, NDArray[np.
     mean_inside, deviation_inside = _mean_and_deviation(value, kept)
     edges = value[np.flatnonzero(kept)[[0, -1]]]
     squares = value**2 / (mean**2 + deviation**2) / 2
-    distance = np.clip(value, *edges) - mean_inside
+    clipped = np.clip(value, *edges)
+    square_inside = mean_inside**2 + deviation_inside**2
     return {
         "standard_deviation_magnitude": ((value - mean) / deviation) ** 2 / 2,
         "standard_deviation": squares,
         "root_mean_square": squares,
         "mean_magnitude": value / mean,
-        "standard_deviation_trimmed": (distance / deviation_inside) ** 2 / 2 / trim,
+        "standard_deviation_trimmed": ((clipped - mean_inside) / deviation_inside) ** 2 / 2 / trim,
+        "root_mean_square_trimmed": clipped**2 / square_inside / 2 / trim,
+        "mean_magnitude_trimmed": clipped / mean_inside / trim,
     }

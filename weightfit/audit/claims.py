@@ -219,5 +219,6 @@ def _verdict(tests: Sequence[Found], numbers: Numbers) -> tuple[Verdict, Evidenc
     if weakest and kinds:
         # All numbers bear a claim, so its evidence is the weakest of theirs; one that speaks against it is enough.
         chosen = max if weakest == "reproduced" else min
-        by_evidence.setdefault(chosen(kinds, key=verdict.STRENGTH.index), weakest)
+        evidence = chosen(kinds, key=verdict.STRENGTH.index)
+        by_evidence[evidence] = min(by_evidence.get(evidence, weakest), weakest, key=WEAKEST.index)
     return verdict.of_number(by_evidence)

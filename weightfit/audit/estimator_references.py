@@ -10,6 +10,7 @@ import numpy as np
 from scipy.integrate import cumulative_trapezoid
 from scipy.optimize import minimize_scalar
 
+from weightfit.closure import READINGS, half_normal, implied
 from weightfit.errors import ContractError
 from weightfit.null import GaussianMixture
 from weightfit.population import half_normal_log_quantile, population_fit, positions_fit
@@ -119,10 +120,43 @@ def rounding_shift(bits: int, trim: float) -> float:
     return shapes[0] - shapes[1]
 
 
+def shape_error(count: float, trim: float) -> float:
+    """Return the standard error of the shape of so many Gaussian weights: ``shape_error(count=1000, trim=...)``.
+
+    Parameters
+    ----------
+    count
+        Of independent weights; the error is that of many.
+    trim
+        Kept fraction.
+    """
+    if count < 1:
+        raise ContractError(f"{count:g} weights have no standard error; take one or more")
+    return shape_noise(trim) / math.sqrt(count)
+
+
+def closure_error(reading: str, trim: float) -> float:
+    """Return how far the law fitted to Gaussian weights is from their moments: ``closure_error(reading, trim=...)``.
+
+    Parameters
+    ----------
+    reading
+        One of `weightfit.closure.READINGS`.
+    trim
+        Kept fraction, of the fit and of the readings that are trimmed.
+    """
+    if reading not in READINGS:
+        raise ContractError(f"the closure check has no reading {reading!r}; take one of {list(READINGS)}")
+    law = population_fit(half_normal_log_quantile, trim)
+    return implied(law["shape"], law["scale"], trim)[reading] / half_normal(1.0, trim)[reading] - 1
+
+
 REFERENCES: Mapping[str, Callable[..., object]] = {
     "least_noisy_trim": least_noisy_trim,
     "relative_shape_variance": relative_shape_variance,
     "shape_with_outliers": shape_with_outliers,
     "rounding_shift": rounding_shift,
+    "shape_error": shape_error,
+    "closure_error": closure_error,
 }
 """Name in a formula to what says what it stands for."""

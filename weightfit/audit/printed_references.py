@@ -146,16 +146,37 @@ def within(pattern: str, low: str, high: str, says: str, where: str = "", equal:
     Undecided
         If the rounding of what is printed leaves it open.
     """
+    chosen = _chosen(pattern, where, equal)
+    inside = lift(count_within(pattern, low, high, where, equal))
+    if inside.high < len(chosen):
+        return f"not {says}"
+    if inside.low == len(chosen):
+        return says
+    raise Undecided(f"{pattern}: some numbers lie at the bounds, as far as they are printed")
+
+
+def count_within(pattern: str, low: str, high: str, where: str = "", equal: str = "") -> float | Interval:
+    """Return how many printed numbers lie between two others, or least and most: ``count_within(...)``.
+
+    Parameters
+    ----------
+    pattern, low, high, where, equal
+        As `within` takes them.
+    """
+    least, greatest = _interval(low), _interval(high)
+    numbers = [_interval(each) for each in _chosen(pattern, where, equal)]
+    surely = [least.high <= number.low and number.high <= greatest.low for number in numbers]
+    possibly = [least.low <= number.high and number.low <= greatest.high for number in numbers]
+    least_many, most = float(sum(surely)), float(sum(possibly))
+    return most if least_many == most else Interval(least_many, most)
+
+
+def _chosen(pattern: str, where: str, equal: str) -> list[str]:
+    """Return the ids that fit a pattern and in whose table's row a column has a label."""
     chosen = [id for id in matching(pattern) if not where or _beside(id, where) == printed.canonical(equal)]  # noqa: A001
     if not chosen:
         raise ContractError(f"no row of {pattern!r} has {equal!r} as its {where!r}; correct the reference")
-    least, greatest = _interval(low), _interval(high)
-    numbers = [_interval(each) for each in chosen]
-    if any(number.high < least.low or number.low > greatest.high for number in numbers):
-        return f"not {says}"
-    if all(least.high <= number.low and number.high <= greatest.low for number in numbers):
-        return says
-    raise Undecided(f"{pattern}: some numbers lie at the bounds, as far as they are printed")
+    return chosen
 
 
 def _beside(id: str, column: str) -> str:  # noqa: A002
@@ -184,5 +205,6 @@ REFERENCES: Mapping[str, Callable[..., object]] = {
     "listed": listed,
     "side": side,
     "within": within,
+    "count_within": count_within,
 }
 """Name in a formula to what says what it stands for."""
