@@ -31,6 +31,7 @@ def archive(tmp_path):
             path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(counted, histogram)
         told = {"entry": part.split("/")[0], "files": [], "available": part != "hub-entry/step0/model"}
+        told["repository"] = "lab/model" if "/" in part else None
         manifest.write_text(json.dumps(told | {"reason": "gated", "remedy": "ask"}))
     write(results, PARTS, results / "archive")
     return results / "archive"
@@ -134,12 +135,19 @@ def test_another_contract_of_counting_is_refused(archive, tmp_path, monkeypatch)
 )
 def test_an_archive_of_other_weights_is_refused(archive, entry, revisions, message):
     with pytest.raises(BrokenArchive, match=message):
-        check(read(archive), entry, revisions, "kept")
+        check(archive, read(archive), entry, revisions, "lab/model" if revisions else None)
 
 
 def test_an_archive_of_these_weights_is_taken(archive):
-    check(read(archive), "hub-entry", ["step1", "step0"], "kept")
-    check(read(archive), "small", [], "kept")
+    check(archive, read(archive), "hub-entry", ["step1", "step0"], "lab/model")
+    check(archive, read(archive), "small", [], None)
+
+
+def test_an_archive_of_another_repository_is_refused(archive):
+    with pytest.raises(
+        BrokenArchive, match="hub-entry/step0/model is of lab/model, and the cohort asks for lab/other"
+    ):
+        check(archive, read(archive), "hub-entry", ["step1", "step0"], "lab/other")
 
 
 def test_what_could_not_be_had_is_told(archive):

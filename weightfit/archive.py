@@ -117,34 +117,39 @@ def unavailable(folder: Path, parts: Mapping[str, object]) -> dict[str, str]:
     }
 
 
-def check(parts: Mapping[str, object], entry: str, revisions: Sequence[str], where: str) -> None:
+def check(
+    folder: Path, parts: Mapping[str, object], entry: str, revisions: Sequence[str], repository: str | None
+) -> None:
     """Raise unless an archive has an entry as the cohort asks for it.
 
     Parameters
     ----------
-    parts
+    folder, parts
         Of the archive.
     entry
         Id in the cohort.
-    revisions
-        Of an entry from the Hub; empty for another.
-    where
-        Name of the archive, for the message.
+    revisions, repository
+        Of an entry from the Hub; empty and None for another.
 
     Raises
     ------
     BrokenArchive
-        If it lacks the entry, or has other revisions of it.
+        If it lacks the entry, or has other revisions of it, or those of another repository.
     """
-    own = of_entry(parts, entry)
+    own, remedy = of_entry(parts, entry), "correct the cohort's entries, or leave `start` out and fetch them"
     found = {part.split("/")[1] for part in own if "/" in part}
     if not own or found != set(revisions):
         has = ", ".join(sorted(found)) or ("it as a whole" if own else "nothing of it")
         asked = ", ".join(revisions) or "it as a whole"
         raise BrokenArchive(
-            f"{where}: of {entry} the archive has {has}, and the cohort asks for {asked}: correct the cohort's "
-            "entries, or leave `start` out and fetch them"
+            f"{folder}: of {entry} the archive has {has}, and the cohort asks for {asked}: {remedy}"
         )
+    for part in own if repository else []:
+        manifest = json.loads((folder / place("manifests", part)).read_text(encoding="utf-8"))
+        if manifest["repository"] != repository:
+            raise BrokenArchive(
+                f"{folder}: {part} is of {manifest['repository']}, and the cohort asks for {repository}: {remedy}"
+            )
 
 
 def restore(folder: Path, part: str, histogram: Path, manifest: Path) -> None:

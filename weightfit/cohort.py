@@ -87,11 +87,14 @@ class Cohort:
         Parameters
         ----------
         reasons
-            By id of the entry.
+            By id of the entry; pins may have more entries than the cohort has by now.
         """
         kept = {key: entry for key, entry in self.entries.items() if key not in reasons}
-        told = {self.entries[key].paper_entry or "": reason for key, reason in reasons.items()}
-        told.pop("", None)
+        told = {
+            entry.paper_entry: reasons[key]
+            for key, entry in self.entries.items()
+            if key in reasons and entry.paper_entry is not None
+        }
         return replace(self, entries=kept, absent=self.absent | told)
 
 

@@ -73,7 +73,10 @@ def weight_files(folder: Path) -> list[Path]:
     where = read_index(index) if index.is_file() else None
     paths = sorted({folder / name for name in where.values()} if where else folder.glob("*.safetensors"))
     if not paths:
-        raise CohortError(f"{folder}: there are no *.safetensors in it: name the folder that holds them")
+        raise CohortError(
+            f"{folder}: there are no *.safetensors in it: name the folder that holds them, or save them "
+            "in that format"
+        )
     for path in paths:
         if not path.is_file():
             raise IncompleteCheckpoint(

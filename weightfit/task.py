@@ -15,7 +15,8 @@ def logged(log: str | Path) -> Iterator[None]:
     """Send what the body prints to ``log`` and treat its warnings as errors.
 
     Snakemake does not redirect a script's output to its ``log:`` file. An error of this package ends the
-    job with its one sentence, in the log and on the terminal; any other exception keeps its traceback.
+    job with its one sentence, in the log and on the terminal, and Ctrl-C without a word but in the log; any other
+    exception keeps its traceback.
 
     Parameters
     ----------
@@ -34,6 +35,9 @@ def logged(log: str | Path) -> Iterator[None]:
             print(sentence, file=stream)
             print(sentence, file=sys.stderr)
             raise SystemExit(1) from None
+        except KeyboardInterrupt:
+            print("interrupted; the same command goes on", file=stream)
+            raise SystemExit(130) from None
         except BaseException:
             traceback.print_exc(file=stream)
             raise

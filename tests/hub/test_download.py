@@ -172,7 +172,7 @@ def unavailable(bench: Bench, reason: str, remedy: str) -> None:
 
 WHAT = "lab/model at main (model.safetensors)"
 ACCEPT = "accept the licence on its page and set HF_TOKEN to a token of that account"
-CORRECT = "correct the cohort file or make its pins again"
+CORRECT = "correct the name of the repository or revision, or make its pins again"
 READABLE = "set HF_TOKEN to a token that may read it"
 
 
@@ -198,9 +198,7 @@ def test_a_gated_repository_with_a_mirror(bench: Bench) -> None:
 def test_a_missing_repository(bench: Bench, status: int) -> None:
     run = bench.download(part_of("0" * 40, WEIGHTS), HF_TOKEN=BEARER if status == 404 else "")
     assert (run.status, bench.hub.seen()) == (0, [f"head {status}"] * 2)
-    unavailable(
-        bench, f"{WHAT} does not exist or is private ({status})", f"correct the cohort file or {READABLE}"
-    )
+    unavailable(bench, f"{WHAT} does not exist or is private ({status})", f"correct its name or {READABLE}")
 
 
 def test_a_missing_commit(bench: Bench) -> None:

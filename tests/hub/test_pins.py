@@ -9,7 +9,7 @@ import yaml
 from hub_bench import BEARER, REPOSITORY, Bench, file_pin
 
 from weightfit.hub.errors import StalePins
-from weightfit.hub.pin_file import parts, read_pins
+from weightfit.hub.pin_file import foreign, parts, read_pins
 from weightfit.hub.repository import HubSource, Part
 
 CONFIG = b"{}\n"
@@ -56,7 +56,9 @@ def test_what_is_written(bench: Bench) -> None:
     lines = [
         f"model main: pinned, commit {commit}, 1 files, 0.000 GB",
         "1 revisions, 1 files, 0.000 GB; 1 changed, 0 unavailable",
+        *foreign(bench.hub.endpoint),
     ]
+    assert "not at https://huggingface.co: the audit takes none of it" in lines[-1]
     assert run.output.splitlines() == run.log.splitlines() == lines
     assert bench.hub.seen() == ["api 200"]
     assert bench.hub.requests[0].path == "/api/models/lab/model/revision/main?blobs=true"
@@ -149,7 +151,7 @@ def test_the_same_again_changes_no_byte(bench: Bench) -> None:
     bench.pins({"model": MODEL})
     before = (bench.folder / "cohort.pins.json").read_bytes()
     run = bench.pins({"model": MODEL})
-    assert run.output == "1 revisions, 2 files, 0.000 GB; 0 changed, 0 unavailable\n"
+    assert run.output.splitlines()[0] == "1 revisions, 2 files, 0.000 GB; 0 changed, 0 unavailable"
     assert (bench.folder / "cohort.pins.json").read_bytes() == before
 
 
@@ -162,22 +164,31 @@ def test_what_moved_is_reported(bench: Bench) -> None:
     old = bench.hub.add("lab/a", SINGLE)
     bench.hub.add("lab/a", {"model.safetensors": b"x"}, "step1")
     older = bench.hub.add("lab/b", SINGLE)
-    bench.hub.add("lab/c", SINGLE)
+    kept = bench.hub.add("lab/c", SINGLE)
     bench.pins(sources)
+    before = bench.pinned()["entries"]["c"]
     new = bench.hub.add("lab/a", SINGLE | {"model.safetensors": b"new"})
     newer = bench.hub.add("lab/b", SINGLE | {"README.md": b"#"})
     del bench.hub.repositories["model", "lab/c"]
     del sources["a"]["revisions"]["step1"]
     run = bench.pins(sources)
     reason = "lab/c at main does not exist or is private (404)"
-    remedy = "correct the cohort file or set HF_TOKEN to a token that may read it"
-    assert run.output.splitlines() == [
+    remedy = "correct its name or set HF_TOKEN to a token that may read it"
+    assert run.output.splitlines()[:-1] == [
+        f"c main: stays pinned, commit {kept}; now {reason}: {remedy}",
         f"a main: moved from commit {old} to {new}, other weights",
         f"b main: moved from commit {older} to {newer}, the same weights",
-        f"c main: unavailable, {reason}: {remedy}",
         "a step1: no longer asked for",
-        "3 revisions, 2 files, 0.000 GB; 4 changed, 1 unavailable",
+        "3 revisions, 3 files, 0.000 GB; 3 changed, 0 unavailable",
     ]
+    assert bench.pinned()["entries"]["c"] == before
+
+
+def test_what_was_never_there_is_recorded_until_it_is(bench: Bench) -> None:
+    sources = {"c": {"repository": "lab/c", "revisions": {"main": None}}}
+    reason = "lab/c at main does not exist or is private (404)"
+    remedy = "correct its name or set HF_TOKEN to a token that may read it"
+    assert bench.pins(sources).output.splitlines()[0] == f"c main: unavailable, {reason}: {remedy}"
     assert bench.pinned()["entries"]["c"][0] == {
         "kind": "model",
         "repository": "lab/c",
@@ -360,8 +371,8 @@ def test_pins_that_are_missing(bench: Bench) -> None:
     with pytest.raises(StalePins) as refusal:
         read(bench, {"model": MODEL})
     assert str(refusal.value) == (
-        "cohort.pins.json: the cohort's files on the Hub are not pinned: run `snakemake --cores 1 pins --config "
-        "cohort=paper`"
+        f"{bench.folder / 'cohort.pins.json'}: what cohort=paper needs from the Hub is not pinned: run `snakemake "
+        "--cores 1 pins --config cohort=paper`"
     )
 
 
@@ -382,7 +393,7 @@ def test_pins_of_another_cohort_file(bench: Bench, changed: Mapping[str, Any]) -
     assert len(read(bench, {"model": MODEL})) == 1
     with pytest.raises(
         StalePins,
-        match=r"is not what the cohort file asks for: run `snakemake --cores 1 pins --config cohort=paper`",
+        match=r"is not what is asked for: run `snakemake --cores 1 pins --config cohort=paper`",
     ):
         read(bench, changed)
 

@@ -413,20 +413,29 @@ def test_interrupting_is_answered_within_seconds(finished: Finished, tmp_path: P
 
 def test_what_is_gone_when_it_is_fetched_is_told_by_the_next_run(finished: Finished, tmp_path: Path) -> None:
     hub, checkout = finished.checkout.hub, finished.another(tmp_path / "checkout")
+    entries = {entry: miniature.COHORT["entries"][entry] for entry in ("mistral-7b", "qwen3-8b")}
+    (checkout / "miniature.yaml").write_text(yaml.safe_dump(miniature.COHORT | {"entries": entries}))
+    target = ("--cores", "2", "figure_05", *ARGUMENTS)
     repository = hub.repositories["model", "Qwen/Qwen3-8B"]
     repository.gated = True
     try:
-        fit = checkout.snakemake("--cores", "1", "results/miniature/fits/qwen3-8b.parquet", *ARGUMENTS)
+        checkout.snakemake(*target)
     finally:
         repository.gated = False
-    assert "fit" in fit.finished
     path = checkout / "results/miniature/manifests/qwen3-8b/main/model.json"
     assert json.loads(path.read_text())["available"] is False
     # Nothing is fetched for it any more, until its manifest is deleted.
-    planned = checkout.plan("all", *ARGUMENTS)
+    again = checkout.snakemake(*target)
+    assert again.finished
+    assert not FETCHING & set(again.finished)
+    drawn = checkout / "results/miniature/figures/figure_05.svg"
+    assert "Qwen/Qwen3-8B at main (config.json) is gated" in drawn.read_text(encoding="utf-8")
     path.unlink()
-    again = checkout.plan("all", *ARGUMENTS)
-    assert (again["download"], again["fit"]) == (planned["download"] + 1, planned["fit"] + 1)
+    last = checkout.snakemake(*target)
+    assert last.finished.count("download") == last.finished.count("figure_05") == 1
+    assert "gated" not in drawn.read_text(encoding="utf-8")
+    made = table.read(checkout / "results/miniature/fits.parquet", "fits")
+    assert set(made["entry"].to_pylist()) == entries.keys()
 
 
 # The archive of the run.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from weightfit.audit import checkpoints
 from weightfit.errors import WeightfitError
-from weightfit.hub.pin_file import Pins, read_pins
+from weightfit.hub.pin_file import Pins, endpoint, foreign, read_pins
 from weightfit.hub.repository import HubSource
 
 
@@ -140,7 +140,9 @@ def main(arguments: Sequence[str]) -> None:
             pins = read_pins(options.pins, options.chosen, sources)
         except WeightfitError as error:
             print(f"note: {error}")
-    print("\n".join(described(list(costs(sources, options.papers, pins)), options.cores)))
+    lines = described(list(costs(sources, options.papers, pins)), options.cores)
+    lines += foreign(endpoint(options.pins)) if pins is not None else []
+    print("\n".join(lines))
 
 
 if __name__ == "__main__":

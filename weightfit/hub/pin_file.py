@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from weightfit.audit.pinned import HUB
 from weightfit.checkpoint import parse_object
 from weightfit.errors import MalformedCheckpoint
 from weightfit.hub.errors import StalePins
@@ -38,11 +39,11 @@ def read_pins(path: Path, chosen: str, sources: Mapping[str, HubSource]) -> dict
     """
     remedy = f"run `snakemake --cores 1 pins --config {chosen}`"
     if not path.is_file():
-        raise StalePins(f"{path.name}: the cohort's files on the Hub are not pinned: {remedy}")
+        raise StalePins(f"{path}: what {chosen} needs from the Hub is not pinned: {remedy}")
     pins = load(path, remedy)
     for entry, source in sources.items():
         if not _fits(source, pins.get(entry, [])):
-            raise StalePins(f"{path.name}: entries.{entry} is not what the cohort file asks for: {remedy}")
+            raise StalePins(f"{path.name}: entries.{entry} is not what is asked for: {remedy}")
     return {entry: pins[entry] for entry in sources}
 
 
@@ -70,6 +71,18 @@ def load(path: Path, remedy: str) -> dict[str, list[Revision]]:
         entry: [Revision.of(revision) for revision in revisions]
         for entry, revisions in document["entries"].items()
     }
+
+
+def endpoint(path: Path) -> str:
+    """Return where the pins of a file were made, of one that `load` has read."""
+    return str(parse_object(path.read_bytes(), path.name)["endpoint"])
+
+
+def foreign(endpoint: str) -> list[str]:
+    """Say, in a line, what pins that were made elsewhere than at the Hub itself do not give."""
+    if endpoint == HUB:
+        return []
+    return [f"made at {endpoint} and not at {HUB}: the audit takes none of it for the paper's own weights"]
 
 
 def unavailable(path: Path, manifests: Path) -> dict[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from huggingface_hub import constants
 
 from weightfit.hub.errors import StalePins
-from weightfit.hub.pin_file import Pins, load
+from weightfit.hub.pin_file import Pins, foreign, load
 from weightfit.hub.repository import HubSource, Revision
 from weightfit.hub.resolve import resolve
 from weightfit.hub.retry import TRIES, WAIT
@@ -27,6 +27,36 @@ def changes(before: Pins, after: Pins) -> Iterator[str]:
                 yield f"{entry} {pin.revision}: {_change(was, pin)}"
     for entry, revision in old:
         yield f"{entry} {revision}: no longer asked for"
+
+
+def kept(before: Pins, after: Pins) -> tuple[dict[str, list[Revision]], list[str]]:
+    """Keep the pin of what could be had before and cannot now: with another token it may be there again.
+
+    Parameters
+    ----------
+    before, after : mapping
+        Pins.
+
+    Returns
+    -------
+    pins : dict
+        As ``after``, with those that are kept.
+    told : list of str
+        A line for each.
+    """
+    old = {(entry, pin.repository, pin.revision): pin for entry, pins in before.items() for pin in pins}
+    found: dict[str, list[Revision]] = {}
+    told = []
+    for entry, revisions in after.items():
+        for pin in revisions:
+            was = old.get((entry, pin.repository, pin.revision))
+            if not pin.available and was is not None and was.available:
+                told.append(
+                    f"{entry} {pin.revision}: stays pinned, commit {was.commit}; now {pin.reason}: {pin.remedy}"
+                )
+                pin = was
+            found.setdefault(entry, []).append(pin)
+    return found, told
 
 
 def _change(was: Revision | None, pin: Revision) -> str:
@@ -110,10 +140,10 @@ def pin(cohort: str, sources: Mapping[str, HubSource], path: Path, tries: int, w
     except StalePins as error:
         print(error)
         before = {}
-    after = resolve(sources, tries, wait)
+    after, stay = kept(before, resolve(sources, tries, wait))
     entries = {entry: [revision.described() for revision in revisions] for entry, revisions in after.items()}
     write_json(path, {"cohort": cohort, "endpoint": constants.ENDPOINT, "entries": entries})
-    return report(before, after, sources)
+    return [*stay, *report(before, after, sources), *foreign(constants.ENDPOINT)]
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -184,12 +184,12 @@ def _refusal(error: HfHubHTTPError, status: int, subject: str, mirror: str | Non
             )
         case RepositoryNotFoundError():
             return Unavailable(
-                f"{subject} does not exist or is private ({status})", f"correct the cohort file or {readable}"
+                f"{subject} does not exist or is private ({status})", f"correct its name or {readable}"
             )
         case RevisionNotFoundError() | RemoteEntryNotFoundError():
             return Unavailable(
                 f"{subject} does not exist ({status})",
-                "correct the cohort file or make its pins again",
+                "correct the name of the repository or revision, or make its pins again",
             )
         case DisabledRepoError():
             return Unavailable(f"{subject} is disabled by the Hub ({status})", "choose another repository")

@@ -38,8 +38,9 @@ def archived():
     try:
         found = archive.read(folder)
         for entry in COHORT.entries:
-            revisions = list(HUB_SOURCES[entry].revisions) if entry in HUB_SOURCES else []
-            archive.check(found, entry, revisions, COHORT.start)
+            source = HUB_SOURCES.get(entry)
+            asked = (list(source.revisions), source.repository) if source else ([], None)
+            archive.check(folder, found, entry, *asked)
     except WeightfitError as error:
         raise WorkflowError(str(error)) from None
     return {

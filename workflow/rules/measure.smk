@@ -48,6 +48,8 @@ rule fits:
         code=modules("scripts/fits.py"),
         fits=expand(rules.fit.output.fits, entry=COHORT.entries),
         moments=expand(rules.fit.output.moments, entry=COHORT.entries),
+        # Of an entry without one nobody knows what was counted, or whether it could be had.
+        manifests=manifests,
     output:
         fits=f"{RESULTS}/fits.parquet",
         moments=f"{RESULTS}/moments.parquet",
