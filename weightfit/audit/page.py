@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pyarrow as pa
 from markupsafe import Markup
 
 from weightfit import table
 from weightfit.audit import database_search, page_exhibits, page_numbers, printed, summary
 from weightfit.audit.chain import PARTS, Link, chain, manifest
+from weightfit.template import environment
 
 SORTS = ("number", "count", "label", "claim")
 """What printed texts are counted as, see `weightfit.audit.printed.Printed`."""
@@ -81,17 +81,10 @@ def render(run: Run, template: Path) -> str:
     links = chain(run.folder, run.tables, run.entries)
     targets = {Path(link.name).stem: anchor(link.name) for link in links if not link.name.startswith(PARTS)}
     script = _beside(template, "js")
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(template.parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.globals["anchor"] = anchor
+    pages = environment(template.parent)
+    pages.globals["anchor"] = anchor
     made = {link.name: _weights(run.folder, link) for link in links if link.counted}
-    return environment.get_template(template.name).render(
+    return pages.get_template(template.name).render(
         run=run,
         sentence=summary.sentence(run.audit),
         verdicts=summary.VERDICTS,

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import matplotlib.pyplot as plt
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +17,7 @@ from weightfit.architecture import COMPONENTS
 from weightfit.diagnosis import TRIM, diagnose, last, medians, scale_ratios
 from weightfit.exhibit import style
 from weightfit.exhibit.style import COLOURS, COMPONENT_NAMES, MARKERS
+from weightfit.template import environment
 
 PRINTED_VALUES = (
     "T1.k80.median",
@@ -184,15 +184,9 @@ def render(
     around
         The same entries, and those of another cohort.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(template.parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["embedded"] = lambda drawing: base64.b64encode(drawing.encode()).decode()
-    return environment.get_template(template.name).render(
+    pages = environment(template.parent)
+    pages.filters["embedded"] = lambda drawing: base64.b64encode(drawing.encode()).decode()
+    return pages.get_template(template.name).render(
         model=model,
         placed=placed,
         anchor=anchor,

@@ -13,7 +13,7 @@ from weightfit.hub.cache import cached
 from weightfit.hub.errors import Unavailable
 from weightfit.hub.growing_folder import growing_folder, take_name
 from weightfit.hub.repository import FilePin, Part, Revision
-from weightfit.hub.retry import TRIES, WAIT, Tries
+from weightfit.hub.retry import TRIES, WAIT, Tries, add_patience
 from weightfit.hub.transfer import fetch, part_name
 from weightfit.source import WeightFile, write_json
 from weightfit.task import logged
@@ -147,12 +147,7 @@ def main(arguments: Sequence[str]) -> None:
         ("log", "the log of this run"),
     ):
         parser.add_argument(f"--{name}", type=Path, required=True, help=words)
-    parser.add_argument(
-        "--tries", type=int, default=TRIES, help="tries without progress (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--wait", type=float, default=WAIT, help="seconds before the second (default: %(default)s)"
-    )
+    add_patience(parser)
     options = parser.parse_args(arguments)
     with logged(options.log):
         part = Part.of(options.part)

@@ -12,7 +12,7 @@ from weightfit.hub.errors import StalePins
 from weightfit.hub.pin_file import Pins, foreign, load
 from weightfit.hub.repository import HubSource, Revision
 from weightfit.hub.resolve import resolve
-from weightfit.hub.retry import TRIES, WAIT
+from weightfit.hub.retry import add_patience
 from weightfit.source import write_json
 from weightfit.task import logged
 
@@ -155,12 +155,7 @@ def main(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("--output", type=Path, required=True, help="the file of pins")
     parser.add_argument("--log", type=Path, required=True, help="the log of this run")
-    parser.add_argument(
-        "--tries", type=int, default=TRIES, help="tries without an answer (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--wait", type=float, default=WAIT, help="seconds before the second (default: %(default)s)"
-    )
+    add_patience(parser)
     options = parser.parse_args(arguments)
     with logged(options.log):
         sources = {entry: HubSource.of(settings) for entry, settings in options.sources.items()}

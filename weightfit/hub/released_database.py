@@ -14,7 +14,7 @@ from weightfit.hub.download import download
 from weightfit.hub.pin_file import load
 from weightfit.hub.pins import pin
 from weightfit.hub.repository import HubSource, Part
-from weightfit.hub.retry import TRIES, WAIT
+from weightfit.hub.retry import add_patience
 from weightfit.source import write_json
 from weightfit.task import logged
 
@@ -88,12 +88,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--settings", type=Path, required=True, help="where it is, as YAML")
     parser.add_argument("--folder", type=Path, required=True, help="where the tables go")
     parser.add_argument("--log", type=Path, required=True, help="the log of this run")
-    parser.add_argument(
-        "--tries", type=int, default=TRIES, help="tries without progress (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--wait", type=float, default=WAIT, help="seconds before the second (default: %(default)s)"
-    )
+    add_patience(parser)
     options = parser.parse_args(arguments)
     with logged(options.log):
         settings = yaml.safe_load(options.settings.read_text(encoding="utf-8"))

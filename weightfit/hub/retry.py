@@ -1,6 +1,7 @@
 """What an answer that is no success means, and how often and how patiently a request is tried again."""
 
 import time
+from argparse import ArgumentParser
 from collections import Counter
 
 import httpx2
@@ -33,6 +34,16 @@ LONGEST_WAIT = 900.0
 PASSING = (408, 425, 429, 500, 502, 503, 504)
 REFUSALS = (401, 403, 404)
 RUN_AGAIN = "check the network and run the same command again"
+
+
+def add_patience(parser: ArgumentParser) -> None:
+    """Add the options ``--tries`` and ``--wait`` of a command that asks the Hub."""
+    parser.add_argument(
+        "--tries", type=int, default=TRIES, help="tries in a row without progress (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--wait", type=float, default=WAIT, help="seconds before the second (default: %(default)s)"
+    )
 
 
 class Trouble(Exception):
