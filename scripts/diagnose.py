@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from weightfit import table
 from weightfit.audit.text import write_csv
 from weightfit.diagnosis import TRIM, diagnose, scale_ratios
+from weightfit.documents import data
 from weightfit.exhibit.diagnosis import neighbours, place, render
 from weightfit.task import logged
 
@@ -28,7 +29,7 @@ if __name__ == "__main__":
             "made": [json.loads(Path(name).read_text("utf-8")) for name in snakemake.input.manifests],
         }
         placed = [place(fits, entry, stand_in, anchor, band) for entry, stand_in in own.items()]
-        text = render(Path(snakemake.input.page[0]), model, placed, anchor, around)
+        text = render(data("workflow/report/diagnosis.html.j2"), model, placed, anchor, around)
         rows = diagnose(fits, band)
         write_csv(Path(snakemake.output.table), rows)
         write_csv(Path(snakemake.output.ratios), scale_ratios(fits))

@@ -3,13 +3,16 @@
 from pathlib import Path
 
 from weightfit import table
+from weightfit.documents import data
 from weightfit.library import DISTRIBUTION, counterparts, library, paper_names
 from weightfit.provenance import DEPENDENCIES, provenance
 from weightfit.task import logged
 
+PAPER = ("paper/counterparts.tsv", "paper/reported.tsv", "paper/states.tsv")
+
 if __name__ == "__main__":
     with logged(snakemake.log[0]):
         rows = library(paper_names(), counterparts())
-        data = {name: Path(name) for name in snakemake.input.paper}
-        made = provenance("library", "scripts/library.py", data, (*DEPENDENCIES, DISTRIBUTION))
+        paper = {name: data(name) for name in PAPER}
+        made = provenance("library", "scripts/library.py", paper, (*DEPENDENCIES, DISTRIBUTION))
         table.write(Path(snakemake.output[0]), "library", rows, made)

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+from weightfit.documents import data
 from weightfit.notebook import render
 from weightfit.task import logged
 
 if __name__ == "__main__":
     with logged(snakemake.log[0]):
         tables = [Path(name) for name in snakemake.input.tables]
-        render(Path(snakemake.input.notebook), tables, Path(snakemake.input.page), Path(snakemake.output[0]))
+        notebook = data(f"workflow/notebooks/{snakemake.wildcards.notebook}.py")
+        page = data("workflow/notebooks/page.html.j2")
+        render(notebook, tables, page, Path(snakemake.output[0]))

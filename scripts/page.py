@@ -4,11 +4,12 @@ from pathlib import Path
 
 from weightfit import table
 from weightfit.audit.page import Run, read, render
+from weightfit.documents import data
 from weightfit.task import logged
 
 if __name__ == "__main__":
     with logged(snakemake.log[0]):
-        page, template = Path(snakemake.output[0]), Path(snakemake.input.page[0])
+        page, template = Path(snakemake.output[0]), data("workflow/report/page.html.j2")
         audit = Path(snakemake.input.audit)
         claims, multiverse = snakemake.input.get("claims"), snakemake.input.get("multiverse")
         run = Run(

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from weightfit import paper, table
+from weightfit.documents import data
 from weightfit.provenance import provenance
 from weightfit.steady_state import Origin, steady_state, steady_state_lines
 from weightfit.task import logged
@@ -15,7 +16,7 @@ if __name__ == "__main__":
         rows = steady_state(table.read(scaling, "scaling"), origins, published, paper.states())
         lines = steady_state_lines(rows, snakemake.params.groups)
         inputs = {"scaling.parquet": scaling}
-        inputs |= {Path(name).name: Path(name) for name in snakemake.input.paper}
+        inputs |= {f"{name}.tsv": data(f"paper/{name}.tsv") for name in ("entries", "training", "states")}
         made = provenance("steady_state", "scripts/steady_state.py", inputs)
         made |= {"origins": snakemake.params.origins, "groups": snakemake.params.groups}
         table.write(Path(snakemake.output.rows), "steady_state", rows, made)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from audit_sources import sources, weightless
 
-from weightfit import paper
+from weightfit import documents, paper
 from weightfit.audit import audit as audit_module
 from weightfit.audit import printed, registry
 from weightfit.audit.audit import audit, contradictions, judge, verdicts
@@ -27,7 +27,7 @@ from weightfit.audit.verdict import of_number
 from weightfit.errors import ContractError
 from weightfit.formula.interval import Interval
 
-ROOT = paper.ROOT
+ROOT = documents.ROOT
 PYTHIA = ("70m", "160m", "410m", "1b", "6.9b")
 
 
@@ -340,7 +340,7 @@ def test_a_changed_digit_changes_the_outcome(with_database):
 def copied(tmp_path, monkeypatch):
     shutil.copytree(ROOT / "paper", tmp_path / "paper")
     shutil.copytree(ROOT / "workflow/schemas", tmp_path / "workflow/schemas")
-    monkeypatch.setattr(paper, "ROOT", tmp_path)
+    monkeypatch.setattr(documents, "ROOT", tmp_path)
     return tmp_path / "paper"
 
 

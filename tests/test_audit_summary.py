@@ -5,7 +5,7 @@ import re
 import pytest
 from audit_sources import sources
 
-from weightfit import paper
+from weightfit import documents, paper
 from weightfit.audit import registry, summary
 from weightfit.audit.audit import audit
 from weightfit.audit.evaluation import evaluate_all
@@ -18,7 +18,7 @@ def numbers(tmp_path_factory):
 
 
 def test_the_readme_has_the_summary_of_the_audit_without_weights(numbers):
-    assert summary.markdown(numbers) in (paper.ROOT / "README.md").read_text(encoding="utf-8")
+    assert summary.markdown(numbers) in (documents.ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_each_printed_number_is_counted_once(numbers):

@@ -10,7 +10,7 @@ from audit_sources import sources
 from scipy.special import gamma
 from scipy.stats import halfnorm, norm, t, weibull_min
 
-from weightfit import paper
+from weightfit import documents
 from weightfit.audit import claim_file, estimator_references, registry
 from weightfit.audit.claim_file import Claim, ClaimTest
 from weightfit.audit.claims import holds, judge_claims
@@ -71,7 +71,7 @@ def outcome(run):
 
 @pytest.fixture(scope="module")
 def with_database(tmp_path_factory):
-    folder = paper.ROOT.parent / "shared/released_database"
+    folder = documents.ROOT.parent / "shared/released_database"
     if not folder.is_dir():
         pytest.skip(f"{folder} is not there: claims that only the released database decides are not tested")
     found = sources(tmp_path_factory.mktemp("database"), folder)
@@ -96,7 +96,7 @@ def test_every_claim_of_the_list_has_an_item():
 
 
 def test_quotes_are_the_papers_words():
-    path = paper.ROOT.parent / "shared/paper/paper.md"
+    path = documents.ROOT.parent / "shared/paper/paper.md"
     if not path.is_file():
         pytest.skip(f"{path} is not there: quotes are not compared with the paper")
     words = " ".join(path.read_text(encoding="utf-8").split())
@@ -399,9 +399,9 @@ def test_numbers_are_told_where_they_come_out_otherwise_than_printed(run):
 @pytest.fixture
 def copy(tmp_path, monkeypatch):
     """A copy of the paper's data that a test may change."""
-    shutil.copytree(paper.ROOT / "paper", tmp_path / "paper")
-    shutil.copytree(paper.ROOT / "workflow/schemas", tmp_path / "workflow/schemas")
-    monkeypatch.setattr(paper, "ROOT", tmp_path)
+    shutil.copytree(documents.ROOT / "paper", tmp_path / "paper")
+    shutil.copytree(documents.ROOT / "workflow/schemas", tmp_path / "workflow/schemas")
+    monkeypatch.setattr(documents, "ROOT", tmp_path)
     return tmp_path / "paper/claims.yaml"
 
 
@@ -457,6 +457,6 @@ def test_patterns_stand_for_several_numbers():
 
 
 def test_the_readme_says_how_many_there_are():
-    assert f"`paper/claims.yaml`: {len(claim_file.read())} claims" in (paper.ROOT / "README.md").read_text(
-        encoding="utf-8"
-    )
+    assert f"`paper/claims.yaml`: {len(claim_file.read())} claims" in (
+        documents.ROOT / "README.md"
+    ).read_text(encoding="utf-8")

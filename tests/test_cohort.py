@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from weightfit import cohort
+from weightfit import cohort, documents
 from weightfit.cohort import SOURCES, check_configuration, read_cohort
 from weightfit.errors import CohortError
 
-LAB = yaml.safe_load((cohort.ROOT / "cohorts" / "lab.yaml").read_text())
+LAB = yaml.safe_load((documents.ROOT / "cohorts" / "lab.yaml").read_text())
 TRAIN = next(
     entry["train"] for entry in LAB["entries"].values() if "train" in entry and not entry["train"]["base"]
 )
@@ -199,14 +199,14 @@ def test_a_cohort_that_does_not_exist_is_named(tmp_path):
             read_cohort(name)
 
 
-COHORTS = sorted(path.stem for path in (cohort.ROOT / "cohorts").glob("*.yaml"))
+COHORTS = sorted(path.stem for path in (documents.ROOT / "cohorts").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("name", COHORTS)
 def test_each_cohort_of_the_repository_is_good(name):
     found = read_cohort(name)
     assert found.name == name
-    assert found == read_cohort(str(cohort.ROOT / "cohorts" / f"{name}.yaml"))
+    assert found == read_cohort(str(documents.ROOT / "cohorts" / f"{name}.yaml"))
     for entry in found.entries.values():
         assert entry.stand_in == entry.id.startswith("lab-"), "stand-ins, and nothing else, are called lab-"
 
@@ -217,7 +217,7 @@ def test_the_default_cohort_is_there():
 
 # config.yaml
 
-CONFIGURATION = yaml.safe_load((cohort.ROOT / "config.yaml").read_text())
+CONFIGURATION = yaml.safe_load((documents.ROOT / "config.yaml").read_text())
 
 
 def test_the_configuration_of_the_repository_is_good():

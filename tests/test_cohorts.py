@@ -5,14 +5,15 @@ import re
 
 import pytest
 
-from weightfit import exhibits, paper
+from weightfit import documents, exhibits, paper
 from weightfit.audit import checkpoints
-from weightfit.cohort import ROOT, read_cohort
+from weightfit.cohort import read_cohort
+from weightfit.documents import ROOT
 from weightfit.hub.cost import costs
 from weightfit.hub.repository import HubSource
 
 OF_THE_HUB = ("paper", "pythia-small", "pythia-70m")
-FACTS = paper.ROOT.parent / "shared/facts/checkpoints.md"
+FACTS = documents.ROOT.parent / "shared/facts/checkpoints.md"
 OTHER_NAMES = {"allenai/OLMo-7B-hf"}
 """Repositories that hold the same numbers in another form; `paper.yaml` says so."""
 

@@ -9,8 +9,9 @@ from counted_entries import count, fits_of, shapes
 from scipy.stats import t
 
 from weightfit import table
-from weightfit.cohort import ROOT, of_model
+from weightfit.cohort import of_model
 from weightfit.diagnosis import diagnose, far, last, medians, scale_ratios, standard_error
+from weightfit.documents import ROOT
 from weightfit.errors import CohortError
 from weightfit.exhibit.diagnosis import Neighbour, neighbours, place, printed_ranges, printed_values, render
 

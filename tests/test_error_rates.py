@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from audit_sources import sources
 
-from weightfit import paper
+from weightfit import documents, paper
 from weightfit.audit import error_rates, registry
 from weightfit.audit.evaluation import evaluate_all
 
@@ -31,7 +31,7 @@ def test_errors_are_noticed_and_right_numbers_are_not_doubted(rates):
 
 
 def test_the_readme_has_the_rates(rates):
-    assert error_rates.readme_table(rates) in (paper.ROOT / "README.md").read_text(encoding="utf-8")
+    assert error_rates.readme_table(rates) in (documents.ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_a_wrong_text_differs_in_one_digit():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from weightfit import exhibits, paper
+from weightfit import documents, exhibits, paper
 from weightfit.errors import ContractError
 
 
@@ -13,12 +13,12 @@ def listed(tmp_path, monkeypatch):
     schemas = tmp_path / "workflow" / "schemas"
     schemas.mkdir(parents=True)
     name = "exhibits.schema.yaml"
-    real = exhibits.PATH.parents[1] / "workflow" / "schemas" / name
+    real = documents.ROOT / "workflow" / "schemas" / name
     (schemas / name).write_bytes(real.read_bytes())
-    monkeypatch.setattr(exhibits, "PATH", tmp_path / "paper" / "exhibits.yaml")
+    monkeypatch.setattr(documents, "ROOT", tmp_path)
 
     def read(text):
-        exhibits.PATH.write_text(text)
+        documents.data("paper/exhibits.yaml").write_text(text)
         exhibits.read.cache_clear()
         return exhibits.read()
 
@@ -73,7 +73,7 @@ def test_a_broken_item_is_named(listed, old, new, key):
 @pytest.mark.parametrize("label", exhibits.read())
 def test_each_exhibit_has_a_script_of_its_name_and_inputs_that_a_rule_makes(label):
     one = exhibits.read()[label]
-    root = exhibits.PATH.parents[1]
+    root = documents.ROOT
     kind, number, *more = label.split("_")
     assert (root / "scripts" / f"{kind}s" / f"{label}.py").is_file()
     title, _, addition = one.title.partition(", ")
@@ -102,4 +102,4 @@ def test_printed_values_are_named_by_ids_or_by_what_ids_begin_with(label):
 
 
 def test_the_readme_has_the_table_of_exhibits() -> None:
-    assert exhibits.readme_table() in (exhibits.PATH.parents[1] / "README.md").read_text(encoding="utf-8")
+    assert exhibits.readme_table() in (documents.ROOT / "README.md").read_text(encoding="utf-8")

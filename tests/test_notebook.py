@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from weightfit import paper, table
+from weightfit import documents, paper, table
 from weightfit.ablation import ablation
 from weightfit.coupling import coupling
 from weightfit.drift import drift
@@ -232,7 +232,7 @@ def test_a_page_that_would_mislead_is_not_written(page, tmp_path, cell, law):
 def test_a_notebook_finds_what_it_reads(name):
     assert tables_read(name)
     for one in tables_read(name):
-        assert (table.SCHEMAS / f"{one}.schema.yaml").is_file()
+        assert documents.schema(one).is_file()
 
 
 # What cells use.

@@ -19,10 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from weightfit import paper
+from weightfit import documents, paper
 from weightfit.errors import ContractError, UnknownReference
 
-ROOT = paper.ROOT
+ROOT = documents.ROOT
 SCHEMAS = ROOT / "workflow/schemas"
 SOURCE = ROOT / "../shared/paper/reported_numbers.csv"
 TEXT = ROOT / "../shared/paper/paper.md"
@@ -604,7 +604,7 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the tables that may be broken."""
     shutil.copytree(ROOT / "paper", tmp_path / "paper")
     shutil.copytree(SCHEMAS, tmp_path / "workflow/schemas")
-    monkeypatch.setattr(paper, "ROOT", tmp_path)
+    monkeypatch.setattr(documents, "ROOT", tmp_path)
     return tmp_path
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from weightfit import paper
+from weightfit import documents, paper
 from weightfit.audit import printed, printed_number, qualifier
 from weightfit.audit.printed_rules import RULES, rules_table
 from weightfit.errors import ContractError, UnknownReference
@@ -94,9 +94,9 @@ def everything():
 @pytest.fixture
 def copy(tmp_path, monkeypatch):
     """Give a copy of the paper's tables that may be changed, and read from it."""
-    shutil.copytree(paper.ROOT / "paper", tmp_path / "paper")
-    shutil.copytree(paper.ROOT / "workflow/schemas", tmp_path / "workflow/schemas")
-    monkeypatch.setattr(paper, "ROOT", tmp_path)
+    shutil.copytree(documents.ROOT / "paper", tmp_path / "paper")
+    shutil.copytree(documents.ROOT / "workflow/schemas", tmp_path / "workflow/schemas")
+    monkeypatch.setattr(documents, "ROOT", tmp_path)
     return tmp_path / "paper"
 
 
@@ -177,7 +177,7 @@ def test_a_changed_digit_is_another_meaning(everything):
     for key, made in everything.items():
         row = paper.reported()[key]
         digits = [found.start() for found in re.finditer(r"\d", row.printed)]
-        if made.number is None or not digits or row.printed in printed._labels(paper.ROOT):
+        if made.number is None or not digits or row.printed in printed._labels(documents.data("paper/labels.tsv")):
             continue
         place = digits[-1]
         text = row.printed[:place] + str((int(row.printed[place]) + 1) % 10) + row.printed[place + 1 :]
@@ -330,7 +330,7 @@ def test_a_number_is_not_compared_with_a_label(everything):
 
 def test_each_label_of_the_table_is_printed_and_reads_as_itself():
     spellings = {row.printed.strip(" |$") for row in paper.reported().values()}
-    for spelling, row in printed._labels(paper.ROOT).items():
+    for spelling, row in printed._labels(documents.data("paper/labels.tsv")).items():
         assert spelling in spellings, spelling
         assert printed.canonical(spelling) == printed.canonical(row.label)
 
@@ -340,7 +340,9 @@ def test_each_label_of_the_table_is_printed_and_reads_as_itself():
 
 @pytest.mark.parametrize("name", ["labels", "contexts"])
 def test_schemas_are_closed_and_described(name):
-    schema = yaml.safe_load((paper.ROOT / f"workflow/schemas/{name}.schema.yaml").read_text(encoding="utf-8"))
+    schema = yaml.safe_load(
+        (documents.ROOT / f"workflow/schemas/{name}.schema.yaml").read_text(encoding="utf-8")
+    )
     Draft202012Validator.check_schema(schema)
     assert schema["additionalProperties"] is False
     assert schema["required"] == list(schema["properties"])
@@ -348,7 +350,7 @@ def test_schemas_are_closed_and_described(name):
 
 
 def test_words_are_given_only_where_the_quote_does_not_tell():
-    for key, words in printed._contexts(paper.ROOT).items():
+    for key, words in printed._contexts(documents.data("paper/contexts.tsv")).items():
         row = paper.reported()[key]
         assert len(row.quote) >= 158, f"{key}: the quote is whole"
         assert len(re.findall(re.escape(row.printed), words)) >= 1, key
@@ -357,7 +359,7 @@ def test_words_are_given_only_where_the_quote_does_not_tell():
 
 def test_the_words_are_the_paper_s_own_and_go_on_where_the_quote_stops(shared):
     text = " ".join((shared / "paper/paper.md").read_text(encoding="utf-8").split())
-    for key, words in printed._contexts(paper.ROOT).items():
+    for key, words in printed._contexts(documents.data("paper/contexts.tsv")).items():
         quote = " ".join(paper.reported()[key].quote.split())
         start = text.index(quote)
         place = text.find(words, start)
@@ -433,4 +435,4 @@ def test_number_words_are_in_order():
 
 
 def test_the_readme_has_the_table_of_rules():
-    assert rules_table() in (paper.ROOT / "README.md").read_text(encoding="utf-8")
+    assert rules_table() in (documents.ROOT / "README.md").read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from weightfit import provenance
+from weightfit import documents, provenance
 
 FILES = {
     "scripts/use.py": "import json\nfrom weightfit.a import thing\n",
@@ -35,7 +35,7 @@ def repository(tmp_path, monkeypatch):
     for name, text in FILES.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    monkeypatch.setattr(documents, "ROOT", tmp_path)
     return tmp_path
 
 
@@ -60,7 +60,7 @@ def test_a_module_is_not_in_its_own_closure(repository):
     assert provenance.modules("weightfit/circle_1.py") == ["weightfit/__init__.py", "weightfit/circle_2.py"]
 
 
-ROOT = provenance.ROOT
+ROOT = documents.ROOT
 LOADED = """
 import runpy, sys
 sys.path.insert(0, '.')
@@ -89,14 +89,14 @@ def test_the_closure_of_a_script_is_what_python_loads(script, module):
 
 def test_digests_follow_contents_and_names(repository):
     files = ["weightfit/a.py", "weightfit/b.py"]
-    first = provenance.code_digest(files)
-    assert provenance.code_digest([*reversed(files), Path("weightfit/a.py")]) == first
+    first = provenance.contents(files)
+    assert provenance.contents([*reversed(files), Path("weightfit/a.py")]) == first
     (repository / "weightfit/b.py").write_text(FILES["weightfit/b.py"] + "\n")
-    assert provenance.code_digest(files) != first
+    assert provenance.contents(files) != first
     (repository / "weightfit/b.py").write_text(FILES["weightfit/b.py"])
-    assert provenance.code_digest(files) == first
+    assert provenance.contents(files) == first
     (repository / "weightfit/e.py").write_text(FILES["weightfit/b.py"])
-    assert provenance.code_digest(["weightfit/a.py", "weightfit/e.py"]) != first
+    assert provenance.contents(["weightfit/a.py", "weightfit/e.py"]) != first
     assert provenance.sha256(repository / "weightfit/a.py") == (
         hashlib.sha256(FILES["weightfit/a.py"].encode()).hexdigest()
     )

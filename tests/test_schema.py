@@ -1,6 +1,6 @@
 import pytest
 
-from weightfit.schema import violation
+from weightfit.documents import violation
 
 EXHIBIT = {"title": "T", "caption": "C.", "shows": "s", "inputs": [], "parts": {}}
 

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from weightfit import table
+from weightfit import documents, table
 from weightfit.errors import ContractError
 
 SCHEMA = """
@@ -40,9 +40,11 @@ def schemas(tmp_path_factory, monkeypatch, request):
     if "name" in request.fixturenames:
         yield
         return
-    folder = tmp_path_factory.mktemp("schemas")
+    root = tmp_path_factory.mktemp("root")
+    folder = root / "workflow" / "schemas"
+    folder.mkdir(parents=True)
     (folder / "toy.schema.yaml").write_text(SCHEMA)
-    monkeypatch.setattr(table, "SCHEMAS", folder)
+    monkeypatch.setattr(documents, "ROOT", root)
     table.contract.cache_clear()
     yield
     table.contract.cache_clear()
@@ -183,7 +185,7 @@ def test_a_file_of_another_contract_is_refused(tmp_path):
 
 CONTRACTS = sorted(
     path.name.removesuffix(".schema.yaml")
-    for path in table.SCHEMAS.glob("*.schema.yaml")
+    for path in documents.data("workflow/schemas").glob("*.schema.yaml")
     if re.match(r"results/.*(parquet|csv)", yaml.safe_load(path.read_text())["title"])
 )
 CHECKED = {"type", "description", "arrow", "enum", "minimum", "exclusiveMinimum", "maximum"}

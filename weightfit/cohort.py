@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from weightfit import paper
+from weightfit.documents import data, violation
 from weightfit.errors import CohortError
-from weightfit.schema import violation
 
-ROOT = Path(__file__).parents[1]
 SOURCES = ("train", "initialize", "unpack", "link", "plant", "download")
 """The rules that make weights; an entry has exactly one of them as a key."""
 
@@ -138,9 +137,9 @@ def read_cohort(name: str) -> Cohort:
         If the file is missing, breaks its schema, names an entry of the paper that does not exist, or an
         entry has not exactly one source.
     """
-    path = Path(name) if name.endswith(".yaml") else ROOT / "cohorts" / f"{name}.yaml"
+    path = Path(name) if name.endswith(".yaml") else data(f"cohorts/{name}.yaml")
     if not path.is_file():
-        known = sorted(file.stem for file in (ROOT / "cohorts").glob("*.yaml"))
+        known = sorted(file.stem for file in data("cohorts").glob("*.yaml"))
         raise CohortError(
             f"config.yaml: cohort: there is no cohort {name!r}; give one of {known} or the path of a .yaml file"
         )

@@ -3,13 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
+from weightfit.documents import data, violation
 from weightfit.errors import ContractError
-from weightfit.schema import violation
-
-PATH = Path(__file__).parents[1] / "paper" / "exhibits.yaml"
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ def read() -> dict[str, Exhibit]:
     """
     import yaml
 
-    document = yaml.safe_load(PATH.read_text(encoding="utf-8"))
+    document = yaml.safe_load(data("paper/exhibits.yaml").read_text(encoding="utf-8"))
     if broken := violation(document, "exhibits"):
         raise ContractError(f"exhibits.yaml: {broken}; exhibits.schema.yaml says what is allowed")
     return {

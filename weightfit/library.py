@@ -13,6 +13,7 @@ import npm_weibull
 import pyarrow as pa
 
 from weightfit import diagnostics, paper, released_names, table
+from weightfit.documents import data, schema
 from weightfit.errors import ContractError
 from weightfit.library_checks import CHECKS, Pair
 
@@ -38,9 +39,8 @@ def counterparts() -> dict[str, Counterpart]:
     ContractError
         If the table breaks its schema.
     """
-    schema = paper.ROOT / "workflow" / "schemas" / "counterparts.schema.yaml"
     found = {}
-    for row in paper.read_table(paper.ROOT / "paper" / "counterparts.tsv", schema):
+    for row in paper.read_table(data("paper/counterparts.tsv"), schema("counterparts")):
         nearest = row["nearest"]
         found[str(row["name"])] = Counterpart(
             str(row["name"]), None if nearest is None else str(nearest), str(row["note"])

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from weightfit.documents import ROOT
 from weightfit.errors import ContractError
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ RESULTS = "WEIGHTFIT_RESULTS"
 
 SECONDS = 120
 """Longest time that one cell may take."""
-
-_ROOT = Path(__file__).parents[1]
 
 
 def render(source: Path, tables: Sequence[Path], page: Path, output: Path) -> None:
@@ -55,7 +54,7 @@ def render(source: Path, tables: Sequence[Path], page: Path, output: Path) -> No
         _execute(source.name, notebook, Path(folder), tables)
         exporter = HTMLExporter(raw_template=page.read_text(encoding="utf-8"))  # type: ignore[no-untyped-call]
         text, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": _title(source)}})
-        local = {str(Path(folder).resolve()), str(_ROOT), *(str(one.resolve().parent) for one in tables)}
+        local = {str(Path(folder).resolve()), str(ROOT), *(str(one.resolve().parent) for one in tables)}
     named = sorted(folder for folder in local if folder in text)
     if named:
         raise ContractError(
@@ -103,7 +102,7 @@ def _kernel(folder: Path, tables: Path) -> Iterator[str]:
         "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=ERROR"],
         "display_name": "Python 3",
         "language": "python",
-        "env": {RESULTS: str(tables), "IPYTHONDIR": str(folder), "PYTHONPATH": str(_ROOT)},
+        "env": {RESULTS: str(tables), "IPYTHONDIR": str(folder), "PYTHONPATH": str(ROOT)},
     }
     place = folder / "kernels" / name
     place.mkdir(parents=True)

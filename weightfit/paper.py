@@ -10,13 +10,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from weightfit.documents import data, schema
 from weightfit.errors import ContractError, UnknownReference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-ROOT = Path(__file__).parents[1]
-"""The folder that holds `paper/` and `workflow/schemas/`."""
 
 _LIST_SEPARATOR = ";"
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
@@ -120,10 +118,10 @@ def read_table(path: Path, schema_path: Path) -> list[dict[str, object]]:
     import yaml
     from jsonschema import Draft202012Validator
 
-    schema = yaml.safe_load(schema_path.read_text(encoding="utf-8"))
-    properties: dict[str, dict[str, Any]] = schema["properties"]
+    law = yaml.safe_load(schema_path.read_text(encoding="utf-8"))
+    properties: dict[str, dict[str, Any]] = law["properties"]
     columns = list(properties)
-    validator = Draft202012Validator(schema)
+    validator = Draft202012Validator(law)
 
     header, *lines = _lines(path)
     if header.split("\t") != columns:
@@ -154,10 +152,10 @@ def read_table(path: Path, schema_path: Path) -> list[dict[str, object]]:
                 f"{path}: line {number}, column '{column}': {violation.message}; "
                 f"{schema_path.name} says what the column may hold"
             )
-        key = tuple(cells[columns.index(column)] for column in schema["key"])
+        key = tuple(cells[columns.index(column)] for column in law["key"])
         if key in seen:
             raise ContractError(
-                f"{path}: line {number}, column '{', '.join(schema['key'])}': {', '.join(key)!r} already "
+                f"{path}: line {number}, column '{', '.join(law['key'])}': {', '.join(key)!r} already "
                 f"stands in line {seen[key]}, and no two rows may share it; remove or rename one"
             )
         seen[key] = number
@@ -173,8 +171,8 @@ def entries() -> dict[str, Entry]:
     ContractError
         If `paper/entries.tsv` breaks its schema, or if two entries share a spelling.
     """
-    _spellings(ROOT)
-    return dict(_entries(ROOT))
+    _spellings(data("paper/entries.tsv"))
+    return dict(_entries(data("paper/entries.tsv")))
 
 
 def find_entry(name_or_alias: str) -> Entry:
@@ -190,9 +188,9 @@ def find_entry(name_or_alias: str) -> Entry:
     >>> find_entry("OLMo-1.7B").id
     'olmo-1-7b'
     """
-    rows = _entries(ROOT)
+    rows = _entries(data("paper/entries.tsv"))
     try:
-        return rows[_spellings(ROOT)[name_or_alias.casefold()]]
+        return rows[_spellings(data("paper/entries.tsv"))[name_or_alias.casefold()]]
     except KeyError:
         known = [spelling for entry in rows.values() for spelling in (entry.id, entry.name, *entry.aliases)]
         raise _unknown("entry", name_or_alias, known, "paper/entries.tsv") from None
@@ -207,7 +205,7 @@ def reported() -> dict[str, Reported]:
         If `paper/reported.tsv` breaks its schema, a reference does not resolve, or a restatement points at
         another restatement.
     """
-    return dict(_reported(ROOT))
+    return dict(_reported(data("paper/reported.tsv")))
 
 
 def printed(id: str) -> str:  # noqa: A002 (the column's own name)
@@ -223,7 +221,7 @@ def printed(id: str) -> str:  # noqa: A002 (the column's own name)
     >>> printed("T4.pythia-70m.lambda")
     '0.0224'
     """
-    rows = _reported(ROOT)
+    rows = _reported(data("paper/reported.tsv"))
     try:
         return rows[id].printed
     except KeyError:
@@ -239,7 +237,7 @@ def hyperparameters() -> tuple[Hyperparameter, ...]:
         If `paper/training.tsv` breaks its schema, names an unknown entry, or if a convention uses two values
         for one quantity of an entry.
     """
-    return _hyperparameters(ROOT)
+    return _hyperparameters(data("paper/training.tsv"))
 
 
 def conventions() -> tuple[str, ...]:
@@ -287,34 +285,33 @@ def states() -> dict[str, tuple[State, ...]]:
     ContractError
         If `paper/states.tsv` breaks its schema, or a set does not fall to zero.
     """
-    return dict(_states(ROOT))
+    return dict(_states(data("paper/states.tsv")))
 
 
 @cache
-def _entries(root: Path) -> dict[str, Entry]:
-    rows = read_table(root / "paper/entries.tsv", root / "workflow/schemas/entries.schema.yaml")
+def _entries(path: Path) -> dict[str, Entry]:
+    rows = read_table(path, schema("entries"))
     return {entry.id: entry for entry in (Entry(**_frozen(row)) for row in rows)}
 
 
 @cache
-def _spellings(root: Path) -> dict[str, str]:
+def _spellings(path: Path) -> dict[str, str]:
     """Map every spelling, case folded, to the id of its entry."""
     found: dict[str, str] = {}
-    for entry in _entries(root).values():
+    for entry in _entries(path).values():
         for spelling in (entry.id, entry.name, *entry.aliases):
             owner = found.setdefault(spelling.casefold(), entry.id)
             if owner != entry.id:
                 raise ContractError(
-                    f"{root / 'paper/entries.tsv'}: column 'aliases': {spelling!r} stands for both {owner} "
+                    f"{path}: column 'aliases': {spelling!r} stands for both {owner} "
                     f"and {entry.id}, and a spelling stands for one entry; remove it from one of them"
                 )
     return found
 
 
 @cache
-def _reported(root: Path) -> dict[str, Reported]:
-    path = root / "paper/reported.tsv"
-    rows = read_table(path, root / "workflow/schemas/reported.schema.yaml")
+def _reported(path: Path) -> dict[str, Reported]:
+    rows = read_table(path, schema("reported"))
     found = {row.id: row for row in (Reported(**_frozen(row)) for row in rows)}
     for row in found.values():
         references = [("depends_on", other) for other in row.depends_on]
@@ -332,14 +329,14 @@ def _reported(root: Path) -> dict[str, Reported]:
 
 
 @cache
-def _hyperparameters(root: Path) -> tuple[Hyperparameter, ...]:
-    path = root / "paper/training.tsv"
-    rows = read_table(path, root / "workflow/schemas/training.schema.yaml")
+def _hyperparameters(path: Path) -> tuple[Hyperparameter, ...]:
+    rows = read_table(path, schema("training"))
     found = tuple(Hyperparameter(**_frozen(row)) for row in rows)
     owners: dict[tuple[str, str, str], str] = {}
+    known = _entries(data("paper/entries.tsv"))
     for row in found:
-        if row.entry not in _entries(root):
-            raise ContractError(f"{path}: column 'entry': {_unknown_text(row.entry, _entries(root))}")
+        if row.entry not in known:
+            raise ContractError(f"{path}: column 'entry': {_unknown_text(row.entry, known)}")
         for convention in row.used:
             owner = owners.setdefault((convention, row.entry, row.quantity), row.source)
             if owner != row.source:
@@ -351,10 +348,9 @@ def _hyperparameters(root: Path) -> tuple[Hyperparameter, ...]:
 
 
 @cache
-def _states(root: Path) -> dict[str, tuple[State, ...]]:
-    path = root / "paper/states.tsv"
+def _states(path: Path) -> dict[str, tuple[State, ...]]:
     found: dict[str, tuple[State, ...]] = {}
-    for row in read_table(path, root / "workflow/schemas/states.schema.yaml"):
+    for row in read_table(path, schema("states")):
         state = State(**_frozen(row))
         found[state.thresholds] = (*found.get(state.thresholds, ()), state)
     for name, rows in found.items():

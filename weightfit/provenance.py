@@ -7,7 +7,9 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from weightfit import documents
+from weightfit.documents import data
+
 PACKAGE = "weightfit"
 DEPENDENCIES = ("numba", "numpy", "pyarrow", "scipy")
 
@@ -23,10 +25,9 @@ def modules(script: str | Path) -> list[str]:
     Returns
     -------
     list of str
-        Paths relative to the repository, sorted: the rule's ``code`` input, so that a changed module
-        reruns what imports it and nothing else.
+        Paths relative to the repository, sorted.
     """
-    start = (ROOT / script).resolve()
+    start = data(str(script)).resolve()
     found: set[Path] = set()
     pending = [start]
     while pending:
@@ -36,7 +37,7 @@ def modules(script: str | Path) -> list[str]:
                 found.add(imported)
                 pending.append(imported)
     found.discard(start)
-    return sorted(path.relative_to(ROOT).as_posix() for path in found)
+    return sorted(path.relative_to(documents.ROOT.resolve()).as_posix() for path in found)
 
 
 @cache
@@ -58,7 +59,7 @@ def _imports(path: Path) -> frozenset[Path]:
 
 def _files(parts: list[str]) -> Iterable[Path]:
     for depth in range(1, len(parts) + 1):
-        folder = ROOT.joinpath(*parts[:depth])
+        folder = data("/".join(parts[:depth])).resolve()
         for candidate in (folder / "__init__.py", folder.with_suffix(".py")):
             if candidate.is_file():
                 yield candidate
@@ -70,12 +71,25 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def code_digest(files: Iterable[str | Path]) -> str:
-    """Return one digest over the names and contents of code files."""
+def contents(files: Iterable[str | Path]) -> str:
+    """Return one digest over the names and contents of files of the repository, in any order."""
     digest = hashlib.sha256()
     for name in sorted({Path(file).as_posix() for file in files}):
-        digest.update(f"{name}\0{sha256(ROOT / name)}\n".encode())
+        digest.update(f"{name}\0{sha256(data(name))}\n".encode())
     return digest.hexdigest()
+
+
+def code(script: str) -> str:
+    """Return one digest over a script and all that it imports: the ``code`` of its rule's params.
+
+    So a changed module reruns what imports it and nothing else, and the age of a file reruns nothing.
+
+    Parameters
+    ----------
+    script
+        Relative to the repository.
+    """
+    return contents([script, *modules(script)])
 
 
 def provenance(
@@ -103,7 +117,7 @@ def provenance(
     return {
         "rule": rule,
         "script": script,
-        "code": code_digest([script, *modules(script)]),
+        "code": code(script),
         "inputs": {name: sha256(path) for name, path in sorted(inputs.items())},
         "versions": {name: version(name) for name in sorted(dependencies)},
     }

@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import yaml
 
+from weightfit.documents import schema
 from weightfit.errors import ContractError
-from weightfit.schema import SCHEMAS
 
 PROVENANCE_KEY = b"weightfit"
 
@@ -35,8 +35,8 @@ def contract(name: str) -> dict[str, Any]:
     -------
     dict
     """
-    schema: dict[str, Any] = yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text(encoding="utf-8"))
-    return schema
+    law: dict[str, Any] = yaml.safe_load(schema(name).read_text(encoding="utf-8"))
+    return law
 
 
 def arrow_schema(name: str) -> pa.Schema:
@@ -70,17 +70,17 @@ def build(name: str, columns: Mapping[str, Sequence[object]]) -> pa.Table:
     ContractError
         If a column is missing, extra, of another type, out of its range, or the key is not unique.
     """
-    schema = arrow_schema(name)
-    if set(columns) != set(schema.names):
+    expected = arrow_schema(name)
+    if set(columns) != set(expected.names):
         raise ContractError(
-            f"table {name}: the columns are {sorted(columns)}, the contract has {sorted(schema.names)}; "
+            f"table {name}: the columns are {sorted(columns)}, the contract has {sorted(expected.names)}; "
             f"change the code or {name}.schema.yaml"
         )
     try:
         table = pa.table(
-            {column: _array(columns[column], schema.field(column).type) for column in schema.names}
+            {column: _array(columns[column], expected.field(column).type) for column in expected.names}
         )
-        table = table.cast(schema)
+        table = table.cast(expected)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, ValueError) as error:
         raise ContractError(f"table {name}: {error}; every cell must have its column's type") from None
     check(name, table)

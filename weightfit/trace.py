@@ -23,6 +23,7 @@ from weightfit.audit.result_references import Cohort, Results
 from weightfit.audit.text import text
 from weightfit.cohort import Cohort as CohortFile
 from weightfit.cohort import read_cohort
+from weightfit.documents import data
 from weightfit.errors import ContractError, WeightfitError
 from weightfit.exhibit.numbers import need, write_csv
 from weightfit.exhibit.request import Request
@@ -192,7 +193,7 @@ def _exhibit_again(folder: Path, link: Link, cohort: CohortFile) -> Iterator[tup
     """Make the numbers of an exhibit again from its tables, and compare them with those that stand there."""
     if not link.name.endswith(".csv"):
         return
-    specification = spec_from_file_location(link.rule, paper.ROOT / link.script)
+    specification = spec_from_file_location(link.rule, data(link.script))
     assert specification
     assert specification.loader
     script = module_from_spec(specification)
@@ -231,7 +232,7 @@ def _results(folder: Path, cohort: CohortFile) -> Results:
 
 def _database() -> Path | None:
     """Return the folder of the released database that the configuration names, if any."""
-    named = yaml.safe_load((paper.ROOT / "config.yaml").read_text(encoding="utf-8"))["released_database"]
+    named = yaml.safe_load(data("config.yaml").read_text(encoding="utf-8"))["released_database"]
     return Path(named) if named else None
 
 

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import os
 import platform
 import re
 import shutil
@@ -213,8 +214,8 @@ def test_each_table_says_from_what_it_was_made(finished: Finished) -> None:
     made |= {f"{name}/{entry}.parquet": "fit" for name in ("fits", "moments") for entry in ENTRIES}
     scripts = [f"scripts/{rule}.py" for rule in sorted(set(made.values()))]
     code = (
-        "import json, sys; from weightfit.provenance import code_digest, modules; "
-        "print(json.dumps({name: code_digest([name, *modules(name)]) for name in sys.argv[1:]}))"
+        "import json, sys; from weightfit.provenance import code; "
+        "print(json.dumps({name: code(name) for name in sys.argv[1:]}))"
     )
     digests = json.loads(
         subprocess.run(
@@ -520,6 +521,24 @@ def test_a_second_run_does_nothing(finished: Finished) -> None:
     assert run.finished == []
     assert run.processor_seconds < 10
     assert finished.checkout.digests("tiny") == finished.digests
+
+
+@pytest.mark.parametrize("metadata", [True, False], ids=["with .snakemake", "without"])
+def test_results_in_a_newer_clone_are_not_made_again(
+    finished: Finished, tmp_path: Path, metadata: bool
+) -> None:
+    clone = prepare(tmp_path / "clone")
+    shutil.rmtree(clone / "mine")
+    copied = ["results", "mine", *([".snakemake"] if metadata else [])]
+    for name in copied:
+        shutil.copytree(finished.checkout / name, clone / name)
+    for name in (*NEEDED, "tiny.yaml"):
+        path = clone / name
+        for file in path.rglob("*") if path.is_dir() else [path]:
+            os.utime(file)
+    assert clone.plan("all", *ARGUMENTS) == {}
+    with clone.edited("weightfit/ablation.py", at_end("# a comment")):
+        assert bool(clone.plan("all", *ARGUMENTS)) == metadata
 
 
 def at_end(line: str):

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from weightfit import exhibits, table
+from weightfit.documents import data
 from weightfit.errors import ContractError
 from weightfit.histogram import HISTOGRAM_CONTRACT
-from weightfit.provenance import ROOT, code_digest, modules, sha256
+from weightfit.provenance import code, sha256
 
 HISTOGRAMS = "histograms/"
 PARTS = ("fits/", "moments/", HISTOGRAMS)
@@ -144,10 +145,10 @@ def verify(folder: Path, link: Link) -> Iterator[tuple[bool, str]]:
         # An edit of the code that counts makes no histogram stale: its contract does.
         yield link.contract == HISTOGRAM_CONTRACT, f"{link.name}: the contract of counting, {link.contract}"
     elif link.code is not None:
-        now = code_digest([link.script, *modules(link.script)])
+        now = code(link.script)
         yield now == link.code, f"{link.name}: code of {link.script}"
     for name, digest in link.inputs.items():
-        path = folder / name if name.endswith(".parquet") else ROOT / "paper" / Path(name).name
+        path = folder / name if name.endswith(".parquet") else data(f"paper/{Path(name).name}")
         if digest is not None and path.is_file():
             yield sha256(path) == digest, f"{link.name}: its input {name}"
 

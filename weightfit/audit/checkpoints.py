@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from weightfit import paper
+from weightfit.documents import data, schema
 from weightfit.errors import ContractError
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def read() -> Sequence[Checkpoint]:
     ContractError
         If the table breaks its schema.
     """
-    return _read(paper.ROOT)
+    return _read(data("paper/checkpoints.tsv"))
 
 
 def steps(entry: str) -> tuple[int, ...]:
@@ -99,9 +100,8 @@ def size(count: int) -> str:
 
 
 @cache
-def _read(root: Path) -> tuple[Checkpoint, ...]:
-    path = root / "paper/checkpoints.tsv"
-    rows = paper.read_table(path, root / "workflow/schemas/checkpoints.schema.yaml")
+def _read(path: Path) -> tuple[Checkpoint, ...]:
+    rows = paper.read_table(path, schema("checkpoints"))
     strange = [str(row["entry"]) for row in rows if row["entry"] not in paper.entries()]
     if strange:
         raise ContractError(f"{path}: column 'entry': paper/entries.tsv has no {strange[0]!r}; correct it")

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from weightfit import paper
 from weightfit.audit.printed_references import matching
 from weightfit.audit.references import NAMES
+from weightfit.documents import data, violation
 from weightfit.errors import ContractError
 from weightfit.formula.evaluation import leaves
-from weightfit.schema import violation
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,14 +66,14 @@ def read() -> tuple[Claim, ...]:
         If the file breaks its schema, a formula is none, a relation names a value that its test does not have, or a
         pattern fits no printed number.
     """
-    return _read(paper.ROOT)
+    return _read(data("paper/claims.yaml"))
 
 
 @cache
-def _read(root: Path) -> tuple[Claim, ...]:
+def _read(path: Path) -> tuple[Claim, ...]:
     import yaml
 
-    document = yaml.safe_load((root / "paper/claims.yaml").read_text(encoding="utf-8"))
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
     if broken := violation(document, "claims"):
         raise ContractError(f"claims.yaml: {broken}; claims.schema.yaml says what is allowed")
     return tuple(_claim(id, item) for id, item in document.items())  # noqa: A001 (as the tables call it)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from weightfit import paper
 from weightfit.audit import printed
+from weightfit.documents import data, schema
 from weightfit.errors import ContractError, UnknownReference
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def stated(subject: str, name: str, source: str) -> Value:
 
 def statements() -> Mapping[tuple[str, str, str], str]:
     """Return `paper/facts.tsv`: subject, fact and source to what is stated."""
-    return _statements(paper.ROOT)
+    return _statements(data("paper/facts.tsv"))
 
 
 def _fact(entry: paper.Entry, name: str) -> Value | tuple[str, ...] | None:
@@ -89,8 +90,8 @@ def _fits(value: Value | tuple[str, ...] | None, wanted: Value) -> bool:
 
 
 @cache
-def _statements(root: Path) -> Mapping[tuple[str, str, str], str]:
-    rows = paper.read_table(root / "paper/facts.tsv", root / "workflow/schemas/facts.schema.yaml")
+def _statements(path: Path) -> Mapping[tuple[str, str, str], str]:
+    rows = paper.read_table(path, schema("facts"))
     return {(str(row["subject"]), str(row["fact"]), str(row["source"])): str(row["value"]) for row in rows}
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from weightfit import paper
 from weightfit.audit import printed_number, qualifier
+from weightfit.documents import data, schema
 from weightfit.errors import ContractError, UnknownReference
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def read(id: str) -> Printed:  # noqa: A002 (the column's own name)
     """
     text = paper.printed(id)
     row = paper.reported()[id]
-    words = _contexts(paper.ROOT).get(id, row.quote)
+    words = _contexts(data("paper/contexts.tsv")).get(id, row.quote)
     try:
         if parse(text, row.kind, row.unit).number is None:
             return parse(text, row.kind, row.unit)
@@ -143,7 +144,7 @@ def parse(text: str, kind: str, unit: str = "-", relation: Relation = "equal") -
     >>> parse("1.195", "measured").admits(1.196)
     False
     """
-    row = _labels(paper.ROOT).get(_bare(text))
+    row = _labels(data("paper/labels.tsv")).get(_bare(text))
     label = row.label if row else _bare(text)
     if row and row.sort == "claim":
         return Printed(text, "claim", label, None)
@@ -160,7 +161,7 @@ def parse(text: str, kind: str, unit: str = "-", relation: Relation = "equal") -
 
 def canonical(label: str) -> str:
     """Return the spelling under which labels are compared: that of `paper/labels.tsv`, then an entry's id."""
-    row = _labels(paper.ROOT).get(_bare(label))
+    row = _labels(data("paper/labels.tsv")).get(_bare(label))
     if row:
         return row.label.casefold()
     try:
@@ -175,12 +176,12 @@ def _bare(text: str) -> str:
 
 
 @cache
-def _labels(root: Path) -> Mapping[str, Label]:
-    rows = paper.read_table(root / "paper/labels.tsv", root / "workflow/schemas/labels.schema.yaml")
+def _labels(path: Path) -> Mapping[str, Label]:
+    rows = paper.read_table(path, schema("labels"))
     return {row.spelling: row for row in (Label(**row) for row in rows)}  # type: ignore[arg-type]
 
 
 @cache
-def _contexts(root: Path) -> Mapping[str, str]:
-    rows = paper.read_table(root / "paper/contexts.tsv", root / "workflow/schemas/contexts.schema.yaml")
+def _contexts(path: Path) -> Mapping[str, str]:
+    rows = paper.read_table(path, schema("contexts"))
     return {str(row["id"]): str(row["words"]) for row in rows}

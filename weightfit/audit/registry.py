@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from weightfit import paper
 from weightfit.audit.printed_references import ids_behind
 from weightfit.audit.references import NAMES
+from weightfit.documents import data, schema
 from weightfit.errors import ContractError
 from weightfit.formula.evaluation import leaves
 
@@ -44,13 +45,12 @@ def read() -> Registry:
         If the table breaks its schema; a row is of no printed number, or evaluates nothing and yet names evidence; a
         formula is none; or numbers decide one another in a circle.
     """
-    return _read(paper.ROOT)
+    return _read(data("paper/readings.tsv"))
 
 
 @cache
-def _read(root: Path) -> Registry:
-    path = root / "paper/readings.tsv"
-    rows = paper.read_table(path, root / "workflow/schemas/readings.schema.yaml")
+def _read(path: Path) -> Registry:
+    rows = paper.read_table(path, schema("readings"))
     found: dict[str, list[Reading]] = {}
     for row in (Reading(**row) for row in rows):  # type: ignore[arg-type]
         _check(path, row)

@@ -13,9 +13,9 @@ from typing import Any
 from weightfit import exhibits, paper, table
 from weightfit.architecture import POOLED
 from weightfit.audit.errors import MissingData, Need
+from weightfit.documents import data
 from weightfit.errors import ContractError, UnknownReference
 from weightfit.exhibit.request import wanted_entries
-from weightfit.schema import SCHEMAS
 
 Value = float | str
 Row = Mapping[str, object]
@@ -212,7 +212,7 @@ def _studies() -> set[str]:
     ending = ".schema.yaml"
     return {
         path.name.removesuffix(ending)
-        for path in SCHEMAS.glob(f"*{ending}")
+        for path in data("workflow/schemas").glob(f"*{ending}")
         if str(table.contract(path.name.removesuffix(ending)).get("title", "")).endswith(".parquet")
     }
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from weightfit.audit.pinned import HUB
 from weightfit.checkpoint import parse_object
+from weightfit.documents import violation
 from weightfit.errors import MalformedCheckpoint
 from weightfit.hub.errors import StalePins
 from weightfit.hub.repository import HubSource, Part, Revision
-from weightfit.schema import violation
 
 Pins = Mapping[str, Sequence[Revision]]
 """By id of the entry: its revisions, in the order of the cohort file."""

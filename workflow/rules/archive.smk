@@ -3,7 +3,6 @@
 
 rule archive:
     input:
-        code=modules("scripts/archive.py"),
         histograms=lambda wildcards: [f"{RESULTS}/histograms/{part}.parquet" for part in counted_parts()],
         manifests=manifests,
     output:
@@ -13,6 +12,7 @@ rule archive:
     conda:
         "../../envs/measure.yaml"
     params:
+        code=code("scripts/archive.py"),
         parts=lambda wildcards: counted_parts(),
     message:
         "Gather histograms, manifests and their digests."

@@ -7,18 +7,21 @@ if COHORT.entries:
     AUDITED += [rules.fits.output.fits, rules.fits.output.moments]
     AUDITED += [name for name in rules.studies.input if str(name).endswith(".parquet")]
 
+# What the paper says, in every table of it.
+PAPER = [
+    *sorted(f"paper/{path.name}" for path in data("paper").glob("*.tsv")),
+    "paper/exhibits.yaml",
+    "paper/claims.yaml",
+]
+# Committed beside the cohort file: what they say counts, not when they were checked out.
+PINS = [os.path.relpath(COHORT.pins)] if HUB_SOURCES and COHORT.pins.is_file() else []
+
 
 rule audit:
     input:
-        code=modules("scripts/audit.py"),
-        paper=[
-            *sorted(str(path) for path in Path("paper").glob("*.tsv")),
-            "paper/exhibits.yaml",
-            "paper/claims.yaml",
-        ],
         tables=AUDITED,
         manifests=manifests,
-        pins=[str(COHORT.pins)] if HUB_SOURCES and COHORT.pins.is_file() else [],
+        pins=ancient(PINS),
         database=released_tables(),
     output:
         audit=f"{RESULTS}/audit.csv",
@@ -29,6 +32,9 @@ rule audit:
     conda:
         "../../envs/library.yaml"
     params:
+        code=code("scripts/audit.py"),
+        paper=contents(PAPER),
+        pins=[sha256(Path(path)) for path in PINS],
         entries=cohort_facts.of_entries(COHORT),
         cohort=COHORT_FACTS,
         database=config["released_database"],
@@ -40,8 +46,6 @@ rule audit:
 
 rule database_search:
     input:
-        code=modules("scripts/database_search.py"),
-        paper=[f"paper/{name}.tsv" for name in ("entries", "reported", "contexts", "labels")],
         database=released_tables(),
     output:
         f"{RESULTS}/database_search.parquet",
@@ -50,6 +54,8 @@ rule database_search:
     conda:
         "../../envs/measure.yaml"
     params:
+        code=code("scripts/database_search.py"),
+        paper=contents(f"paper/{name}.tsv" for name in ("entries", "reported", "contexts", "labels")),
         database=config["released_database"],
     message:
         "Try every aggregation of the released database for the band that is printed."
@@ -59,9 +65,6 @@ rule database_search:
 
 rule page:
     input:
-        code=modules("scripts/page.py"),
-        page=[f"workflow/report/page.{ending}" for ending in ("html.j2", "css", "js")],
-        paper=["paper/exhibits.yaml", *(f"paper/{name}.tsv" for name in ("entries", "labels", "reported"))],
         audit=rules.audit.output.audit,
         readings=rules.audit.output.readings,
         claims=rules.audit.output.claims,
@@ -77,6 +80,11 @@ rule page:
     conda:
         "../../envs/library.yaml"
     params:
+        code=code("scripts/page.py"),
+        page=contents(f"workflow/report/page.{ending}" for ending in ("html.j2", "css", "js")),
+        paper=contents(
+            ["paper/exhibits.yaml", *(f"paper/{name}.tsv" for name in ("entries", "labels", "reported"))]
+        ),
         cohort=COHORT.name,
         description=COHORT.description,
         entries=list(COHORT.entries),

@@ -3,8 +3,6 @@
 
 rule diagnose:
     input:
-        code=modules("scripts/diagnose.py"),
-        page=["workflow/report/diagnosis.html.j2", "workflow/report/page.css"],
         fits=rules.fits.output.fits,
         theory=rules.theory.output[0],
         manifests=manifests,
@@ -18,6 +16,8 @@ rule diagnose:
     conda:
         "../../envs/exhibits.yaml"
     params:
+        code=code("scripts/diagnose.py"),
+        page=contents(["workflow/report/diagnosis.html.j2", "workflow/report/page.css"]),
         model=config["model"] or COHORT.name,
         description=COHORT.description,
         band=cohort_facts.printed_band(),

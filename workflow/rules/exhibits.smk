@@ -1,7 +1,7 @@
 """Tables and figures: one item in paper/exhibits.yaml and one script of that name are an exhibit."""
 
-# What the paper prints; an input of the exhibits that quote it.
-PRINTED = ["paper/entries.tsv", "paper/reported.tsv", "paper/training.tsv"]
+# What the paper prints, for the exhibits that quote it.
+PRINTED = contents(f"paper/{name}.tsv" for name in ("entries", "reported", "training"))
 
 for label, exhibit in exhibits.read().items():
     path = f"scripts/{label.split('_')[0]}s/{label}.py"
@@ -11,8 +11,6 @@ for label, exhibit in exhibits.read().items():
             label
         input:
             **{name: f"{RESULTS}/{name}.parquet" for name in exhibit.inputs},
-            code=[path, *modules(path)],
-            paper=PRINTED,
         output:
             **exhibit_files(label, exhibit),
         log:
@@ -20,6 +18,8 @@ for label, exhibit in exhibits.read().items():
         conda:
             "../../envs/exhibits.yaml"
         params:
+            code=code(path),
+            paper=PRINTED,
             # Snakemake reads a script's path when the job runs, after the loop: only params are the job's own.
             kind=label.split("_")[0],
             label=label,

@@ -3,7 +3,6 @@
 
 rule join:
     input:
-        code=modules("scripts/join.py"),
         parts=hub_histograms,
     output:
         f"{RESULTS}/histograms/{{entry}}.parquet",
@@ -14,6 +13,8 @@ rule join:
     priority: 20
     conda:
         "../../envs/measure.yaml"
+    params:
+        code=code("scripts/join.py"),
     message:
         "Join the histograms of the weight files of {wildcards.entry}."
     script:
@@ -22,7 +23,6 @@ rule join:
 
 rule fit:
     input:
-        code=modules("scripts/fit.py"),
         histograms=rules.join.output,
     output:
         fits=f"{RESULTS}/fits/{{entry}}.parquet",
@@ -35,6 +35,7 @@ rule fit:
     conda:
         "../../envs/measure.yaml"
     params:
+        code=code("scripts/fit.py"),
         fits=config["fits"],
         exclude=lambda wildcards: COHORT.entries[wildcards.entry].exclude,
     message:
@@ -45,7 +46,6 @@ rule fit:
 
 rule fits:
     input:
-        code=modules("scripts/fits.py"),
         fits=expand(rules.fit.output.fits, entry=COHORT.entries),
         moments=expand(rules.fit.output.moments, entry=COHORT.entries),
         # Of an entry without one nobody knows what was counted, or whether it could be had.
@@ -57,6 +57,8 @@ rule fits:
         f"{RESULTS}/logs/fits.log",
     conda:
         "../../envs/measure.yaml"
+    params:
+        code=code("scripts/fits.py"),
     message:
         "Gather the fits and moments of all entries."
     script:

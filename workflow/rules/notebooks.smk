@@ -9,11 +9,6 @@ NOTEBOOKS = {
 
 rule notebook:
     input:
-        code=lambda wildcards: modules("scripts/notebook.py")
-        + modules(f"workflow/notebooks/{wildcards.notebook}.py"),
-        notebook="workflow/notebooks/{notebook}.py",
-        page="workflow/notebooks/page.html.j2",
-        paper=PRINTED,
         tables=lambda wildcards: [f"{RESULTS}/{name}.parquet" for name in NOTEBOOKS[wildcards.notebook]],
     output:
         report(
@@ -27,6 +22,11 @@ rule notebook:
         notebook="|".join(NOTEBOOKS),
     conda:
         "../../envs/notebooks.yaml"
+    params:
+        code=code("scripts/notebook.py"),
+        notebook=lambda wildcards: code(f"workflow/notebooks/{wildcards.notebook}.py"),
+        page=contents(["workflow/notebooks/page.html.j2"]),
+        paper=PRINTED,
     message:
         "Execute the notebook {wildcards.notebook}."
     script:

@@ -2,14 +2,14 @@
 
 
 rule theory:
-    input:
-        code=modules("scripts/theory.py"),
     output:
         f"{RESULTS}/theory.parquet",
     log:
         f"{RESULTS}/logs/theory.log",
     conda:
         "../../envs/measure.yaml"
+    params:
+        code=code("scripts/theory.py"),
     message:
         "Compute the noise of the plot, and what Gaussian and heavier-tailed weights give."
     script:
@@ -17,15 +17,15 @@ rule theory:
 
 
 rule library:
-    input:
-        code=modules("scripts/library.py"),
-        paper=["paper/counterparts.tsv", "paper/reported.tsv", "paper/states.tsv"],
     output:
         f"{RESULTS}/library.parquet",
     log:
         f"{RESULTS}/logs/library.log",
     conda:
         "../../envs/library.yaml"
+    params:
+        code=code("scripts/library.py"),
+        paper=contents(f"paper/{name}.tsv" for name in ("counterparts", "reported", "states")),
     message:
         "Compare the functions that the paper names, and the released ones, with ours."
     script:
@@ -34,7 +34,6 @@ rule library:
 
 rule ablation:
     input:
-        code=modules("scripts/ablation.py"),
         fits=rules.fits.output.fits,
     output:
         f"{RESULTS}/ablation.parquet",
@@ -42,6 +41,8 @@ rule ablation:
         f"{RESULTS}/logs/ablation.log",
     conda:
         "../../envs/measure.yaml"
+    params:
+        code=code("scripts/ablation.py"),
     message:
         "Compare the shape at three trims, entry by entry."
     script:
@@ -50,7 +51,6 @@ rule ablation:
 
 rule closure:
     input:
-        code=modules("scripts/closure.py"),
         fits=rules.fits.output.fits,
         histograms=expand(rules.join.output, entry=COHORT.entries),
     output:
@@ -59,6 +59,8 @@ rule closure:
         f"{RESULTS}/logs/closure.log",
     conda:
         "../../envs/measure.yaml"
+    params:
+        code=code("scripts/closure.py"),
     message:
         "Compare what each fitted law implies with what is measured."
     script:
@@ -67,7 +69,6 @@ rule closure:
 
 rule drift:
     input:
-        code=modules("scripts/drift.py"),
         fits=rules.fits.output.fits,
     output:
         f"{RESULTS}/drift.parquet",
@@ -76,6 +77,7 @@ rule drift:
     conda:
         "../../envs/measure.yaml"
     params:
+        code=code("scripts/drift.py"),
         continued=cohort_facts.continued(COHORT),
     message:
         "Compare the shapes before training with those at the last step."
@@ -85,7 +87,6 @@ rule drift:
 
 rule scaling:
     input:
-        code=modules("scripts/scaling.py"),
         fits=rules.fits.output.fits,
     output:
         f"{RESULTS}/scaling.parquet",
@@ -93,6 +94,8 @@ rule scaling:
         f"{RESULTS}/logs/scaling.log",
     conda:
         "../../envs/measure.yaml"
+    params:
+        code=code("scripts/scaling.py"),
     message:
         "Follow the scale of each kind of matrix through training."
     script:
@@ -101,9 +104,7 @@ rule scaling:
 
 rule steady_state:
     input:
-        code=modules("scripts/steady_state.py"),
         scaling=rules.scaling.output[0],
-        paper=["paper/entries.tsv", "paper/training.tsv", "paper/states.tsv"],
     output:
         rows=f"{RESULTS}/steady_state.parquet",
         lines=f"{RESULTS}/steady_state_lines.parquet",
@@ -112,6 +113,8 @@ rule steady_state:
     conda:
         "../../envs/measure.yaml"
     params:
+        code=code("scripts/steady_state.py"),
+        paper=contents(f"paper/{name}.tsv" for name in ("entries", "training", "states")),
         origins=cohort_facts.origins(COHORT),
         groups=cohort_facts.groups(),
     message:
@@ -122,7 +125,6 @@ rule steady_state:
 
 rule coupling:
     input:
-        code=modules("scripts/coupling.py"),
         fits=rules.fits.output.fits,
     output:
         f"{RESULTS}/coupling.parquet",
@@ -131,6 +133,7 @@ rule coupling:
     conda:
         "../../envs/measure.yaml"
     params:
+        code=code("scripts/coupling.py"),
         groups=cohort_facts.families(COHORT),
         continued=cohort_facts.continued(COHORT),
     message:
@@ -141,7 +144,6 @@ rule coupling:
 
 rule super_weights:
     input:
-        code=modules("scripts/super_weights.py"),
         fits=rules.fits.output.fits,
         moments=rules.fits.output.moments,
     output:
@@ -150,6 +152,8 @@ rule super_weights:
         f"{RESULTS}/logs/super_weights.log",
     conda:
         "../../envs/measure.yaml"
+    params:
+        code=code("scripts/super_weights.py"),
     message:
         "Measure the tail of each block beside its body."
     script:
@@ -158,7 +162,6 @@ rule super_weights:
 
 rule density:
     input:
-        code=modules("scripts/density.py"),
         fits=rules.fits.output.fits,
         histograms=expand(rules.join.output, entry=COHORT.entries),
     output:
@@ -168,6 +171,7 @@ rule density:
     conda:
         "../../envs/measure.yaml"
     params:
+        code=code("scripts/density.py"),
         milestones=cohort_facts.milestones(COHORT),
     message:
         "Bin the magnitudes of each block."
@@ -177,7 +181,6 @@ rule density:
 
 rule tail:
     input:
-        code=modules("scripts/tail.py"),
         fits=rules.fits.output.fits,
         histograms=expand(rules.join.output, entry=COHORT.entries),
     output:
@@ -187,6 +190,7 @@ rule tail:
     conda:
         "../../envs/measure.yaml"
     params:
+        code=code("scripts/tail.py"),
         milestones=cohort_facts.milestones(COHORT),
     message:
         "Count body and tail beside what the fitted law and Gaussian weights predict."
@@ -196,7 +200,6 @@ rule tail:
 
 rule laws:
     input:
-        code=modules("scripts/laws.py"),
         histograms=expand(rules.join.output, entry=COHORT.entries),
     output:
         f"{RESULTS}/laws.parquet",
@@ -205,6 +208,7 @@ rule laws:
     conda:
         "../../envs/measure.yaml"
     params:
+        code=code("scripts/laws.py"),
         exclude=cohort_facts.excluded(COHORT),
     message:
         "Fit six laws to the same counts by maximum likelihood."
@@ -213,14 +217,14 @@ rule laws:
 
 
 rule calibration:
-    input:
-        code=modules("scripts/calibration.py"),
     output:
         f"{RESULTS}/calibration.parquet",
     log:
         f"{RESULTS}/logs/calibration.log",
     conda:
         "../../envs/measure.yaml"
+    params:
+        code=code("scripts/calibration.py"),
     message:
         "Compute what planted second populations do to the shape and to the measure of bimodality."
     script:
@@ -229,7 +233,6 @@ rule calibration:
 
 rule bimodality:
     input:
-        code=modules("scripts/bimodality.py"),
         fits=rules.fits.output.fits,
         histograms=expand(rules.join.output, entry=COHORT.entries),
     output:
@@ -238,6 +241,8 @@ rule bimodality:
         f"{RESULTS}/logs/bimodality.log",
     conda:
         "../../envs/measure.yaml"
+    params:
+        code=code("scripts/bimodality.py"),
     message:
         "Look for a second population of small magnitudes."
     script:
@@ -246,7 +251,6 @@ rule bimodality:
 
 rule multiverse:
     input:
-        code=modules("scripts/multiverse.py"),
         fits=rules.fits.output.fits,
         histograms=expand(rules.join.output, entry=cohort_facts.main_entries(COHORT)),
     output:
@@ -256,6 +260,7 @@ rule multiverse:
     conda:
         "../../envs/measure.yaml"
     params:
+        code=code("scripts/multiverse.py"),
         entries=cohort_facts.main_entries(COHORT),
         band=cohort_facts.printed_band(),
     message:
@@ -266,10 +271,8 @@ rule multiverse:
 
 rule database:
     input:
-        code=modules("scripts/database.py"),
         fits=rules.fits.output.fits,
         closure=rules.closure.output[0],
-        paper=["paper/states.tsv"],
     output:
         directory(f"{RESULTS}/database"),
     log:
@@ -277,6 +280,8 @@ rule database:
     conda:
         "../../envs/measure.yaml"
     params:
+        code=code("scripts/database.py"),
+        paper=contents(["paper/states.tsv"]),
         facts=cohort_facts.of_models(COHORT),
     message:
         "Write the database of fits in the form of the paper's appendix B.2."

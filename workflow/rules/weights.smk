@@ -5,8 +5,6 @@ from weightfit.histogram import HISTOGRAM_CONTRACT
 
 
 rule corpus:
-    input:
-        code=modules("scripts/corpus.py"),
     output:
         corpus=f"{RESOURCES}/corpus.npz",
         manifest=f"{RESULTS}/manifests/corpus.json",
@@ -15,6 +13,7 @@ rule corpus:
     conda:
         "../../envs/lab.yaml"
     params:
+        code=code("scripts/corpus.py"),
         corpus=COHORT.corpus,
     message:
         "Collect the text that the stand-ins are trained on."
@@ -24,7 +23,6 @@ rule corpus:
 
 rule train:
     input:
-        code=modules("scripts/train.py"),
         corpus=rules.corpus.output.corpus,
         base=base_weights,
     output:
@@ -42,6 +40,7 @@ rule train:
     resources:
         cost=training_cost,
     params:
+        code=code("scripts/train.py"),
         training=COHORT.training,
         settings=settings,
         stand_in=is_stand_in,
@@ -53,8 +52,6 @@ rule train:
 
 
 rule initialize:
-    input:
-        code=modules("scripts/initialize.py"),
     output:
         weights=temp(directory(f"{RESOURCES}/weights/{{entry}}")),
         manifest=f"{RESULTS}/manifests/{{entry}}.json",
@@ -67,6 +64,7 @@ rule initialize:
     conda:
         "../../envs/measure.yaml"
     params:
+        code=code("scripts/initialize.py"),
         layers=lambda wildcards: drawn(wildcards).layers,
         width=lambda wildcards: drawn(wildcards).width,
         heads=lambda wildcards: drawn(wildcards).heads,
@@ -84,8 +82,7 @@ rule initialize:
 
 rule unpack:
     input:
-        code=modules("scripts/unpack.py"),
-        lock=lambda wildcards: settings(wildcards)["lock"],
+        lock=lambda wildcards: ancient(settings(wildcards)["lock"]),
     output:
         weights=temp(directory(f"{RESOURCES}/weights/{{entry}}")),
         manifest=f"{RESULTS}/manifests/{{entry}}.json",
@@ -96,6 +93,8 @@ rule unpack:
     conda:
         "../../envs/measure.yaml"
     params:
+        code=code("scripts/unpack.py"),
+        lock=lambda wildcards: sha256(Path(settings(wildcards)["lock"])),
         member=lambda wildcards: settings(wildcards)["member"],
         stand_in=is_stand_in,
     message:
@@ -106,7 +105,6 @@ rule unpack:
 
 rule link:
     input:
-        code=modules("scripts/link.py"),
         files=linked_files,
     output:
         weights=temp(directory(f"{RESOURCES}/weights/{{entry}}")),
@@ -118,6 +116,7 @@ rule link:
     conda:
         "../../envs/measure.yaml"
     params:
+        code=code("scripts/link.py"),
         folder=lambda wildcards: settings(wildcards)["folder"],
         stand_in=is_stand_in,
     message:
@@ -127,8 +126,6 @@ rule link:
 
 
 rule plant:
-    input:
-        code=modules("scripts/plant.py"),
     output:
         weights=temp(directory(f"{RESOURCES}/weights/{{entry}}")),
         manifest=f"{RESULTS}/manifests/{{entry}}.json",
@@ -139,6 +136,7 @@ rule plant:
     conda:
         "../../envs/measure.yaml"
     params:
+        code=code("scripts/plant.py"),
         matrices=lambda wildcards: settings(wildcards)["matrices"],
         width=lambda wildcards: settings(wildcards)["width"],
         heads=lambda wildcards: settings(wildcards)["heads"],

@@ -1,8 +1,25 @@
-"""Holds a document of plain values against its schema in `workflow/schemas/`."""
+"""The project's own data files: where they are, and whether a document obeys its schema."""
 
 from pathlib import Path
 
-SCHEMAS = Path(__file__).parents[1] / "workflow" / "schemas"
+ROOT = Path(__file__).parents[1]
+"""The checkout."""
+
+
+def data(name: str) -> Path:
+    """Return where a data file or a folder of the project is.
+
+    Parameters
+    ----------
+    name
+        Its path in the checkout, such as `paper/reported.tsv`.
+    """
+    return ROOT / name
+
+
+def schema(name: str) -> Path:
+    """Return where the schema of a table or document is: `workflow/schemas/{name}.schema.yaml`."""
+    return data(f"workflow/schemas/{name}.schema.yaml")
 
 
 def violation(document: object, name: str) -> str | None:
@@ -20,7 +37,7 @@ def violation(document: object, name: str) -> str | None:
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import best_match
 
-    law = yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text(encoding="utf-8"))
+    law = yaml.safe_load(schema(name).read_text(encoding="utf-8"))
     error = best_match(Draft202012Validator(law).iter_errors(document))
     if error is None:
         return None
