@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from weightfit import table
-from weightfit.ablation import ablation
 from weightfit.provenance import provenance
+from weightfit.studies.ablation import ablation
 from weightfit.task import logged
 
 if __name__ == "__main__":

@@ -3,14 +3,16 @@
 import json
 from pathlib import Path
 
-from weightfit.audit import claim_file, registry
+from weightfit.audit import registry
 from weightfit.audit.audit import audit
-from weightfit.audit.claims import judge_claims
+from weightfit.audit.claims.claims import judge_claims
+from weightfit.audit.claims.file import read_claims
 from weightfit.audit.evaluation import Evaluator, evaluate_all
-from weightfit.audit.pinned import of_the_hub, pinned
-from weightfit.audit.references import Sources
-from weightfit.audit.result_references import Cohort, Results
-from weightfit.audit.text import summary, write_csv
+from weightfit.audit.references.results import CohortFacts, Results
+from weightfit.audit.references.sources import Sources
+from weightfit.audit.text import summary
+from weightfit.documents import write_csv
+from weightfit.hub.pinned import of_the_hub, pinned
 from weightfit.task import logged
 
 if __name__ == "__main__":
@@ -19,13 +21,13 @@ if __name__ == "__main__":
         pins = [json.loads(Path(name).read_text(encoding="utf-8")) for name in snakemake.input.pins]
         genuine = pinned(manifests, of_the_hub(pins[0]) if pins else {})
         steps, blocks = snakemake.params.cohort["steps"], snakemake.params.cohort["blocks"]
-        cohort = Cohort(snakemake.params.entries, steps, blocks, genuine)
+        cohort = CohortFacts(snakemake.params.entries, steps, blocks, genuine)
         tables = {Path(name).stem: Path(name) for name in snakemake.input.tables}
         database = snakemake.params.database
         sources = Sources(Results(tables, cohort), Path(database) if database else None)
         results = evaluate_all(registry.read(), sources)
         numbers, readings = audit(results)
-        claims = judge_claims(claim_file.read(), results, Evaluator(sources))
+        claims = judge_claims(read_claims(), results, Evaluator(sources))
         for (sort, evidence, verdict), count in summary(numbers).items():
             print(f"{sort}: {verdict} by {evidence}: {count}")
         write_csv(Path(snakemake.output.audit), numbers)

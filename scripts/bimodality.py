@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from weightfit import table
-from weightfit.bimodality import bimodality
 from weightfit.provenance import provenance
+from weightfit.studies.bimodality import bimodality
 from weightfit.task import logged
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from weightfit import table
-from weightfit.calibration import calibration
 from weightfit.provenance import provenance
+from weightfit.studies.calibration import calibration
 from weightfit.task import logged
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from weightfit import table
-from weightfit.closure import closure
 from weightfit.provenance import provenance
+from weightfit.studies.closure import closure
 from weightfit.task import logged
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from weightfit.documents import write_json
 from weightfit.lab.corpus import collect, write_corpus
-from weightfit.source import write_json
 from weightfit.task import logged
 
 if __name__ == "__main__":

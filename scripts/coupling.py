@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from weightfit import table
-from weightfit.coupling import coupling
 from weightfit.provenance import provenance
+from weightfit.studies.coupling import coupling
 from weightfit.task import logged
 
 if __name__ == "__main__":

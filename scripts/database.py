@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from weightfit import database, paper, table
+from weightfit import paper, table
+from weightfit.exhibits import database
 from weightfit.provenance import provenance
 from weightfit.task import logged
 

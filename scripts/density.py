@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from weightfit import table
-from weightfit.density import density
 from weightfit.provenance import provenance
+from weightfit.studies.density import density
 from weightfit.task import logged
 
 if __name__ == "__main__":

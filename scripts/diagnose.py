@@ -6,10 +6,9 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from weightfit import table
-from weightfit.audit.text import write_csv
-from weightfit.diagnosis import TRIM, diagnose, scale_ratios
-from weightfit.documents import data
-from weightfit.exhibit.diagnosis import neighbours, place, render
+from weightfit.documents import data, write_csv
+from weightfit.report.diagnosis import neighbours, place, render
+from weightfit.studies.diagnosis import TRIM, diagnose, scale_ratios
 from weightfit.task import logged
 
 if __name__ == "__main__":

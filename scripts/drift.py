@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from weightfit import table
-from weightfit.drift import drift
 from weightfit.provenance import provenance
+from weightfit.studies.drift import drift
 from weightfit.task import logged
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from weightfit import table
-from weightfit.fit import Protocol, fit_part
+from weightfit.fits.fit import Protocol, fit_part
 from weightfit.provenance import provenance
 from weightfit.task import logged
 

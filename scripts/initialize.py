@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from weightfit.initialization import initialize
-from weightfit.source import write_manifest
 from weightfit.task import logged
+from weightfit.weights.initialize import initialize
+from weightfit.weights.source import write_manifest
 
 if __name__ == "__main__":
     with logged(snakemake.log[0]):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from weightfit.join import join
+from weightfit.counts.join import join
 from weightfit.provenance import provenance
 from weightfit.task import logged
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from weightfit import table
-from weightfit.laws import laws
 from weightfit.provenance import provenance
+from weightfit.studies.laws import laws
 from weightfit.task import logged
 
 if __name__ == "__main__":

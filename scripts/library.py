@@ -4,8 +4,8 @@ from pathlib import Path
 
 from weightfit import table
 from weightfit.documents import data
-from weightfit.library import DISTRIBUTION, counterparts, library, paper_names
 from weightfit.provenance import DEPENDENCIES, provenance
+from weightfit.release.library import DISTRIBUTION, counterparts, library, paper_names
 from weightfit.task import logged
 
 PAPER = ("paper/counterparts.tsv", "paper/reported.tsv", "paper/states.tsv")

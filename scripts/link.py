@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from weightfit.link import link
-from weightfit.source import write_manifest
 from weightfit.task import logged
+from weightfit.weights.link import link
+from weightfit.weights.source import write_manifest
 
 if __name__ == "__main__":
     with logged(snakemake.log[0]):

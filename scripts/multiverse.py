@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from weightfit import table
-from weightfit.multiverse import multiverse
 from weightfit.provenance import provenance
+from weightfit.studies.multiverse import multiverse
 from weightfit.task import logged
 
 if __name__ == "__main__":

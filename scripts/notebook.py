@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from weightfit.documents import data
-from weightfit.notebook import render
+from weightfit.report.notebook import render
 from weightfit.task import logged
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from weightfit import table
-from weightfit.audit.page import Run, read, render
 from weightfit.documents import data
+from weightfit.report.page import Run, read, render
 from weightfit.task import logged
 
 if __name__ == "__main__":

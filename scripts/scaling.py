@@ -4,7 +4,7 @@ from pathlib import Path
 
 from weightfit import table
 from weightfit.provenance import provenance
-from weightfit.scaling import scaling
+from weightfit.studies.scaling import scaling
 from weightfit.task import logged
 
 if __name__ == "__main__":

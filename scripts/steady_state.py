@@ -5,7 +5,7 @@ from pathlib import Path
 from weightfit import paper, table
 from weightfit.documents import data
 from weightfit.provenance import provenance
-from weightfit.steady_state import Origin, steady_state, steady_state_lines
+from weightfit.studies.steady_state import Origin, steady_state, steady_state_lines
 from weightfit.task import logged
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from weightfit import table
 from weightfit.provenance import provenance
-from weightfit.super_weights import super_weights
+from weightfit.studies.super_weights import super_weights
 from weightfit.task import logged
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from weightfit import table
 from weightfit.provenance import provenance
-from weightfit.tail import tail
+from weightfit.studies.tail import tail
 from weightfit.task import logged
 
 if __name__ == "__main__":

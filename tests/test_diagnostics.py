@@ -11,8 +11,7 @@ import pytest
 from scipy import stats
 
 from weightfit import diagnostics, paper
-from weightfit.checkpoint import CheckpointWriter
-from weightfit.closure import READINGS
+from weightfit.counts.histogram import histogram_of
 from weightfit.diagnostics import (
     F1_extract_weights,
     F2_fit_weibull,
@@ -24,7 +23,8 @@ from weightfit.diagnostics import (
     F8_lambda_paired_correlation,
 )
 from weightfit.errors import ContractError, DegenerateHistogram, NonFiniteWeight, UnknownTensor
-from weightfit.histogram import histogram_of
+from weightfit.studies.closure import READINGS
+from weightfit.weights.writer import CheckpointWriter
 
 HEADS, WIDTH = 3, 4
 HIDDEN = HEADS * WIDTH

@@ -20,7 +20,7 @@ CONFINED = {
     "matplotlib": ("weightfit/exhibit/", "scripts/figures/", "scripts/tables/"),
     "great_tables": ("weightfit/exhibit/", "scripts/figures/", "scripts/tables/"),
     "snakemake": (),
-    **dict.fromkeys(("jupytext", "nbclient", "nbconvert", "nbformat"), ("weightfit/notebook.py",)),
+    **dict.fromkeys(("jupytext", "nbclient", "nbconvert", "nbformat"), ("weightfit/report/notebook.py",)),
 }
 LARGEST_FILE = 1_000_000
 DOCUMENTS = ("README.md", "CONTRIBUTING.md")
@@ -177,7 +177,7 @@ def test_each_file_keeps_to_its_layer() -> None:
     ("path", "source", "faults"),
     [
         ("weightfit/lab/model.py", "import jax.numpy", 0),
-        ("weightfit/histogram.py", "def f():\n    from jax import numpy", 1),
+        ("weightfit/counts/histogram.py", "def f():\n    from jax import numpy", 1),
         ("weightfit/table.py", "import matplotlib.pyplot", 1),
         ("weightfit/table.py", '"""Read results/lab/fits.parquet."""', 0),
         ("weightfit/table.py", 'path = f"results/{1}"', 1),

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 
 from weightfit.__main__ import COLUMNS, main
-from weightfit.architecture import COMPONENTS, POOLS, components
-from weightfit.checkpoint import CheckpointWriter
-from weightfit.fit import Protocol, fit_part
-from weightfit.part import count_part
+from weightfit.components import COMPONENTS, POOLS
+from weightfit.counts.part import count_part
+from weightfit.fits.fit import Protocol, fit_part
+from weightfit.weights.families import components
+from weightfit.weights.writer import CheckpointWriter
 
 HIDDEN, INNER, HEADS, BLOCKS = 32, 64, 4, 2
 FAMILIES = {"gpt-neox": ("F16", "GPTNeoXForCausalLM"), "qwen-2": ("F32", "Qwen2ForCausalLM")}
@@ -227,7 +228,7 @@ def test_a_file_that_may_not_be_read(folder, capsys, monkeypatch):
     def forbid(path: Path) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("weightfit.checkpoint.read_header", forbid)
+    monkeypatch.setattr("weightfit.weights.safetensors.read_header", forbid)
     assert refused(capsys, folder / "model.safetensors").endswith("model.safetensors: Permission denied")
 
 

@@ -1,6 +1,6 @@
 """Exact histograms of transformer weights, and the fits, moments and nulls computed from them.
 
-The 15 names that npm-weibull-py 0.4.0 exports can be imported from here too, see `weightfit.released_names`.
+The 15 names that npm-weibull-py 0.4.0 exports can be imported from here too, see `weightfit.release.functions`.
 """
 
 import os
@@ -38,7 +38,7 @@ if not TYPE_CHECKING:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         # Not an import statement: this module stands behind every script, and what a script imports decides when it
         # runs again and what its environment must hold.
-        return getattr(import_module("weightfit.released_names"), name)
+        return getattr(import_module("weightfit.release.functions"), name)
 
     def __dir__() -> list[str]:
         return sorted([*globals(), *RELEASED])

@@ -13,10 +13,10 @@ from weightfit.errors import DegenerateHistogram, NonFiniteWeight, WeightfitErro
 
 # What measures is imported where it is used, so that --help and a wrong option answer at once.
 if TYPE_CHECKING:
-    from weightfit.architecture import Plan
-    from weightfit.checkpoint import Header
-    from weightfit.fit import Protocol
-    from weightfit.histogram import Histogram
+    from weightfit.counts.histogram import Histogram
+    from weightfit.fits.fit import Protocol
+    from weightfit.weights.plan import Plan
+    from weightfit.weights.safetensors import Header
 
 COLUMNS = {
     "n": "d",
@@ -33,7 +33,7 @@ COLUMNS = {
 
 def find(source: Path) -> tuple[list[Path], list[str]]:
     """Return the weight files of a folder or file, and the names of those that its index leaves out."""
-    from weightfit.link import weight_files
+    from weightfit.weights.index import weight_files
 
     if source.is_file():
         return [source], []
@@ -51,10 +51,10 @@ def count(headers: Sequence["Header"], layout: "Plan") -> Iterator[tuple[int, di
     headers
         Of all files of the checkpoint.
     layout
-        From `weightfit.architecture.plan`, which assures that each block is whole.
+        From `weightfit.weights.plan.plan`, which assures that each block is whole.
     """
-    from weightfit.architecture import components
-    from weightfit.scan import Scan
+    from weightfit.counts.scan import Scan
+    from weightfit.weights.families import components
 
     names = components(layout.family)
     begun: dict[int, dict[str, Histogram]] = {}
@@ -71,8 +71,8 @@ def fit_all(
     blocks: Iterator[tuple[int, Mapping[str, "Histogram"]]], protocol: "Protocol"
 ) -> tuple[list[dict[str, object]], list[str]]:
     """Fit every matrix and pool; return the rows, sorted, and the refusals of those that allow no fit."""
-    from weightfit.architecture import COMPONENTS, POOLED, POOLS
-    from weightfit.fit import fits_of_unit, units_of_step
+    from weightfit.components import COMPONENTS, POOLED, POOLS
+    from weightfit.fits.fit import fits_of_unit, units_of_step
 
     order = [*COMPONENTS, *POOLS]
     rows: dict[tuple[bool, int, int], dict[str, object]] = {}
@@ -102,7 +102,7 @@ def describe(layout: "Plan", protocol: "Protocol", unnamed: Sequence[str]) -> li
 
 def align(rows: Sequence[Mapping[str, object]]) -> list[str]:
     """Return rows as a table of plain text; block -1 is called ``pooled``."""
-    from weightfit.architecture import POOLED
+    from weightfit.components import POOLED
 
     cells = [["block", "component", *COLUMNS]]
     for row in rows:
@@ -120,9 +120,9 @@ def align(rows: Sequence[Mapping[str, object]]) -> list[str]:
 
 def fit_checkpoint(source: Path, protocol_name: str, trim: float, as_csv: bool) -> int:
     """Print the fits of a checkpoint; return how many matrices and pools allow none."""
-    from weightfit.architecture import plan, read_config
-    from weightfit.checkpoint import read_header
-    from weightfit.fit import Protocol
+    from weightfit.fits.fit import Protocol
+    from weightfit.weights.plan import plan, read_config
+    from weightfit.weights.safetensors import read_header
 
     paths, unnamed = find(source)
     headers = [read_header(path) for path in paths]

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from weightfit import table
+from weightfit.counts.histogram import HISTOGRAM_CONTRACT
 from weightfit.errors import BrokenArchive
-from weightfit.histogram import HISTOGRAM_CONTRACT
 from weightfit.provenance import sha256
 from weightfit.task import logged
 

@@ -21,7 +21,7 @@ def least_fraction(
     column
         ``shape``, which falls as the share grows, or ``dip``, which rises.
     level
-        What is to be reached, a threshold of the shape or `weightfit.dip.critical_dip` at a number of weights.
+        What is to be reached, a threshold of the shape or `weightfit.studies.dip.critical_dip` at a number of weights.
 
     Returns
     -------

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from weightfit.closure import READINGS, implied, measured
+from weightfit.counts.histogram import Histogram, histogram_of
 from weightfit.errors import ContractError
-from weightfit.histogram import Histogram, histogram_of
-from weightfit.layer import read_layer
-from weightfit.origin_line import OriginLine, through_origin
-from weightfit.probability_plot import Fit, fit, magnitudes
+from weightfit.fits.probability_plot import Fit, fit, magnitudes
+from weightfit.studies.closure import READINGS, implied, measured
+from weightfit.studies.origin_line import OriginLine, through_origin
+from weightfit.weights.families import attention_kind
+from weightfit.weights.layer import read_layer
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def F1_extract_weights(source: Path | str, layer: int) -> dict[str, NDArray[Any]
     Returns
     -------
     dict
-        By component (`weightfit.architecture.COMPONENTS`), each matrix ``(outputs, inputs)`` as it is stored, float16
+        By component (`weightfit.components.COMPONENTS`), each matrix ``(outputs, inputs)`` as it is stored, float16
         or float32; BF16 becomes float32, which holds it exactly. Fused tensors are split.
 
     Raises
@@ -85,7 +86,7 @@ def F1_extract_weights(source: Path | str, layer: int) -> dict[str, NDArray[Any]
     ContractError
         If the checkpoint has no such layer.
     WeightfitError
-        Whatever else `weightfit.layer.read_layer` finds wrong.
+        Whatever else `weightfit.weights.layer.read_layer` finds wrong.
     """
     return read_layer(Path(source), layer)
 
@@ -105,7 +106,7 @@ def F2_fit_weibull(weights: NDArray[Any] | Histogram, trim: float = 0.80) -> Fit
     -------
     Fit
         ``shape``, ``scale`` (units of the weights), their standard errors, ``r_squared`` and the KS distances, see
-        `weightfit.probability_plot.fit`. A float32 array of more than 2^22 weights that fits no 16-bit format is
+        `weightfit.fits.probability_plot.fit`. A float32 array of more than 2^22 weights that fits no 16-bit format is
         counted by its top 19 bits.
 
     Raises
@@ -133,8 +134,9 @@ def F3_gamma_closure(  # noqa: N802 (the paper's name)
     Returns
     -------
     dict
-        By reading (`weightfit.closure.READINGS`), since the paper does not say of what its "empirical sample standard
-        deviation" is taken (appendix A.1); the first is the literal one, the standard deviation of the magnitude.
+        By reading (`weightfit.studies.closure.READINGS`), since the paper does not say of what its "empirical sample
+        standard deviation" is taken (appendix A.1); the first is the literal one, the standard deviation of the
+        magnitude.
 
     Raises
     ------
@@ -197,7 +199,7 @@ def F5_lambda_scaling(  # noqa: N802 (the paper's name)
     Returns
     -------
     OriginLine
-        See `weightfit.origin_line.through_origin`.
+        See `weightfit.studies.origin_line.through_origin`.
 
     Raises
     ------
@@ -252,14 +254,7 @@ def F7_attention_arch_classify(heads: int, key_heads: int) -> str:  # noqa: N802
     >>> F7_attention_arch_classify(32, 8)
     'GQA'
     """
-    if heads < 1 or key_heads < 1 or heads % key_heads:
-        raise ContractError(
-            f"{heads} query heads and {key_heads} key heads: both must be positive and the first a multiple of the "
-            "second; correct the counts"
-        )
-    if key_heads == 1:
-        return "MQA"
-    return "MHA" if heads == key_heads else "GQA"
+    return attention_kind(heads, key_heads)
 
 
 def F8_lambda_paired_correlation(  # noqa: N802 (the paper's name)

@@ -1,6 +1,19 @@
 """The project's own data files: where they are, and whether a document obeys its schema."""
 
+from __future__ import annotations
+
+import csv
+import json
+import reprlib
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from weightfit.errors import MalformedCheckpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pyarrow as pa
 
 ROOT = Path(__file__).parents[1]
 """The checkout."""
@@ -43,3 +56,91 @@ def violation(document: object, name: str) -> str | None:
         return None
     key = ".".join(str(part) for part in error.absolute_path) or "(top level)"
     return f"{key}: {error.message}"
+
+
+FETCH_AGAIN = "fetch it again"
+_quotation = reprlib.Repr()
+quote = _quotation.repr  # untrusted values in messages: short, on one line, never nested without end
+
+
+def parse_object(text: bytes, what: str) -> dict[str, object]:
+    """Parse JSON that must be one object without a repeated key.
+
+    Parameters
+    ----------
+    text : bytes
+        UTF-8.
+    what : str
+        Name of the text for messages.
+
+    Raises
+    ------
+    MalformedCheckpoint
+        If it is not UTF-8, not JSON, not an object, nested without end, or an object in it has a key twice.
+    """
+
+    def pairs(items: list[tuple[str, object]]) -> dict[str, object]:
+        found: dict[str, object] = {}
+        for key, value in items:
+            if key in found:
+                raise MalformedCheckpoint(f"{what} has the key {quote(key)} twice: {FETCH_AGAIN}")
+            found[key] = value
+        return found
+
+    def constant(name: str) -> object:
+        raise MalformedCheckpoint(f"{what} holds {name}, which JSON does not know: {FETCH_AGAIN}")
+
+    try:
+        value = json.loads(
+            text.decode(), object_pairs_hook=pairs, parse_int=_integer, parse_constant=constant
+        )
+    except UnicodeDecodeError as error:
+        raise MalformedCheckpoint(f"{what} is not UTF-8 at its byte {error.start}: {FETCH_AGAIN}") from error
+    except json.JSONDecodeError as error:
+        raise MalformedCheckpoint(f"{what} is not JSON ({error}): {FETCH_AGAIN}") from error
+    except RecursionError as error:
+        raise MalformedCheckpoint(f"{what} is nested too deep to be read: {FETCH_AGAIN}") from error
+    if not isinstance(value, dict):
+        raise MalformedCheckpoint(f"{what} is not a JSON object: {FETCH_AGAIN}")
+    return value
+
+
+def _integer(text: str) -> int | float:
+    # -0 and numbers of thousands of digits are no integers of the format; as floats they fail the checks.
+    return int(text) if len(text) <= 20 and text != "-0" else float(text)
+
+
+def write_json(path: Path, value: Mapping[str, object]) -> None:
+    """Write ``value`` as JSON with sorted keys; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder is made.
+    value : mapping
+        Numbers in it must be finite.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it holds what JSON has no word for.
+    """
+    text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_csv(path: Path, table: pa.Table) -> None:
+    """Write a table as CSV, atomically; null is an empty cell."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    with part.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(table.column_names)
+        writer.writerows(row.values() for row in table.to_pylist())
+    part.replace(path)

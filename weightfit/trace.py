@@ -12,22 +12,25 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from weightfit import cohort_facts, exhibits, paper
-from weightfit.audit import claim_file, claim_text, claims, printed, registry
-from weightfit.audit.chain import Link, chain, manifest, verify
-from weightfit.audit.claim_file import Claim, ClaimTest
+from weightfit import paper
+from weightfit.audit import printed, registry
+from weightfit.audit.claims import sentences
+from weightfit.audit.claims.claims import evaluated
+from weightfit.audit.claims.file import Claim, ClaimTest, read_claims
 from weightfit.audit.evaluation import Evaluated, Evaluator
-from weightfit.audit.printed_references import matching
-from weightfit.audit.references import NAMES, Sources
-from weightfit.audit.result_references import Cohort, Results
+from weightfit.audit.references.printed import matching
+from weightfit.audit.references.results import CohortFacts, Results
+from weightfit.audit.references.sources import NAMES, Sources
 from weightfit.audit.text import text
-from weightfit.cohort import Cohort as CohortFile
-from weightfit.cohort import read_cohort
+from weightfit.cohort import Cohort, read_cohort
+from weightfit.cohort.facts import of_entries
 from weightfit.documents import data
 from weightfit.errors import ContractError, WeightfitError
-from weightfit.exhibit.numbers import need, write_csv
-from weightfit.exhibit.request import Request
+from weightfit.exhibits.numbers import need, write_csv
+from weightfit.exhibits.request import Request
 from weightfit.formula.evaluation import leaves
+from weightfit.paper import exhibits
+from weightfit.report.chain import Link, chain, manifest, verify
 
 Chain: TypeAlias = Generator[str, None, tuple[list[Evaluated], list[str]]]
 """Lines; in the end what came out of the formulas, and what is not as it stands in the tables of the audit."""
@@ -54,7 +57,7 @@ def trace(key: str, name: str, check: bool) -> Iterator[str]:
     """
     cohort = read_cohort(name)
     folder = Path("results") / cohort.name
-    claim = next((each for each in claim_file.read() if each.id == key), None)
+    claim = next((each for each in read_claims() if each.id == key), None)
     evaluator = Evaluator(Sources(_results(folder, cohort), _database()))
     if claim is None:
         results, wrong = yield from _number(key, folder, evaluator)
@@ -101,11 +104,11 @@ def _claim(claim: Claim, folder: Path, evaluator: Evaluator) -> Chain:
     yield from _verdict(recorded)
     results, wrong = list[Evaluated](), list[str]()
     for test in claim.tests:
-        made = claims.evaluated(claim.id, test, evaluator)
+        made = evaluated(claim.id, test, evaluator)
         yield from _test(test, made)
         results += made.values()
         values = {name: each.value for name, each in made.items() if each.value is not None}
-        again = claim_text.filled(claim.id, test, values) if len(values) == len(made) else ""
+        again = sentences.filled(claim.id, test, values) if len(values) == len(made) else ""
         if again not in recorded["sentence"] + recorded["stand_in"]:
             wrong.append(f"{again!r} comes out now and does not stand in claims.csv")
     for pattern in claim.numbers:
@@ -189,7 +192,7 @@ def _link(folder: Path, link: Link) -> Iterator[str]:
         yield f"  the manifest names {same} files; none is kept, so this verifies none of them"
 
 
-def _exhibit_again(folder: Path, link: Link, cohort: CohortFile) -> Iterator[tuple[bool, str]]:
+def _exhibit_again(folder: Path, link: Link, cohort: Cohort) -> Iterator[tuple[bool, str]]:
     """Make the numbers of an exhibit again from its tables, and compare them with those that stand there."""
     if not link.name.endswith(".csv"):
         return
@@ -205,7 +208,7 @@ def _exhibit_again(folder: Path, link: Link, cohort: CohortFile) -> Iterator[tup
         "absent": cohort.absent,
     }
     tables = {name: folder / f"{name}.parquet" for name in item.inputs}
-    request = Request(item.as_params(), cohort_facts.of_entries(cohort), facts, tables, {})
+    request = Request(item.as_params(), of_entries(cohort), facts, tables, {})
     with tempfile.TemporaryDirectory() as place:
         again = Path(place) / "again.csv"
         write_csv(again, script.COLUMNS, [] if need(request) else script.rows(request))
@@ -224,10 +227,10 @@ def _tables(results: Sequence[Evaluated]) -> list[str]:
     return list(dict.fromkeys(named))
 
 
-def _results(folder: Path, cohort: CohortFile) -> Results:
+def _results(folder: Path, cohort: Cohort) -> Results:
     files = [*folder.glob("*.parquet"), *folder.glob("figures/*.csv"), *folder.glob("tables/*.csv")]
-    facts = Cohort(cohort_facts.of_entries(cohort), cohort.steps, cohort.blocks, frozenset())
-    return Results({path.stem: path for path in sorted(files)}, facts)
+    known = CohortFacts(of_entries(cohort), cohort.steps, cohort.blocks, frozenset())
+    return Results({path.stem: path for path in sorted(files)}, known)
 
 
 def _database() -> Path | None:

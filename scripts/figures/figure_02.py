@@ -3,9 +3,9 @@
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from weightfit.exhibit.figure import make_figure
-from weightfit.exhibit.numbers import Row
-from weightfit.exhibit.request import Request
+from weightfit.exhibits.figure import make_figure
+from weightfit.exhibits.numbers import Row
+from weightfit.exhibits.request import Request
 from weightfit.task import logged
 
 COLUMNS = ("panel", "series", "trim", "probability", "value", "printed")

@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from weightfit.architecture import POOLED
-from weightfit.exhibit.figure import make_figure
-from weightfit.exhibit.numbers import Row
-from weightfit.exhibit.request import Request
-from weightfit.exhibit.style import COLOURS, FULL_WIDTH, NOTE_COLOUR
+from weightfit.components import POOLED
+from weightfit.exhibits.figure import make_figure
+from weightfit.exhibits.numbers import Row
+from weightfit.exhibits.request import Request
+from weightfit.exhibits.style import COLOURS, FULL_WIDTH, NOTE_COLOUR
 from weightfit.task import logged
 
 COLUMNS = (

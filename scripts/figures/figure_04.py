@@ -10,12 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
-from weightfit.exhibit.drift import as_stored, class_medians
-from weightfit.exhibit.figure import make_figure
-from weightfit.exhibit.legend import lined, marked, shaded
-from weightfit.exhibit.numbers import Row
-from weightfit.exhibit.request import Request
-from weightfit.exhibit.style import (
+from weightfit.exhibits.figure import make_figure
+from weightfit.exhibits.legend import lined, marked, shaded
+from weightfit.exhibits.numbers import Row
+from weightfit.exhibits.request import Request
+from weightfit.exhibits.style import (
     ANCHOR_COLOUR,
     COLOURS,
     COMPONENT_NAMES,
@@ -25,6 +24,7 @@ from weightfit.exhibit.style import (
     band,
     markings,
 )
+from weightfit.studies.drift import as_stored, class_medians
 from weightfit.task import logged
 
 VALUES = {"drift": "drift", "terminal": "shape_terminal"}

@@ -7,11 +7,11 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from weightfit.exhibit.figure import make_figure
-from weightfit.exhibit.legend import lined, marked, shaded
-from weightfit.exhibit.numbers import Row
-from weightfit.exhibit.request import Request
-from weightfit.exhibit.style import ANCHOR_COLOUR, COLOURS, COMPONENT_NAMES, FULL_WIDTH, MARKERS, band
+from weightfit.exhibits.figure import make_figure
+from weightfit.exhibits.legend import lined, marked, shaded
+from weightfit.exhibits.numbers import Row
+from weightfit.exhibits.request import Request
+from weightfit.exhibits.style import ANCHOR_COLOUR, COLOURS, COMPONENT_NAMES, FULL_WIDTH, MARKERS, band
 from weightfit.task import logged
 
 KINDS = ("ffn", "transmission")

@@ -4,12 +4,12 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from weightfit import paper
-from weightfit.exhibit import heatmap
-from weightfit.exhibit.figure import make_figure
-from weightfit.exhibit.legend import lined
-from weightfit.exhibit.numbers import Row
-from weightfit.exhibit.request import Request
-from weightfit.exhibit.style import FULL_WIDTH
+from weightfit.exhibits.figure import make_figure
+from weightfit.exhibits.figures import heatmap
+from weightfit.exhibits.legend import lined
+from weightfit.exhibits.numbers import Row
+from weightfit.exhibits.request import Request
+from weightfit.exhibits.style import FULL_WIDTH
 from weightfit.task import logged
 
 COLUMNS = heatmap.COLUMNS

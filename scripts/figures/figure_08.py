@@ -3,11 +3,11 @@
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from weightfit.exhibit import heatmap
-from weightfit.exhibit.figure import make_figure
-from weightfit.exhibit.numbers import Row
-from weightfit.exhibit.request import Request
-from weightfit.exhibit.style import FULL_WIDTH
+from weightfit.exhibits.figure import make_figure
+from weightfit.exhibits.figures import heatmap
+from weightfit.exhibits.numbers import Row
+from weightfit.exhibits.request import Request
+from weightfit.exhibits.style import FULL_WIDTH
 from weightfit.task import logged
 
 COLUMNS = heatmap.COLUMNS

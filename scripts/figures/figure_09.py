@@ -7,12 +7,19 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from weightfit import paper, table
-from weightfit.exhibit.blocks import blocks_of, last_blocks
-from weightfit.exhibit.figure import make_figure
-from weightfit.exhibit.legend import lined, marked, shaded
-from weightfit.exhibit.numbers import Row
-from weightfit.exhibit.request import Request
-from weightfit.exhibit.style import ANCHOR_COLOUR, BAND_COLOUR, COLOURS, COMPONENT_NAMES, FULL_WIDTH, MARKERS
+from weightfit.exhibits.figure import make_figure
+from weightfit.exhibits.figures.blocks import blocks_of, last_blocks
+from weightfit.exhibits.legend import lined, marked, shaded
+from weightfit.exhibits.numbers import Row
+from weightfit.exhibits.request import Request
+from weightfit.exhibits.style import (
+    ANCHOR_COLOUR,
+    BAND_COLOUR,
+    COLOURS,
+    COMPONENT_NAMES,
+    FULL_WIDTH,
+    MARKERS,
+)
 from weightfit.task import logged
 
 VALUES = ("shape_low", "shape_q25", "shape_median", "shape_q75", "shape_high", "shape_null")

@@ -4,10 +4,10 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from weightfit.exhibit.figure import make_figure
-from weightfit.exhibit.numbers import Row
-from weightfit.exhibit.request import Request
-from weightfit.exhibit.style import COMPONENT_NAMES, FULL_WIDTH, markings
+from weightfit.exhibits.figure import make_figure
+from weightfit.exhibits.numbers import Row
+from weightfit.exhibits.request import Request
+from weightfit.exhibits.style import COMPONENT_NAMES, FULL_WIDTH, markings
 from weightfit.task import logged
 
 STATISTICS = ("blocks", "scale_median", "scale_q25", "scale_q75", "scale_mean", "scale_mean_se")

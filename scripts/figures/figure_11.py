@@ -6,12 +6,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from weightfit.exhibit.blocks import blocks_of, last_blocks
-from weightfit.exhibit.figure import make_figure
-from weightfit.exhibit.legend import lined, marked, shaded
-from weightfit.exhibit.numbers import Row
-from weightfit.exhibit.request import Request
-from weightfit.exhibit.style import COLOURS, COMPONENT_NAMES, FULL_WIDTH, MARKERS, band
+from weightfit.exhibits.figure import make_figure
+from weightfit.exhibits.figures.blocks import blocks_of, last_blocks
+from weightfit.exhibits.legend import lined, marked, shaded
+from weightfit.exhibits.numbers import Row
+from weightfit.exhibits.request import Request
+from weightfit.exhibits.style import COLOURS, COMPONENT_NAMES, FULL_WIDTH, MARKERS, band
 from weightfit.task import logged
 
 COLUMNS = (

@@ -8,12 +8,12 @@ import pyarrow.compute as pc
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from weightfit.exhibit.cells import cell
-from weightfit.exhibit.figure import make_figure
-from weightfit.exhibit.legend import lined, marked
-from weightfit.exhibit.numbers import Row
-from weightfit.exhibit.request import Request
-from weightfit.exhibit.style import FULL_WIDTH, NULL_COLOUR, markings
+from weightfit.exhibits.figure import make_figure
+from weightfit.exhibits.legend import lined, marked
+from weightfit.exhibits.numbers import Row
+from weightfit.exhibits.request import Request
+from weightfit.exhibits.style import FULL_WIDTH, NULL_COLOUR, markings
+from weightfit.exhibits.words import cell
 from weightfit.task import logged
 
 POINT = {

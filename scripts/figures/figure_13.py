@@ -5,13 +5,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from weightfit.exhibit.blocks import blocks_of, last_blocks
-from weightfit.exhibit.figure import make_figure
-from weightfit.exhibit.legend import lined, shaded
-from weightfit.exhibit.numbers import Row
-from weightfit.exhibit.qwen import handles, marks, regime
-from weightfit.exhibit.request import Request
-from weightfit.exhibit.style import COMPONENT_NAMES, FULL_WIDTH, band
+from weightfit.exhibits.figure import make_figure
+from weightfit.exhibits.figures.blocks import blocks_of, last_blocks
+from weightfit.exhibits.figures.qwen import handles, marks, regime
+from weightfit.exhibits.legend import lined, shaded
+from weightfit.exhibits.numbers import Row
+from weightfit.exhibits.request import Request
+from weightfit.exhibits.style import COMPONENT_NAMES, FULL_WIDTH, band
 from weightfit.task import logged
 
 VALUES = ("value", "value_se", "value_null")

@@ -11,13 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from weightfit.exhibit import qwen
-from weightfit.exhibit.figure import make_figure
-from weightfit.exhibit.legend import lined
-from weightfit.exhibit.numbers import Row
-from weightfit.exhibit.request import Request
-from weightfit.exhibit.style import COMPONENT_NAMES, FULL_WIDTH
-from weightfit.log_bins import BINS_PER_DECADE
+from weightfit.exhibits.figure import make_figure
+from weightfit.exhibits.figures import qwen
+from weightfit.exhibits.legend import lined
+from weightfit.exhibits.numbers import Row
+from weightfit.exhibits.request import Request
+from weightfit.exhibits.style import COMPONENT_NAMES, FULL_WIDTH
+from weightfit.studies.log_bins import BINS_PER_DECADE
 from weightfit.task import logged
 
 COLUMNS = (

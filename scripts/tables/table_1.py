@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from weightfit import paper, table
-from weightfit.exhibit.numbers import Row
-from weightfit.exhibit.request import Request
-from weightfit.exhibit.style import COMPONENT_NAMES
-from weightfit.exhibit.table import make_table
+from weightfit.exhibits.numbers import Row
+from weightfit.exhibits.request import Request
+from weightfit.exhibits.style import COMPONENT_NAMES
+from weightfit.exhibits.table import make_table
 from weightfit.task import logged
 
 COLUMNS = (

@@ -7,12 +7,12 @@ import numpy as np
 import pyarrow.compute as pc
 
 from weightfit import paper
-from weightfit.architecture import POOLED
-from weightfit.exhibit.cells import cell, spread, with_error
-from weightfit.exhibit.numbers import Row
-from weightfit.exhibit.request import Request
-from weightfit.exhibit.style import COMPONENT_NAMES
-from weightfit.exhibit.table import make_table
+from weightfit.components import POOLED
+from weightfit.exhibits.numbers import Row
+from weightfit.exhibits.request import Request
+from weightfit.exhibits.style import COMPONENT_NAMES
+from weightfit.exhibits.table import make_table
+from weightfit.exhibits.words import cell, spread, with_error
 from weightfit.task import logged
 
 STATISTICS = {

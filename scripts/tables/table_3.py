@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from weightfit import paper
-from weightfit.exhibit.cells import ABSENT, cell, cells, percent
-from weightfit.exhibit.numbers import Row
-from weightfit.exhibit.request import Request
-from weightfit.exhibit.table import make_table
+from weightfit.exhibits.numbers import Row
+from weightfit.exhibits.request import Request
+from weightfit.exhibits.table import make_table
+from weightfit.exhibits.words import ABSENT, cell, cells, percent
 from weightfit.task import logged
 
 TRAINING = ("t_over_tau", "state_library", "state_database")

@@ -7,10 +7,10 @@ from typing import Any
 import pyarrow.compute as pc
 
 from weightfit import paper
-from weightfit.exhibit.cells import ABSENT, cell, with_error
-from weightfit.exhibit.numbers import Row
-from weightfit.exhibit.request import Request
-from weightfit.exhibit.table import make_table
+from weightfit.exhibits.numbers import Row
+from weightfit.exhibits.request import Request
+from weightfit.exhibits.table import make_table
+from weightfit.exhibits.words import ABSENT, cell, with_error
 from weightfit.task import logged
 
 RATES = {"learning_rate": "peak_learning_rate", "weight_decay": "weight_decay"}

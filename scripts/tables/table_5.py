@@ -6,12 +6,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from weightfit import paper
-from weightfit.exhibit.numbers import Row
-from weightfit.exhibit.request import Request
-from weightfit.exhibit.table import make_table
-from weightfit.initialization import standard_deviations
-from weightfit.scaling import input_output_ratio
+from weightfit.exhibits.numbers import Row
+from weightfit.exhibits.request import Request
+from weightfit.exhibits.table import make_table
+from weightfit.studies.scaling import input_output_ratio
 from weightfit.task import logged
+from weightfit.weights.initialize import standard_deviations
 
 COLUMNS = (
     "row",

@@ -1,11 +1,11 @@
 """Table 6: the functions that the paper names, beside the released library's and ours."""
 
-from weightfit.exhibit.library import COLUMNS as TOLD
-from weightfit.exhibit.library import compared_functions, notes
-from weightfit.exhibit.library import shown as display
-from weightfit.exhibit.numbers import Row
-from weightfit.exhibit.request import Request
-from weightfit.exhibit.table import make_table
+from weightfit.exhibits.numbers import Row
+from weightfit.exhibits.request import Request
+from weightfit.exhibits.table import make_table
+from weightfit.exhibits.tables.functions import COLUMNS as TOLD
+from weightfit.exhibits.tables.functions import compared_functions, notes
+from weightfit.exhibits.tables.functions import shown as display
 from weightfit.task import logged
 
 COLUMNS = ("row", *TOLD)

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from weightfit.exhibit.library import COLUMNS as TOLD
-from weightfit.exhibit.library import compared_functions, notes, shown
-from weightfit.exhibit.numbers import Row
-from weightfit.exhibit.request import Request
-from weightfit.exhibit.table import make_table
+from weightfit.exhibits.numbers import Row
+from weightfit.exhibits.request import Request
+from weightfit.exhibits.table import make_table
+from weightfit.exhibits.tables.functions import COLUMNS as TOLD
+from weightfit.exhibits.tables.functions import compared_functions, notes, shown
 from weightfit.task import logged
 
 COLUMNS = ("row", *TOLD, "handed_through")

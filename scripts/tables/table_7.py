@@ -8,9 +8,9 @@ import pyarrow.compute as pc
 
 from weightfit import paper, table
 from weightfit.crossing import least_fraction
-from weightfit.exhibit.numbers import Row
-from weightfit.exhibit.request import Request
-from weightfit.exhibit.table import make_table
+from weightfit.exhibits.numbers import Row
+from weightfit.exhibits.request import Request
+from weightfit.exhibits.table import make_table
 from weightfit.task import logged
 
 FACTS = ("layers", "params", "tokens")

@@ -13,9 +13,9 @@ import tempfile
 from pathlib import Path
 
 import weightfit.part
-from weightfit.architecture import plan
-from weightfit.checkpoint import read_header
-from weightfit.scan import Scan
+from weightfit.counts.scan import Scan
+from weightfit.weights.plan import plan
+from weightfit.weights.safetensors import read_header
 
 FILE = "model.safetensors"
 
@@ -40,7 +40,7 @@ def part(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as elsewhere:
         # What the job prints is not wanted here.
         sys.stdout, stdout = sys.stderr, sys.stdout
-        weightfit.part.count_part(manifest, folder, Path(elsewhere) / "benchmark.parquet")
+        weightfit.counts.part.count_part(manifest, folder, Path(elsewhere) / "benchmark.parquet")
         sys.stdout = stdout
 
 

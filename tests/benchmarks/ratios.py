@@ -26,11 +26,12 @@ import numpy as np
 from fetching import served
 from peak_memory import FILE, peak_memory
 
-from weightfit.architecture import plan
-from weightfit.checkpoint import CheckpointWriter, read_header
-from weightfit.histogram import DISTINCT_LIMIT, Tally, histogram_of
-from weightfit.probability_plot import fit, magnitudes
-from weightfit.scan import BUFFER_BYTES, Scan
+from weightfit.counts.histogram import DISTINCT_LIMIT, Tally, histogram_of
+from weightfit.counts.scan import BUFFER_BYTES, Scan
+from weightfit.fits.probability_plot import fit, magnitudes
+from weightfit.weights.plan import plan
+from weightfit.weights.safetensors import read_header
+from weightfit.weights.writer import CheckpointWriter
 
 OUTPUT = Path(__file__).resolve().parents[2] / "results" / "benchmarks.tsv"
 SIGMA = 0.02

@@ -10,7 +10,7 @@ import numpy as np
 from pytorch_file import checkpoint as pytorch_checkpoint
 from server import Hub
 
-from weightfit.checkpoint import CheckpointWriter
+from weightfit.weights.writer import CheckpointWriter
 
 WIDTH, HEADS, HIDDEN, VOCABULARY = 64, 2, 128, 11
 DTYPES = {"float16": "F16", "float32": "F32", "bfloat16": "BF16", "uint8": "U8"}

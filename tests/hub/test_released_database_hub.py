@@ -8,7 +8,7 @@ import yaml
 from hub_bench import REPOSITORY, Bench, Run
 from jsonschema import Draft202012Validator
 
-from weightfit.audit.released_database import editions, file_name
+from weightfit.audit.database.released import editions, file_name
 from weightfit.hub.released_database import table_name
 
 HEADER = b"entry_id,k_median_o\n"

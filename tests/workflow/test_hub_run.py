@@ -22,12 +22,13 @@ sys.path.insert(0, str(REPOSITORY / "tests" / "hub"))
 import miniature
 from server import Hub
 
-from weightfit import exhibits, table
-from weightfit.audit.pinned import HUB
-from weightfit.histogram import histogram_of
+from weightfit import table
+from weightfit.counts.histogram import histogram_of
+from weightfit.counts.part import read_part
 from weightfit.hub.growing_file import BUFFER
+from weightfit.hub.pinned import HUB
 from weightfit.hub.transfer import PART
-from weightfit.part import read_part
+from weightfit.paper import exhibits
 
 BEARER = "hf_a-token-that-must-not-be-seen"
 ARGUMENTS = ("--config", "cohort=miniature.yaml")
@@ -292,7 +293,7 @@ def restore(kept: dict[Path, tuple[bytes, os.stat_result]]) -> None:
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
-        ("weightfit/histogram.py", '"""', '"""Edited: '),
+        ("weightfit/counts/histogram.py", '"""', '"""Edited: '),
         ("config.yaml", "trims: [0.80, 0.90, 1.00]", "trims: [0.80, 1.00]"),
         ("config.yaml", "released_database: null", "released_database: nowhere"),
         ("config.yaml", "around: null", "around: lab"),
@@ -321,7 +322,7 @@ def test_a_moved_pin_fetches_its_entry_alone(finished: Finished) -> None:
 
 def test_another_contract_of_counting_fetches_everything(finished: Finished) -> None:
     with finished.checkout.edited(
-        "weightfit/histogram.py", lambda text: text.replace("CONTRACT = 1", "CONTRACT = 2")
+        "weightfit/counts/histogram.py", lambda text: text.replace("CONTRACT = 1", "CONTRACT = 2")
     ):
         planned = finished.checkout.plan("fits", *ARGUMENTS)
     assert planned["download"] == planned["histogram"] == 21

@@ -25,8 +25,9 @@ from scipy import optimize, stats
 from svg_text import faults
 from weights import BLOCKS, NAMES, checkpoint, name, write
 
-from weightfit import exhibits, table
-from weightfit.histogram import HISTOGRAM_CONTRACT
+from weightfit import table
+from weightfit.counts.histogram import HISTOGRAM_CONTRACT
+from weightfit.paper import exhibits
 from weightfit.provenance import modules
 
 WIDTH, HIDDEN = 128, 256
@@ -530,14 +531,14 @@ def test_results_in_a_newer_clone_are_not_made_again(
     clone = prepare(tmp_path / "clone")
     shutil.rmtree(clone / "mine")
     copied = ["results", "mine", *([".snakemake"] if metadata else [])]
-    for name in copied:
-        shutil.copytree(finished.checkout / name, clone / name)
-    for name in (*NEEDED, "tiny.yaml"):
-        path = clone / name
+    for kept in copied:
+        shutil.copytree(finished.checkout / kept, clone / kept)
+    for needed in (*NEEDED, "tiny.yaml"):
+        path = clone / needed
         for file in path.rglob("*") if path.is_dir() else [path]:
             os.utime(file)
     assert clone.plan("all", *ARGUMENTS) == {}
-    with clone.edited("weightfit/ablation.py", at_end("# a comment")):
+    with clone.edited("weightfit/studies/ablation.py", at_end("# a comment")):
         assert bool(clone.plan("all", *ARGUMENTS)) == metadata
 
 
@@ -574,19 +575,19 @@ EVERYTHING = WITHOUT_FITS + EVERY_FIT + Counter({"histogram": len(ENTRIES)}) + C
     ("file", "change", "jobs"),
     [
         (
-            "weightfit/ablation.py",
+            "weightfit/studies/ablation.py",
             at_end("# a comment"),
             Counter(("ablation", "table_1", "figure_05", "notebook")) + AUDIT,
         ),
         (
-            "weightfit/exhibit/style.py",
+            "weightfit/exhibits/style.py",
             at_end("# a comment"),
-            NOTED + importing("weightfit/exhibit/style.py") + AUDIT,
+            NOTED + importing("weightfit/exhibits/style.py") + AUDIT,
         ),
-        ("weightfit/notebook.py", at_end("# a comment"), NOTED),
+        ("weightfit/report/notebook.py", at_end("# a comment"), NOTED),
         ("scripts/figures/figure_02.py", at_end("# a comment"), Counter(["figure_02"]) + AUDIT),
-        ("weightfit/histogram.py", at_end("# a comment"), EVERY_FIT + WITHOUT_FITS),
-        ("weightfit/histogram.py", instead("CONTRACT = 1", "CONTRACT = 2"), EVERYTHING),
+        ("weightfit/counts/histogram.py", at_end("# a comment"), EVERY_FIT + WITHOUT_FITS),
+        ("weightfit/counts/histogram.py", instead("CONTRACT = 1", "CONTRACT = 2"), EVERYTHING),
         ("config.yaml", instead("trims: [0.80, 0.90, 1.00]", "trims: [0.80, 0.90]"), EVERY_FIT),
         pytest.param(
             "paper/reported.tsv",

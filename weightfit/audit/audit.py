@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from weightfit import paper, table
-from weightfit.audit import checkpoints, printed, verdict
+from weightfit.audit.needs import described
+from weightfit.audit import printed, verdict
 from weightfit.audit.evaluation import Evaluated
 from weightfit.audit.registry import owner
 from weightfit.audit.text import text
 from weightfit.errors import ContractError
+from weightfit.paper import checkpoints
 
 if TYPE_CHECKING:
-    from weightfit.audit.errors import Need
+    from weightfit.audit.needs import Need
     from weightfit.audit.printed import Printed
     from weightfit.audit.registry import Evidence
     from weightfit.audit.verdict import Outcome, Verdict
@@ -196,7 +198,7 @@ def _notes(said: Verdict, deciding: Sequence[Judged], judged: Sequence[Judged]) 
         notes += [f"not evaluated as {reading.reading}: {reading.note}" for reading in untold]
     missing = [need for each in judged for need in each.needs]
     if missing and said in ("pending", "compatible", "ambiguous"):
-        notes.append(f"would be decided by {checkpoints.described(missing)}")
+        notes.append(f"would be decided by {described(missing)}")
     return notes
 
 
@@ -212,7 +214,7 @@ def _reading(id: str, judged: Judged) -> dict[str, object]:  # noqa: A002 (the c
         "null": None if result.null is None else text(result.null),
         "stand_in": value if result.is_stand_in else None,
         "outcome": judged.outcome,
-        "needs": checkpoints.described(judged.needs) or None,
+        "needs": described(judged.needs) or None,
         "note": reading.note,
     }
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from weightfit.audit.errors import MissingData, Need, Undecided
-from weightfit.audit.references import NAMES, Sources
+from weightfit.audit.needs import MissingData, Need, Undecided
+from weightfit.audit.references.sources import NAMES, Sources
 from weightfit.audit.registry import Reading, Registry
 from weightfit.errors import ContractError, WeightfitError
 from weightfit.formula.evaluation import Value, evaluate, leaves

@@ -8,8 +8,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from weightfit import paper
-from weightfit.audit.printed_references import ids_behind
-from weightfit.audit.references import NAMES
+from weightfit.audit.references.printed import ids_behind
+from weightfit.audit.references.sources import NAMES
 from weightfit.documents import data, schema
 from weightfit.errors import ContractError
 from weightfit.formula.evaluation import leaves

@@ -1,8 +1,6 @@
 """How the audit writes values and tables."""
 
-import csv
 from collections import Counter
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -25,17 +23,6 @@ def text(value: Value) -> str:
     if isinstance(value, tuple):
         raise ContractError(f"a list of {len(value)} values is no single value; reduce it to one")
     return f"{value:.{DIGITS}g}"
-
-
-def write_csv(path: Path, table: pa.Table) -> None:
-    """Write a table as CSV, atomically; null is an empty cell."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    with part.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(table.column_names)
-        writer.writerows(row.values() for row in table.to_pylist())
-    part.replace(path)
 
 
 def summary(audit: pa.Table) -> dict[tuple[str, str, str], int]:

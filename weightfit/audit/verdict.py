@@ -10,7 +10,7 @@ from weightfit.formula.interval import Interval
 
 if TYPE_CHECKING:
     from weightfit.audit.printed import Printed
-    from weightfit.audit.printed_number import Number
+    from weightfit.audit.printed.number import Number
     from weightfit.audit.registry import Evidence
     from weightfit.formula.evaluation import Value
 

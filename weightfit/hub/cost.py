@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from weightfit.audit import checkpoints
 from weightfit.errors import WeightfitError
 from weightfit.hub.pin_file import Pins, endpoint, foreign, read_pins
 from weightfit.hub.repository import HubSource
+from weightfit.paper import checkpoints
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from weightfit.documents import write_json
 from weightfit.hub.cache import cached
 from weightfit.hub.errors import Unavailable
 from weightfit.hub.growing_folder import growing_folder, take_name
 from weightfit.hub.repository import FilePin, Part, Revision
 from weightfit.hub.retry import TRIES, WAIT, Tries, add_patience
 from weightfit.hub.transfer import fetch, part_name
-from weightfit.source import WeightFile, write_json
 from weightfit.task import logged
+from weightfit.weights.source import WeightFile
 
 
 def download(part: Part, folder: Path, tries: int = TRIES, wait: float = WAIT) -> dict[str, Any]:
@@ -98,7 +99,7 @@ def _keep_only(folder: Path, kept: set[Path]) -> None:
 
 
 def manifest(part: Part, source: Revision, folder: Path) -> dict[str, Any]:
-    """Say what a part is made of, in the words of `weightfit.source.write_manifest`.
+    """Say what a part is made of, in the words of `weightfit.weights.source.write_manifest`.
 
     Parameters
     ----------

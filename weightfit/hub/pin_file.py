@@ -5,11 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from weightfit.audit.pinned import HUB
-from weightfit.checkpoint import parse_object
-from weightfit.documents import violation
+from weightfit.documents import parse_object, violation
 from weightfit.errors import MalformedCheckpoint
 from weightfit.hub.errors import StalePins
+from weightfit.hub.pinned import HUB
 from weightfit.hub.repository import HubSource, Part, Revision
 
 Pins = Mapping[str, Sequence[Revision]]

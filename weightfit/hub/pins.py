@@ -8,12 +8,12 @@ from pathlib import Path
 
 from huggingface_hub import constants
 
+from weightfit.documents import write_json
 from weightfit.hub.errors import StalePins
 from weightfit.hub.pin_file import Pins, foreign, load
 from weightfit.hub.repository import HubSource, Revision
 from weightfit.hub.resolve import resolve
 from weightfit.hub.retry import add_patience
-from weightfit.source import write_json
 from weightfit.task import logged
 
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import yaml
 
+from weightfit.documents import write_json
 from weightfit.errors import DownloadFailed
 from weightfit.hub.download import download
 from weightfit.hub.pin_file import load
 from weightfit.hub.pins import pin
 from weightfit.hub.repository import HubSource, Part
 from weightfit.hub.retry import add_patience
-from weightfit.source import write_json
 from weightfit.task import logged
 
 ENTRY = "released_database"

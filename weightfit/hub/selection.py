@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from huggingface_hub.hf_api import RepoSibling
 
-from weightfit.checkpoint_index import FORMS, weight_map
 from weightfit.hub.errors import UnusableRepository
 from weightfit.hub.repository import FilePin
+from weightfit.weights.index import FORMS, weight_map
 
 CONFIG = "config.json"
 

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from weightfit.errors import CohortError
-from weightfit.initialization import standard_deviations
 from weightfit.lab.architecture import MATRICES, Architecture, shapes
+from weightfit.weights.initialize import standard_deviations
 
 INITIALIZATIONS = ("recipe-a", "recipe-b", "truncated-normal")
 """As `paper/entries.tsv` spells them."""
@@ -19,7 +19,7 @@ CUTOFF = 3.0
 def scales(initialization: str, layers: int, width: int) -> dict[str, float]:
     """Return the standard deviation that each kind of matrix is drawn with, before truncation.
 
-    Recipe A is that of `weightfit.initialization`. Recipe B keeps the paper's division by sqrt(2 L) of what
+    Recipe A is that of `weightfit.weights.initialize`. Recipe B keeps the paper's division by sqrt(2 L) of what
     writes to the residual stream, but scales with the width where the paper has 0.02. The truncated normal is
     recipe B, each number redrawn until it lies within three standard deviations.
 

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from weightfit.checkpoint import CheckpointWriter, Header, read_header
 from weightfit.errors import DivergedTraining, IncompleteCheckpoint
 from weightfit.lab.architecture import OUTSIDE, Architecture, shapes
-from weightfit.source import WeightFile
+from weightfit.weights.safetensors import Header, read_header
+from weightfit.weights.source import WeightFile
+from weightfit.weights.writer import CheckpointWriter
 
 Arrays = Mapping[str, npt.NDArray[np.float32]]
 

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from jax.experimental.compilation_cache import compilation_cache
 
 import weightfit.lab  # noqa: F401  (fixes the number of threads)
+from weightfit.documents import write_json
 from weightfit.errors import CorpusError, DivergedTraining, IncompleteCheckpoint
 from weightfit.lab.architecture import MATRICES, Architecture, configuration, shapes
 from weightfit.lab.corpus import Corpus, Text, bigram_entropy
@@ -29,7 +30,7 @@ from weightfit.lab.initial import draw
 from weightfit.lab.model import next_byte_loss
 from weightfit.lab.settings import TrainingSettings, learning_rates
 from weightfit.lab.tensors import read_checkpoint, write_checkpoint
-from weightfit.source import whole_folder, write_json
+from weightfit.weights.source import whole_folder
 
 jax.config.update("jax_platforms", "cpu")  # type: ignore[no-untyped-call]
 

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from weightfit import paper
-from weightfit.exhibit.notebook import KIND_COLOURS, KINDS, read, say, show, tabulate, whose_weights
-from weightfit.exhibit.style import COMPONENT_NAMES, NULL_COLOUR, anchor, band, use
+from weightfit.report.notebook_cells import (KINDS, KIND_COLOURS, read, say, show, tabulate, whose_weights)
+from weightfit.exhibits.style import (COMPONENT_NAMES, NULL_COLOUR, anchor, band, use)
 
 use()
 weights = whose_weights(read("steady_state"))

@@ -13,8 +13,8 @@ import pandas as pd
 from matplotlib.ticker import FuncFormatter
 
 from weightfit import paper
-from weightfit.exhibit.notebook import KINDS, logarithmic, looks, read, show, tabulate, whose_weights
-from weightfit.exhibit.style import COLOURS, NULL_COLOUR, use
+from weightfit.report.notebook_cells import (KINDS, logarithmic, looks, read, show, tabulate, whose_weights)
+from weightfit.exhibits.style import (COLOURS, NULL_COLOUR, use)
 
 use()
 steady_state = read("steady_state")

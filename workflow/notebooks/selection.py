@@ -11,8 +11,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from weightfit import paper
-from weightfit.exhibit.notebook import read, say, show, tabulate, whose_weights
-from weightfit.exhibit.style import COLOURS, COMPONENT_NAMES, NULL_COLOUR, anchor, use
+from weightfit.report.notebook_cells import (read, say, show, tabulate, whose_weights)
+from weightfit.exhibits.style import (COLOURS, COMPONENT_NAMES, NULL_COLOUR, anchor, use)
 
 use()
 weights = whose_weights(read("steady_state"))

@@ -38,5 +38,5 @@ rule verify_archive:
     message:
         "Fetch some files of the archive again, count them and compare."
     shell:
-        "python -m weightfit.hub.verify_archive --archive {params.archive:q} --sample {params.sample}"
+        "python -m weightfit.verify_archive --archive {params.archive:q} --sample {params.sample}"
         " --seed {params.seed} --architectures {params.architectures:q} --log {log:q}"

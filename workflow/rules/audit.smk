@@ -35,7 +35,7 @@ rule audit:
         code=code("scripts/audit.py"),
         paper=contents(PAPER),
         pins=[sha256(Path(path)) for path in PINS],
-        entries=cohort_facts.of_entries(COHORT),
+        entries=facts.of_entries(COHORT),
         cohort=COHORT_FACTS,
         database=config["released_database"],
     message:

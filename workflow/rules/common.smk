@@ -4,7 +4,9 @@ import json
 from functools import cache
 from pathlib import Path
 
-from weightfit import archive, cohort_facts, exhibits, paper
+from weightfit import archive, paper
+from weightfit.cohort import facts
+from weightfit.paper import exhibits
 from weightfit.errors import WeightfitError
 from weightfit.hub.pin_file import parts, read_pins, unavailable
 from weightfit.hub.repository import HubSource

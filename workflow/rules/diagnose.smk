@@ -20,7 +20,7 @@ rule diagnose:
         page=contents(["workflow/report/diagnosis.html.j2", "workflow/report/page.css"]),
         model=config["model"] or COHORT.name,
         description=COHORT.description,
-        band=cohort_facts.printed_band(),
+        band=exhibits.printed_band(),
         own=stand_ins(COHORT),
         around=stand_ins(around()),
     message:

@@ -25,7 +25,7 @@ for label, exhibit in exhibits.read().items():
             label=label,
             exhibit=exhibit.as_params(),
             # What needs no weights does not change with the cohort.
-            entries={} if is_weightless(exhibit) else cohort_facts.of_entries(COHORT),
+            entries={} if is_weightless(exhibit) else facts.of_entries(COHORT),
             cohort=NO_COHORT if is_weightless(exhibit) else COHORT_FACTS,
         message:
             f"Make {exhibit.title}."

@@ -78,7 +78,7 @@ rule drift:
         "../../envs/measure.yaml"
     params:
         code=code("scripts/drift.py"),
-        continued=cohort_facts.continued(COHORT),
+        continued=facts.continued(COHORT),
     message:
         "Compare the shapes before training with those at the last step."
     script:
@@ -115,8 +115,8 @@ rule steady_state:
     params:
         code=code("scripts/steady_state.py"),
         paper=contents(f"paper/{name}.tsv" for name in ("entries", "training", "states")),
-        origins=cohort_facts.origins(COHORT),
-        groups=cohort_facts.groups(),
+        origins=facts.origins(COHORT),
+        groups=exhibits.groups(),
     message:
         "Put mean scales beside the hyperparameters, and draw lines through the origin."
     script:
@@ -134,8 +134,8 @@ rule coupling:
         "../../envs/measure.yaml"
     params:
         code=code("scripts/coupling.py"),
-        groups=cohort_facts.families(COHORT),
-        continued=cohort_facts.continued(COHORT),
+        groups=facts.families(COHORT),
+        continued=facts.continued(COHORT),
     message:
         "Correlate the scales of the matrices that write into the residual stream."
     script:
@@ -172,7 +172,7 @@ rule density:
         "../../envs/measure.yaml"
     params:
         code=code("scripts/density.py"),
-        milestones=cohort_facts.milestones(COHORT),
+        milestones=facts.milestones(COHORT),
     message:
         "Bin the magnitudes of each block."
     script:
@@ -191,7 +191,7 @@ rule tail:
         "../../envs/measure.yaml"
     params:
         code=code("scripts/tail.py"),
-        milestones=cohort_facts.milestones(COHORT),
+        milestones=facts.milestones(COHORT),
     message:
         "Count body and tail beside what the fitted law and Gaussian weights predict."
     script:
@@ -209,7 +209,7 @@ rule laws:
         "../../envs/measure.yaml"
     params:
         code=code("scripts/laws.py"),
-        exclude=cohort_facts.excluded(COHORT),
+        exclude=facts.excluded(COHORT),
     message:
         "Fit six laws to the same counts by maximum likelihood."
     script:
@@ -252,7 +252,7 @@ rule bimodality:
 rule multiverse:
     input:
         fits=rules.fits.output.fits,
-        histograms=expand(rules.join.output, entry=cohort_facts.main_entries(COHORT)),
+        histograms=expand(rules.join.output, entry=facts.main_entries(COHORT)),
     output:
         f"{RESULTS}/multiverse.parquet",
     log:
@@ -261,8 +261,8 @@ rule multiverse:
         "../../envs/measure.yaml"
     params:
         code=code("scripts/multiverse.py"),
-        entries=cohort_facts.main_entries(COHORT),
-        band=cohort_facts.printed_band(),
+        entries=facts.main_entries(COHORT),
+        band=exhibits.printed_band(),
     message:
         "Move the headline statistics by one choice of the analysis at a time."
     script:
@@ -282,7 +282,7 @@ rule database:
     params:
         code=code("scripts/database.py"),
         paper=contents(["paper/states.tsv"]),
-        facts=cohort_facts.of_models(COHORT),
+        facts=facts.of_models(COHORT),
     message:
         "Write the database of fits in the form of the paper's appendix B.2."
     script:

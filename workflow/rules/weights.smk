@@ -1,7 +1,7 @@
 """Where weights come from: one rule per kind of source, each writing a folder of safetensors and its manifest, and what counts them."""
 
 from weightfit.cohort import SOURCES
-from weightfit.histogram import HISTOGRAM_CONTRACT
+from weightfit.counts.histogram import HISTOGRAM_CONTRACT
 
 
 rule corpus:

@@ -1,0 +1,226 @@
+"""What the paper says in words: each claim with its verdict and a sentence made of computed values."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from weightfit import paper, table
+from weightfit.audit.needs import described
+from weightfit.audit import printed, verdict
+from weightfit.audit.audit import judge, verdicts
+from weightfit.audit.claims import sentences
+from weightfit.audit.references.printed import matching
+from weightfit.audit.registry import Reading, owner
+from weightfit.errors import ContractError
+from weightfit.formula.interval import Interval
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from weightfit.audit.claims.file import Claim, ClaimTest
+    from weightfit.audit.claims.sentences import Numbers
+    from weightfit.audit.evaluation import Evaluated, Evaluator
+    from weightfit.audit.needs import Need
+    from weightfit.audit.registry import Evidence
+    from weightfit.audit.verdict import Outcome, Verdict
+    from weightfit.formula.evaluation import Value
+
+Results = Mapping[str, Sequence["Evaluated"]]
+"""By id of the original, as `weightfit.audit.evaluation.evaluate_all` returns it."""
+
+WEAKEST: tuple[Verdict, ...] = ("differs", "pending", "ambiguous", "compatible", "untraced", "reproduced")
+"""A claim that rests on several printed numbers has the first of these verdicts that one of them has."""
+
+RELATIONS: Mapping[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+
+OPEN: tuple[Verdict, ...] = ("pending", "compatible", "ambiguous")
+"""Verdicts of claims whose sentence says which data are missing, as the notes of the audit do."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one test of a claim gives.
+
+    Attributes
+    ----------
+    evidence
+        Kind of evidence that its values rest on.
+    outcome
+        What it says of the claim; None if it decides nothing.
+    sentence
+        Its words with the values filled in; empty where data are missing.
+    is_stand_in
+        Whether a value rests on weights that are not the paper's own, pinned ones.
+    needs
+        Data that would decide it.
+    """
+
+    evidence: Evidence
+    outcome: Outcome | None
+    sentence: str
+    is_stand_in: bool
+    needs: tuple[Need, ...]
+
+
+def judge_claims(claims: Sequence[Claim], results: Results, evaluator: Evaluator) -> pa.Table:
+    """Judge every claim.
+
+    Parameters
+    ----------
+    claims
+        Of `paper/claims.yaml`.
+    results
+        Of the registry of printed numbers.
+    evaluator
+        Of the same run.
+
+    Returns
+    -------
+    pyarrow.Table
+        Contract ``claims_outcome``: one row per claim.
+
+    Raises
+    ------
+    ContractError
+        If a formula is not defined or a sentence names a value that its test does not have.
+    """
+    rows = [_row(claim, results, evaluator) for claim in claims]
+    names = table.arrow_schema("claims_outcome").names
+    return table.build("claims_outcome", {name: [row[name] for row in rows] for name in names})
+
+
+def _row(claim: Claim, results: Results, evaluator: Evaluator) -> dict[str, object]:
+    tests = [_found(claim.id, test, evaluator) for test in claim.tests]
+    numbers = _numbers(claim, results)
+    said, evidence = _verdict(tests, numbers)
+    needs = [need for test in tests if test.outcome == "pending" for need in test.needs]
+    needs += [need for _, judged in numbers.values() for each in judged for need in each.needs]
+    of_stand_ins = [sentences.of_stand_ins(numbers)] if sentences.of_stand_ins(numbers) else []
+    of_stand_ins += [test.sentence for test in tests if test.sentence and test.is_stand_in]
+    parts = [sentences.counted(numbers)] if numbers else []
+    parts += [test.sentence for test in tests if test.sentence and not test.is_stand_in]
+    if needs and said in OPEN:
+        parts.append(f"It would be decided by {described(needs)}.")
+    return {
+        "id": claim.id,
+        "place": claim.place,
+        "quote": claim.quote,
+        "verdict": said,
+        "evidence": evidence,
+        "sentence": " ".join(parts),
+        "stand_in": " ".join(["With stand-ins in their place:", *of_stand_ins]) if of_stand_ins else None,
+    }
+
+
+def evaluated(claim: str, test: ClaimTest, evaluator: Evaluator) -> dict[str, Evaluated]:
+    """Return what comes out of each value of a test, by its name.
+
+    Parameters
+    ----------
+    claim
+        Id of the claim.
+    test
+    evaluator
+        Of a run.
+
+    Raises
+    ------
+    ContractError
+        If a formula is not defined.
+    """
+    return {
+        name: evaluator.evaluated(Reading(claim, name, test.evidence, formula, None, ""))
+        for name, formula in test.values.items()
+    }
+
+
+def _found(claim: str, test: ClaimTest, evaluator: Evaluator) -> Found:
+    made = evaluated(claim, test, evaluator)
+    open_ones = [each for each in made.values() if each.value is None]
+    if open_ones:
+        missing = tuple(dict.fromkeys(need for each in open_ones for need in each.needs))
+        outcome: Outcome | None = ("pending" if missing else "compatible") if test.when else None
+        return Found(test.evidence, outcome, "", False, missing)
+    values = {name: each.value for name, each in made.items() if each.value is not None}
+    sentence = sentences.filled(claim, test, values)
+    genuine = tuple(dict.fromkeys(need for each in made.values() for need in each.genuine_needs))
+    if any(each.is_stand_in for each in made.values()):
+        return Found(test.evidence, "pending" if test.when else None, sentence, True, genuine)
+    return Found(test.evidence, _outcome(test, values), sentence, False, ())
+
+
+def _outcome(test: ClaimTest, values: Mapping[str, Value]) -> Outcome | None:
+    if not test.when:
+        return None
+    held = [holds(values[one], relation, values[other]) for one, relation, other in test.when]
+    if False in held:
+        return test.if_not
+    return "compatible" if None in held else test.if_so
+
+
+def holds(one: Value, relation: str, other: Value) -> bool | None:
+    """Tell whether a relation holds between two values; None if it does for some of all that they may be.
+
+    Parameters
+    ----------
+    one, other
+        Numbers or intervals; for ``is`` also labels.
+    relation
+        ``<``, ``<=``, ``>``, ``>=``, ``in`` (lies in the interval that the other is) or ``is``.
+    """
+    if relation == "is":
+        return one == other
+    first, second = _ends(one), _ends(other)
+    if relation == "in":
+        return second.encloses(first) or (None if second.meets(first) else False)
+    if relation in (">", ">="):
+        return holds(other, MIRRORED[relation], one)
+    compare = RELATIONS[relation]
+    if compare(first.high, second.low):
+        return True
+    return None if compare(first.low, second.high) else False
+
+
+def _ends(value: Value) -> Interval:
+    if isinstance(value, Interval):
+        return value
+    if isinstance(value, float):
+        return Interval(value, value)
+    raise ContractError(f"{value!r} has no order; compare numbers, or labels by 'is'")
+
+
+def _numbers(claim: Claim, results: Results) -> Numbers:
+    """Return verdict, evidence and readings of the printed numbers that a claim rests on."""
+    found = {}
+    for pattern in claim.numbers:
+        for id in matching(pattern):  # noqa: A001 (the column's own name)
+            row = paper.reported()[id]
+            judged = judge(row, printed.read(id), results.get(owner(results, id), ()))
+            found[id] = verdict.of_number(verdicts(judged)), judged
+    return found
+
+
+def _verdict(tests: Sequence[Found], numbers: Numbers) -> tuple[Verdict, Evidence | None]:
+    by_evidence: dict[Evidence, Verdict] = {}
+    for evidence in verdict.STRENGTH:
+        said = [test.outcome for test in tests if test.evidence == evidence and test.outcome]
+        if said:
+            by_evidence[evidence] = verdict.of_evidence(said)
+    of_numbers = [each for each, _ in numbers.values()]
+    weakest = next((one for one in WEAKEST if any(one == each for each, _ in of_numbers)), None)
+    kinds = [kind for each, kind in of_numbers if each == weakest and kind]
+    if weakest and kinds:
+        # All numbers bear a claim, so its evidence is the weakest of theirs; one that speaks against it is enough.
+        chosen = max if weakest == "reproduced" else min
+        evidence = chosen(kinds, key=verdict.STRENGTH.index)
+        by_evidence[evidence] = min(by_evidence.get(evidence, weakest), weakest, key=WEAKEST.index)
+    return verdict.of_number(by_evidence)

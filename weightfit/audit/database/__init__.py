@@ -1,0 +1,1 @@
+"""The released database, and what its medians can give."""

@@ -1,0 +1,1 @@
+"""What the names in a formula of the audit stand for."""

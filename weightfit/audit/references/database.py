@@ -1,0 +1,235 @@
+"""What references to the released database stand for in a formula; it is read from a folder that a user gives."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from weightfit import paper
+from weightfit.audit import printed
+from weightfit.audit.database import released
+from weightfit.audit.needs import MissingData, Need
+from weightfit.errors import ContractError, UnknownReference
+from weightfit.formula.interval import Interval, lift
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from weightfit.audit.database.released import Edition
+
+Value = float | str
+
+LATEST = "2026-08"
+"""Edition that is meant where none is named."""
+
+BELOW, BOUND = "R2_below_95_", 0.95
+"""Columns that count fits below a bound of R², as ``count/all``, and the bound."""
+
+STATISTICS: Mapping[str, Callable[[Sequence[float]], float]] = {"mean": fmean, "min": min, "max": max}
+"""Of an entry's columns."""
+
+
+class Database:
+    """The released tables in a folder; None is a run that was given none."""
+
+    def __init__(self, folder: Path | None):
+        self._folder = folder
+
+    def cell(self, entry: str, column: str, edition: str = LATEST) -> Value:
+        """Return one cell: ``database(entry, column, edition=...)``; the entry is named by the paper's id."""
+        row = self._edition(edition).rows.get(paper.find_entry(entry).id)
+        if row is None or not _cell(row, column):
+            raise UnknownReference(f"edition {edition} has no {column} of {entry}; name another cell")
+        return _value(_cell(row, column))
+
+    def cells(self, columns: str, edition: str = LATEST, **where: str) -> tuple[Value, ...]:
+        """Return the cells of columns that are not empty: ``database_cells(columns, edition=..., family=...)``.
+
+        Parameters
+        ----------
+        columns
+            One column, or several with ``;`` between them.
+        edition
+            Of the database.
+        **where
+            Column to the text that it has, in which ``*`` stands for any text.
+        """
+        rows = self._chosen(edition, where)
+        return tuple(
+            _value(_cell(row, column)) for column in columns.split(";") for row in rows if _cell(row, column)
+        )
+
+    def distinct(self, column: str, edition: str = LATEST, **where: str) -> tuple[Value, ...]:
+        """Return the different values of a column: ``database_distinct(column, edition=...)``."""
+        return tuple(dict.fromkeys(self.cells(column, edition, **where)))
+
+    def falls(self, column: str, against: str, says: str, edition: str = LATEST, **where: str) -> str:
+        """Return whether a column is less wherever another is greater: ``database_falls(...)``.
+
+        Parameters
+        ----------
+        column, against
+            Columns of numbers.
+        says
+            The statement in words; its denial has "not" before it.
+        edition, **where
+            As `cells` takes them.
+        """
+        points = list(
+            zip(
+                _numbers(self.cells(against, edition, **where)),
+                _numbers(self.cells(column, edition, **where)),
+                strict=True,
+            )
+        )
+        holds = all(y < other for x, y in points for least, other in points if x > least)
+        return says if holds else f"not {says}"
+
+    def within(
+        self, columns: str, low: str, high: str, says: str, edition: str = LATEST, **where: str
+    ) -> str:
+        """Return whether all cells lie between two printed numbers, rounding allowed for: ``database_within(...)``."""
+        bounds = Interval(_bound(low).low, _bound(high).high)
+        holds = all(number in bounds for number in _numbers(self.cells(columns, edition, **where)))
+        return says if holds else f"not {says}"
+
+    def count_below(
+        self, columns: str, bound: str, statistic: str, edition: str = LATEST, **where: str
+    ) -> float:
+        """Return how many entries lie below a printed number: ``database_below(...)``.
+
+        Parameters
+        ----------
+        columns, edition, **where
+            As `cells` takes them.
+        bound
+            Id of the printed number.
+        statistic
+            ``mean``, ``min`` or ``max`` of an entry's columns.
+        """
+        if statistic not in STATISTICS:
+            raise ContractError(f"{statistic!r} is none of {', '.join(STATISTICS)}; name one of them")
+        least = _bound(bound).low
+        rows = [
+            _numbers([_value(_cell(row, column)) for column in columns.split(";") if _cell(row, column)])
+            for row in self._chosen(edition, where)
+        ]
+        return float(sum(bool(row) and STATISTICS[statistic](row) < least for row in rows))
+
+    def between(
+        self, columns: str, edition: str = LATEST, least_layers: str = "", **where: str
+    ) -> tuple[Interval, ...]:
+        """Return by entry in what the median over all matrices of some kinds lies: ``database_between(...)``.
+
+        That of a union lies between the least and the greatest of the medians of its parts, which the columns are.
+
+        Parameters
+        ----------
+        columns, edition, **where
+            As `cells` takes them.
+        least_layers
+            Id of the printed number of layers that an entry has at least; empty for all entries.
+        """
+        least = _bound(least_layers).low if least_layers else 0.0
+        rows = [
+            _numbers([_value(_cell(row, column)) for column in columns.split(";") if _cell(row, column)])
+            for row in self._chosen(edition, where)
+            if paper.find_entry(row["entry_id"]).layers >= least
+        ]
+        return tuple(Interval(min(row), max(row)) for row in rows if row)
+
+    def single_fits(self, entry: str, component: str, column: str) -> tuple[float, ...]:
+        """Return a column of the fits of one kind of matrix, block by block: ``database_fits(...)``.
+
+        Raises
+        ------
+        MissingData
+            Always: what has been released so far are medians over blocks.
+        """
+        raise MissingData(
+            f"the released {column} of {component} of {paper.find_entry(entry).id}, block by block, is not at hand",
+            Need("file", "of the released database with its fits one by one"),
+        )
+
+    def least_r_squared(self, components: str, edition: str = LATEST) -> Interval:
+        """Return in what the least R² of all fits lies, from how many are below 0.95: ``database_r_squared(...)``.
+
+        Parameters
+        ----------
+        components
+            Endings of the columns that count them, with ``;`` between them.
+        edition
+            Of the database.
+        """
+        columns = ";".join(BELOW + component for component in components.split(";"))
+        counts = [str(cell).partition("/")[0] for cell in self.cells(columns, edition)]
+        return Interval(0.0, BOUND) if any(int(count) for count in counts) else Interval(BOUND, 1.0)
+
+    def format(self) -> str:
+        """Return the format of the files that hold the fits one by one: ``database_format()``."""
+        if self._folder is None or not any(self._folder.rglob("*.json")):
+            raise MissingData("no JSON file is at hand", Need("file", "of the released database, *.json"))
+        return "JSON"
+
+    def references(self) -> Mapping[str, Callable[..., object]]:
+        """Return the name in a formula of each reference, and what says what it stands for."""
+        return {
+            "database": self.cell,
+            "database_cells": self.cells,
+            "database_distinct": self.distinct,
+            "database_falls": self.falls,
+            "database_within": self.within,
+            "database_below": self.count_below,
+            "database_between": self.between,
+            "database_fits": self.single_fits,
+            "database_r_squared": self.least_r_squared,
+            "database_format": self.format,
+        }
+
+    def _edition(self, edition: str) -> Edition:
+        return released.read(self._folder, edition)
+
+    def _chosen(self, edition: str, where: Mapping[str, str]) -> list[Mapping[str, str]]:
+        rows = [
+            row
+            for row in self._edition(edition).rows.values()
+            if all(fnmatchcase(_cell(row, column), text) for column, text in where.items())
+        ]
+        if not rows:
+            raise UnknownReference(f"edition {edition} has no row with {dict(where)}; correct the reference")
+        return rows
+
+
+def _cell(row: Mapping[str, str], column: str) -> str:
+    if column not in row:
+        raise UnknownReference(f"the released table has no column {column!r}; it has {', '.join(row)}")
+    return row[column]
+
+
+def _value(text: str) -> Value:
+    """Return a number, an amount such as 7T as the paper prints them, or the text."""
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        value = printed.parse(text, "hyperparameter").value
+    except ContractError:
+        return text
+    return value if isinstance(value, float) else text
+
+
+def _numbers(values: Sequence[Value]) -> list[float]:
+    wrong = [value for value in values if isinstance(value, str)]
+    if wrong:
+        raise ContractError(f"{wrong[0]!r} is no number; name columns of numbers")
+    return [float(value) for value in values]
+
+
+def _bound(id: str) -> Interval:  # noqa: A002 (the column's own name)
+    value = printed.read(id).value
+    if isinstance(value, str):
+        raise ContractError(f"{id} is the label {value!r}; name a number")
+    return lift(value)

@@ -1,0 +1,210 @@
+"""What references to printed numbers stand for in the formulas of the registry."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from weightfit import paper
+from weightfit.audit import printed
+from weightfit.audit.needs import Undecided
+from weightfit.errors import ContractError
+from weightfit.formula.interval import INFINITY, Interval, lift
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from weightfit.formula.text import Leaf
+
+Value = float | Interval | str
+
+COMPARED = "like"
+"""Keyword that names the printed text with which a formula's value is compared: it decides nothing."""
+
+
+def ids_behind(leaf: Leaf) -> list[str]:
+    """Return the ids of the printed numbers on which a reference rests, in the order of the table."""
+    told = [*leaf.arguments, *(value for name, value in leaf.keywords if name != COMPARED)]
+    texts = [text for text in told if isinstance(text, str)]
+    known = paper.reported()
+    exact = {text for text in texts if text in known}
+    patterns = [text for text in texts if "*" in text]
+    if not patterns:
+        return [text for text in known if text in exact] if exact else []
+    return [
+        id
+        for id in known  # noqa: A001
+        if id in exact or any(fnmatchcase(id, pattern) for pattern in patterns)
+    ]
+
+
+def matching(pattern: str) -> list[str]:
+    """Return the ids that fit a pattern, in which ``*`` stands for any text.
+
+    Raises
+    ------
+    ContractError
+        If there is none.
+    """
+    found = [id for id in paper.reported() if fnmatchcase(id, pattern)]  # noqa: A001
+    if not found:
+        raise ContractError(f"no id of paper/reported.tsv fits {pattern!r}; correct the pattern")
+    return found
+
+
+def value(id: str) -> Value:  # noqa: A002 (the column's own name)
+    """Return what a formula computes with for a printed number: ``printed(id)``."""
+    return printed.read(id).value
+
+
+def values(pattern: str, equal: str = "", distinct: int = 0) -> tuple[Value, ...]:
+    """Return the printed numbers or labels whose ids fit a pattern: ``printed_all(pattern)``.
+
+    Parameters
+    ----------
+    pattern
+        As `matching` takes it.
+    equal
+        Only labels that are the same as this.
+    distinct
+        1 to give equal labels once.
+    """
+    found = [
+        value(id)
+        for id in matching(pattern)  # noqa: A001 (the column's own name)
+        if not equal or _label(id) == printed.canonical(equal)
+    ]
+    return tuple(dict.fromkeys(found)) if distinct else tuple(found)
+
+
+def joined(pattern: str) -> str:
+    """Return the distinct whole numbers that are printed, rising, with strokes between: ``joined(pattern)``."""
+    found = sorted({each for each in values(pattern) if isinstance(each, float)})
+    return "/".join(f"{each:g}" for each in found)
+
+
+def unknown(_name: str) -> Interval:
+    """Return a share, from 0 to 1, of which nothing is known: ``unknown(name)``; one name is one unknown."""
+    return Interval(0.0, 1.0)
+
+
+def unknown_factor(_name: str) -> Interval:
+    """Return a factor of at least 1, of which nothing else is known: ``unknown_factor(name)``."""
+    return Interval(1.0, INFINITY)
+
+
+def listed(*items: str) -> int:
+    """Return the number of things that the paper lists, written out: ``listed(first, second, ...)``."""
+    if not items or len(set(items)) != len(items):
+        raise ContractError(f"{len(items)} items of which some are the same; write each thing once")
+    return len(items)
+
+
+def side(id: str, least: str, upper: str, greatest: str, lower: str) -> str:  # noqa: A002
+    """Return on which side of two printed thresholds a printed number lies: ``side(...)``.
+
+    Parameters
+    ----------
+    id
+        The number.
+    least, upper
+        Id of the least number of the upper class, and the name of the class.
+    greatest, lower
+        Id of the greatest number of the lower class, and its name.
+
+    Raises
+    ------
+    Undecided
+        If the rounding of what is printed leaves it open.
+    """
+    number, low, high = _interval(id), _interval(least), _interval(greatest)
+    if number.low >= low.high:
+        return upper
+    if number.high <= high.low:
+        return lower
+    if high.high < number.low and number.high < low.low:
+        return f"neither {upper} nor {lower}"
+    raise Undecided(f"{id}: {number} lies on a threshold, {low} or {high}, as far as it is printed")
+
+
+def within(pattern: str, low: str, high: str, says: str, where: str = "", equal: str = "") -> str:
+    """Return whether all printed numbers lie between two others: ``within(...)``.
+
+    Parameters
+    ----------
+    pattern
+        Of the ids of the numbers.
+    low, high
+        Ids of the bounds.
+    says
+        The statement in words; its denial has "not" before it.
+    where, equal
+        Only numbers in whose table's row the column of this name has this label.
+
+    Raises
+    ------
+    Undecided
+        If the rounding of what is printed leaves it open.
+    """
+    chosen = _chosen(pattern, where, equal)
+    inside = lift(count_within(pattern, low, high, where, equal))
+    if inside.high < len(chosen):
+        return f"not {says}"
+    if inside.low == len(chosen):
+        return says
+    raise Undecided(f"{pattern}: some numbers lie at the bounds, as far as they are printed")
+
+
+def count_within(pattern: str, low: str, high: str, where: str = "", equal: str = "") -> float | Interval:
+    """Return how many printed numbers lie between two others, or least and most: ``count_within(...)``.
+
+    Parameters
+    ----------
+    pattern, low, high, where, equal
+        As `within` takes them.
+    """
+    least, greatest = _interval(low), _interval(high)
+    numbers = [_interval(each) for each in _chosen(pattern, where, equal)]
+    surely = [least.high <= number.low and number.high <= greatest.low for number in numbers]
+    possibly = [least.low <= number.high and number.low <= greatest.high for number in numbers]
+    least_many, most = float(sum(surely)), float(sum(possibly))
+    return most if least_many == most else Interval(least_many, most)
+
+
+def _chosen(pattern: str, where: str, equal: str) -> list[str]:
+    """Return the ids that fit a pattern and in whose table's row a column has a label."""
+    chosen = [id for id in matching(pattern) if not where or _beside(id, where) == printed.canonical(equal)]  # noqa: A001
+    if not chosen:
+        raise ContractError(f"no row of {pattern!r} has {equal!r} as its {where!r}; correct the reference")
+    return chosen
+
+
+def _beside(id: str, column: str) -> str:  # noqa: A002
+    """Return the label in another column of the row in which an id stands."""
+    return _label(f"{id.rpartition('.')[0]}.{column}")
+
+
+def _label(id: str) -> str:  # noqa: A002
+    found = printed.read(id)
+    return printed.canonical(found.text if found.label is None else found.label)
+
+
+def _interval(id: str) -> Interval:  # noqa: A002
+    number = value(id)
+    if isinstance(number, str):
+        raise ContractError(f"{id} is the label {number!r}; name a number")
+    return lift(number)
+
+
+REFERENCES: Mapping[str, Callable[..., object]] = {
+    "printed": value,
+    "printed_all": values,
+    "joined": joined,
+    "unknown": unknown,
+    "unknown_factor": unknown_factor,
+    "listed": listed,
+    "side": side,
+    "within": within,
+    "count_within": count_within,
+}
+"""Name in a formula to what says what it stands for."""

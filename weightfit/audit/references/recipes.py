@@ -1,0 +1,94 @@
+"""What references to initializers stand for in a formula: expressions of L, the number of blocks, and d, the width."""
+
+from __future__ import annotations
+
+import re
+from math import isclose
+from typing import TYPE_CHECKING
+
+from weightfit import paper
+from weightfit.audit import printed
+from weightfit.audit.references.entries import statements
+from weightfit.formula.evaluation import evaluate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_POINTS = ((6, 512), (12, 768), (16, 2048), (32, 4096))
+"""Numbers of blocks and widths at which two expressions are compared."""
+
+
+def recipes() -> tuple[str, ...]:
+    """Return the different pairs of initializers of the entries of which they are known: ``recipes()``."""
+    known = [entry for entry in paper.entries() if _initializers(entry)]
+    return tuple(dict.fromkeys("; ".join(_initializers(entry)) for entry in known))
+
+
+def recipe(entry: str, *named: str) -> str:
+    """Return the name of the recipe that an entry's initializers are: ``recipe(entry, name, input, output, ...)``.
+
+    Parameters
+    ----------
+    entry
+        Id of the entry.
+    *named
+        For each recipe its name and the ids of the printed standard deviations of its two initializers.
+    """
+    found = [_deviation(initializer) for initializer in _initializers(entry)]
+    for name, *ids in zip(named[::3], named[1::3], named[2::3], strict=True):
+        texts = [_text(each) for each in ids]
+        if found and all(_same(one, other) for one, other in zip(found, texts, strict=True)):
+            return name
+    return f"none of {', '.join(named[::3])}"
+
+
+def deviation(initializer: str, like: str) -> float | str:
+    """Return an initializer's standard deviation, spelled as the paper does if it is the same: ``deviation(...)``."""
+    return _spelled(_deviation(initializer), like)
+
+
+def deviation_ratio(numerator: str, denominator: str, like: str) -> float | str:
+    """Return the quotient of two printed standard deviations, spelled as the paper does if it is the same."""
+    return _spelled(f"({_text(numerator)}) / ({_text(denominator)})", like)
+
+
+def _initializers(entry: str) -> tuple[str, ...]:
+    """Return what the matrices that read and those that write the residual stream are drawn with; () if unknown."""
+    names = ("input_initializer", "output_initializer")
+    return tuple(value for name in names for key, value in statements().items() if key[:2] == (entry, name))
+
+
+def _deviation(initializer: str) -> str:
+    return statements()[initializer, "standard_deviation", "gpt-neox"]
+
+
+def _text(id: str) -> str:  # noqa: A002 (the column's own name)
+    found = printed.read(id)
+    return found.label if found.label is not None else str(found.value)
+
+
+def _spelled(expression: str, like: str) -> float | str:
+    value = printed.read(like).value
+    return value if isinstance(value, float | str) and _same(expression, _text(like)) else expression
+
+
+def _same(one: str, other: str) -> bool:
+    """Tell whether two expressions of L and d are the same function."""
+    return all(isclose(_at(one, point), _at(other, point), rel_tol=1e-12) for point in _POINTS)
+
+
+def _at(expression: str, point: tuple[int, int]) -> float:
+    blocks, width = point
+    text = re.sub(r"\bd\b", str(width), re.sub(r"\bL\b", str(blocks), expression))
+    value = evaluate(text, {})
+    assert isinstance(value, float)
+    return value
+
+
+REFERENCES: Mapping[str, Callable[..., object]] = {
+    "recipes": recipes,
+    "recipe": recipe,
+    "deviation": deviation,
+    "deviation_ratio": deviation_ratio,
+}
+"""Name in a formula to what says what it stands for."""

@@ -1,0 +1,82 @@
+"""What references to trainings, and to what they are called, stand for in a formula."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weightfit import paper
+from weightfit.audit import printed
+from weightfit.errors import ContractError
+from weightfit.paper import checkpoints
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_PRODUCT = ("steps", "peak_learning_rate", "weight_decay")
+"""What T/tau is the product of (the paper, section 4.2)."""
+
+
+def training(entry: str, quantity: str, source: str = "", convention: str = "") -> float:
+    """Return a hyperparameter as one source gives it, or as a convention uses it: ``training(...)``.
+
+    Raises
+    ------
+    ContractError
+        If not exactly one of the two is named, there is no such value, or a convention other than the paper's own
+        takes the paper's word for it, which cannot judge the paper.
+    """
+    rows = [row for row in paper.hyperparameters() if (row.entry, row.quantity) == (entry, quantity)]
+    found = [row for row in rows if row.source == source or convention in row.used]
+    if bool(source) == bool(convention) or len(found) != 1:
+        raise ContractError(
+            f"{len(found)} values of {quantity} of {entry}; name one source or one convention"
+        )
+    if convention != "paper" and source != "paper" and found[0].source == "paper":
+        raise ContractError(f"{convention} takes {quantity} of {entry} from the paper itself; name a source")
+    return found[0].value
+
+
+def t_over_tau(entry: str, convention: str) -> float:
+    """Return steps x peak learning rate x weight decay under a convention."""
+    steps, rate, decay = (training(entry, name, convention=convention) for name in _PRODUCT)
+    return steps * rate * decay
+
+
+def state(entry: str, thresholds: str, convention: str) -> str:
+    """Return the name of how far a training went: ``state(entry, thresholds=..., convention=...)``."""
+    return paper.state(t_over_tau(entry, convention), paper.states()[thresholds])
+
+
+def states(thresholds: str, convention: str = "") -> tuple[str, ...]:
+    """Return the names of a set of thresholds, or only those that entries reach: ``states(thresholds)``."""
+    if not convention:
+        return tuple(row.state for row in paper.states()[thresholds])
+    known = [entry for entry, values in paper.training(convention).items() if values.keys() >= {*_PRODUCT}]
+    return tuple(dict.fromkeys(state(entry, thresholds, convention) for entry in known))
+
+
+def threshold(thresholds: str, name: str) -> float:
+    """Return the least T/tau of a state: ``threshold(thresholds, state)``."""
+    found = [row.least for row in paper.states()[thresholds] if row.state == name]
+    if len(found) != 1:
+        raise ContractError(f"paper/states.tsv: {thresholds} have no state {name!r}; correct the reference")
+    return found[0]
+
+
+def revision(entry: str, like: str) -> float:
+    """Return the published step that is nearest to a printed one: ``revision(entry, like=id)``."""
+    number = printed.read(like).number
+    steps = checkpoints.steps(entry)
+    if number is None or not steps:
+        raise ContractError(f"{entry} has no published steps, or {like} is no number; correct the reference")
+    return min(steps, key=lambda step: (abs(step - number.stands), step))
+
+
+REFERENCES: Mapping[str, Callable[..., object]] = {
+    "training": training,
+    "state": state,
+    "states": states,
+    "threshold": threshold,
+    "revision": revision,
+}
+"""Name in a formula to what says what it stands for."""

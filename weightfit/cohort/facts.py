@@ -1,0 +1,103 @@
+"""What studies and exhibits must know of a cohort: as params of their rules, so that a change of it reruns them."""
+
+from typing import Any
+
+from weightfit import paper
+from weightfit.cohort import Cohort, CohortEntry
+from weightfit.cohort.models import entry_facts
+from weightfit.paper import exhibits
+
+
+def continued(cohort: Cohort) -> list[str]:
+    """List the entries whose training continued that of others, so that their step 0 is already trained."""
+    return [entry.id for entry in cohort.entries.values() if entry.settings.get("base")]
+
+
+def of_entries(cohort: Cohort) -> dict[str, dict[str, Any]]:
+    """Return what exhibits must know of each entry, see `weightfit.exhibits.request.Request`."""
+    return {
+        entry.id: {
+            "paper_entry": entry.paper_entry,
+            "stand_in": entry.stand_in,
+            "exclude": entry.exclude,
+            "initialization_of": _initialization_of(entry),
+        }
+        for entry in cohort.entries.values()
+    }
+
+
+def origins(cohort: Cohort) -> dict[str, dict[str, Any]]:
+    """Return where the weights of each entry come from, as `weightfit.studies.steady_state.Origin` takes it."""
+    already_trained = continued(cohort)
+    return {
+        entry.id: {
+            "paper_entry": entry.paper_entry,
+            "stand_in": entry.stand_in,
+            "initialization_of": _initialization_of(entry),
+            "continued": entry.id in already_trained,
+            "training": _training(cohort, entry),
+        }
+        for entry in cohort.entries.values()
+    }
+
+
+def of_models(cohort: Cohort) -> dict[str, dict[str, Any]]:
+    """Return what is known of each entry's model and training, see `weightfit.cohort.models.entry_facts`."""
+    return {entry.id: entry_facts(entry, cohort.training) for entry in cohort.entries.values()}
+
+
+def _initialization_of(entry: CohortEntry) -> str | None:
+    return str(entry.settings["of"]) if entry.source == "initialize" else None
+
+
+def _training(cohort: Cohort, entry: CohortEntry) -> dict[str, float] | None:
+    if entry.source != "train":
+        return None
+    chosen = {**(cohort.training or {}), **entry.settings}
+    return {
+        "peak_learning_rate": chosen["learning_rate"],
+        "weight_decay": chosen["weight_decay"],
+        "steps": chosen["steps"],
+    }
+
+
+def families(cohort: Cohort) -> dict[str, str]:
+    """Return the family in the paper that each entry is, stands for, or simulates before its first step.
+
+    Simulated initialisations are a group of their own, and of several of one model the first is taken.
+    """
+    known = paper.entries()
+    found = {
+        entry.id: known[entry.paper_entry].family for entry in cohort.entries.values() if entry.paper_entry
+    }
+    simulated: dict[str, str] = {}
+    for entry in cohort.entries.values():
+        if entry.source == "initialize":
+            simulated.setdefault(entry.settings["of"], entry.id)
+    return found | {own: f"{known[of].family} initialization" for of, own in simulated.items()}
+
+
+def excluded(cohort: Cohort) -> dict[str, dict[str, str]]:
+    """Return the matrices that each entry leaves out, with the reasons."""
+    return {entry.id: entry.exclude for entry in cohort.entries.values()}
+
+
+def milestones(cohort: Cohort) -> list[int]:
+    """List the cohort's own steps that stand for those whose distributions the exhibits draw."""
+    printed = {
+        step
+        for exhibit in exhibits.read().values()
+        if {"density", "tail"} & set(exhibit.inputs)
+        for step in exhibit.parts.get("steps", ())
+    }
+    return sorted({cohort.steps.get(step, step) for step in printed})
+
+
+def main_entries(cohort: Cohort) -> list[str]:
+    """List the entries that are, or stand for, those of the paper's main cohort."""
+    known = paper.entries()
+    return [
+        entry.id
+        for entry in cohort.entries.values()
+        if entry.paper_entry and "main" in known[entry.paper_entry].cohort
+    ]

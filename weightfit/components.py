@@ -1,0 +1,15 @@
+"""The kinds of matrices of a transformer block, and how they are pooled."""
+
+COMPONENTS = ("q", "k", "v", "o", "gate", "up", "down", "ffn_in", "ffn_out")
+"""Every component, in the order of columns and tables."""
+
+POOLED = -1
+"""The block number of a pool over all blocks."""
+
+POOLS = {
+    "qkv": ("q", "k", "v"),
+    "ffn": ("gate", "up", "down", "ffn_in", "ffn_out"),
+    "transmission": ("o", "gate", "up", "down", "ffn_in", "ffn_out"),
+    "all": ("q", "k", "v", "o", "gate", "up", "down", "ffn_in", "ffn_out"),
+}
+"""Which components a pool adds up."""

@@ -1,0 +1,169 @@
+"""One pass over a weight file: its histograms, and its sha256 on the way."""
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weightfit.counts.histogram import Histogram, Tally
+from weightfit.errors import MalformedCheckpoint, NonFiniteWeight
+from weightfit.weights.plan import Piece, Plan
+from weightfit.weights.safetensors import Header, Tensor
+
+BUFFER_BYTES = 1 << 24
+"""Of each of the two reused buffers."""
+
+
+class Scan:
+    """One pass over a weight file: the histogram of each of its matrices, and the file's sha256.
+
+    Parameters
+    ----------
+    header
+        The file's header, from `weightfit.weights.safetensors.read_header`.
+    plan
+        Which tensors are counted and how they are split, from `weightfit.weights.plan.plan`.
+    digest
+        Whether every byte is hashed on the way, in a second thread; without it, tensors that are left
+        out are not read.
+
+    Notes
+    -----
+    Iterate once over the object for (block, component, histogram); afterwards ``sha256`` holds the digest. In
+    place of the histogram of a matrix that is not finite comes the error, since the rest of the file can still
+    be counted: raise it or record it. Memory is two buffers of
+    16 MiB, the table of the matrix at hand, and at most 16 MiB of values per open F32 matrix.
+    """
+
+    def __init__(self, header: Header, plan: Plan, digest: bool = True):
+        self._header = header
+        self._plan = plan
+        self._digest = hashlib.sha256() if digest else None
+        self.sha256: str | None = None
+
+    def __iter__(self) -> Iterator[tuple[int, str, Histogram | NonFiniteWeight]]:
+        with self._header.path.open("rb", buffering=0) as stream, ThreadPoolExecutor(1) as hasher:
+            reader = _Reader(stream, self._header, hasher, self._digest)
+            position = 0
+            for tensor in self._header.tensors:
+                pieces = self._plan.pieces.get(tensor.name)
+                if pieces is not None:
+                    if tensor.begin < position:
+                        raise MalformedCheckpoint(
+                            f"{self._header.path.name}: tensor {tensor.name!r} shares bytes with another "
+                            "matrix that is counted: use a checkpoint in which each has its own"
+                        )
+                    # What lies between is left out, or belongs to no tensor.
+                    reader.skip(tensor.begin - position)
+                    yield from self._count(reader, tensor, pieces)
+                    position = tensor.end
+            reader.skip(os.fstat(stream.fileno()).st_size - position)
+            reader.finish()
+        if self._digest is not None:
+            self.sha256 = self._digest.hexdigest()
+
+    def _count(
+        self, reader: "_Reader", tensor: Tensor, pieces: Sequence[Piece]
+    ) -> Iterator[tuple[int, str, Histogram | NonFiniteWeight]]:
+        rows, columns = tensor.shape
+        tallies = [
+            Tally(
+                f"{self._header.path.name}: tensor {tensor.name!r}",
+                tensor.dtype,
+                rows * piece.length // piece.period * columns,
+            )
+            for piece in pieces
+        ]
+        width = 4 if tensor.dtype == "F32" else 2
+        runs = _runs(pieces, rows, columns * width)
+        index, left = next(runs)
+        for data in reader.read(tensor.end - tensor.begin):
+            begin = 0
+            while begin < data.size:
+                taken = min(left, data.size - begin)
+                tallies[index].add(data[begin : begin + taken])
+                begin += taken
+                left -= taken
+                if not left:
+                    index, left = next(runs, (0, 0))
+        for piece, tally in zip(pieces, tallies, strict=True):
+            try:
+                counted: Histogram | NonFiniteWeight = tally.histogram()
+            except NonFiniteWeight as refusal:
+                counted = refusal
+            yield piece.block, piece.component, counted
+
+
+def _runs(pieces: Sequence[Piece], rows: int, row_bytes: int) -> Iterator[tuple[int, int]]:
+    """Yield (piece, bytes) for the stretches of a tensor that belong to one piece, in file order."""
+    if len(pieces) == 1:
+        yield 0, rows * row_bytes
+        return
+    period = pieces[0].period
+    order = sorted(range(len(pieces)), key=lambda index: pieces[index].start)
+    for _ in range(rows // period):
+        for index in order:
+            yield index, pieces[index].length * row_bytes
+
+
+class _Reader:
+    """Sequential reads through two reused buffers, hashed in another thread while they are counted."""
+
+    def __init__(
+        self, stream: BinaryIO, header: Header, hasher: ThreadPoolExecutor, digest: "hashlib._Hash | None"
+    ):
+        self._stream = stream
+        self._header = header
+        self._hasher = hasher
+        self._digest = digest
+        self._buffers = [np.empty(BUFFER_BYTES, np.uint8) for _ in range(2)]
+        self._hashing: list[Future[None] | None] = [None, None]
+        self._turn = 0
+
+    def read(self, size: int) -> Iterator[NDArray[np.uint8]]:
+        """Yield the next ``size`` bytes in pieces that are valid until the next one but one."""
+        while size:
+            turn = self._turn
+            self._turn = 1 - turn
+            self._wait(turn)
+            piece = self._buffers[turn][: min(size, BUFFER_BYTES)]
+            self._fill(piece)
+            if self._digest is not None:
+                self._hashing[turn] = self._hasher.submit(self._digest.update, piece.data)
+            yield piece
+            size -= piece.size
+
+    def skip(self, size: int) -> None:
+        """Pass over bytes that are not counted, hashing them if a digest is wanted."""
+        if self._digest is None:
+            self._stream.seek(size, 1)
+        else:
+            for _ in self.read(size):
+                pass
+
+    def finish(self) -> None:
+        """Wait for the hashing of the last pieces."""
+        for turn in range(2):
+            self._wait(turn)
+
+    def _wait(self, turn: int) -> None:
+        pending = self._hashing[turn]
+        if pending is not None:
+            pending.result()
+            self._hashing[turn] = None
+
+    def _fill(self, piece: NDArray[np.uint8]) -> None:
+        view = piece.data
+        filled = 0
+        while filled < piece.size:
+            got = self._stream.readinto(view[filled:])  # type: ignore[attr-defined]
+            if not got:
+                raise MalformedCheckpoint(
+                    f"{self._header.path.name}: the file became shorter while it was read; "
+                    "let its writer finish and start again"
+                )
+            filled += got

@@ -1,0 +1,91 @@
+"""How every figure is made from a request, and written."""
+
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from weightfit.exhibits import style
+from weightfit.exhibits.numbers import Row, need, nothing, write_csv
+from weightfit.exhibits.request import Request
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def make_figure(
+    request: Request,
+    columns: Sequence[str],
+    rows: Callable[[Request], list[Row]],
+    draw: Callable[[list[Row], Request], "Figure"],
+) -> None:
+    """Make a figure, its notes and the numbers behind it; below its minimum, a panel that says what it needs.
+
+    Parameters
+    ----------
+    request
+        What the script is asked for.
+    columns
+        Of the CSV; the first two are ``panel`` and ``series``.
+    rows
+        Returns the numbers behind the figure, one row per mark.
+    draw
+        Draws these rows; it leaves room for nothing and writes no note, both are done here.
+    """
+    import matplotlib.pyplot as plt
+
+    style.use()
+    lacking = need(request)
+    found = [] if lacking else rows(request)
+    lacking = lacking or (None if found else nothing(request))
+    figure = _panel(lacking) if lacking else draw(found, request)
+    _write_notes(figure, request.cast.notes)
+    write_figure(figure, request.paths)
+    plt.close(figure)
+    write_csv(request.paths["csv"], columns, found)
+    told = [*request.cast.notes, lacking] if lacking else request.cast.notes
+    print(f"{request.exhibit['title']}: {len(found)} rows. {' '.join(told)}")
+
+
+def _panel(sentence: str) -> "Figure":
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(style.FULL_WIDTH, 1.8))
+    axes.axis("off")
+    axes.text(0.5, 0.5, textwrap.fill(sentence, 90), ha="center", va="center", transform=axes.transAxes)
+    return figure
+
+
+def _write_notes(figure: "Figure", notes: Sequence[str]) -> None:
+    if not notes:
+        return
+    lines = [line for note in notes for line in textwrap.wrap(note, 135)]
+    alarming = any(note.startswith("STAND-IN") for note in notes)
+    figure.suptitle(
+        "\n".join(lines),
+        fontsize=7.0,
+        color=style.STAND_IN_COLOUR if alarming else style.NOTE_COLOUR,
+        x=0.01,
+        ha="left",
+    )
+
+
+def write_figure(figure: "Figure", paths: Mapping[str, str]) -> None:
+    """Write a figure as SVG, PNG and PDF with the same bytes every time.
+
+    Parameters
+    ----------
+    figure
+        The figure.
+    paths
+        Path of each ending ``svg``, ``png``, ``pdf``.
+    """
+    undated: dict[str, dict[str, str | None]] = {
+        "svg": {"Date": None, "Creator": None},
+        "png": {"Software": None},
+        "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    }
+    # The layout is solved once; every format then has the same one.
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for ending, metadata in undated.items():
+        figure.savefig(paths[ending], format=ending, metadata=metadata)

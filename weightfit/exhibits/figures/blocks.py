@@ -1,0 +1,50 @@
+"""The fits that figures by block draw: single blocks at the last step, under the paper's protocol."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from weightfit.components import POOLED
+from weightfit.exhibits.request import Request
+
+
+def last_blocks(request: Request) -> pa.Table:
+    """Return the fits of single blocks at the last step of every entry, by entry and block.
+
+    Parameters
+    ----------
+    request
+        What a figure is asked for: ``fits`` is among its inputs, ``parts.trim`` is the trim.
+
+    Returns
+    -------
+    pyarrow.Table
+        Rows of contract ``fits``: centred, both signs.
+    """
+    chosen = request.read("fits").filter(
+        pc.field("terminal")
+        & (pc.field("block") != POOLED)
+        & (pc.field("protocol") == "centred")
+        & (pc.field("sign") == "both")
+        & (pc.field("trim") == request.parts["trim"])
+    )
+    return chosen.sort_by([("entry", "ascending"), ("block", "ascending")])
+
+
+def blocks_of(fits: pa.Table, entry: str, component: str) -> pa.Table:
+    """Return the rows of one matrix or pool of an entry, block by block.
+
+    Parameters
+    ----------
+    fits
+        Rows of `last_blocks`.
+    entry
+        Id of the entry in its cohort.
+    component
+        Of the contract ``fits``.
+
+    Returns
+    -------
+    pyarrow.Table
+        None where all are left out.
+    """
+    return fits.filter((pc.field("entry") == entry) & (pc.field("component") == component))

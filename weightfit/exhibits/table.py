@@ -1,0 +1,105 @@
+"""How every table is made from a request, and written."""
+
+import html
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import great_tables
+import pandas as pd
+
+from weightfit.exhibits.numbers import Row, need, nothing, write_csv
+from weightfit.exhibits.request import Request
+
+
+def make_table(
+    request: Request,
+    columns: Sequence[str],
+    rows: Callable[[Request], list[Row]],
+    display: Callable[[Row], Mapping[str, str]],
+    notes: Callable[[Request], Sequence[str]] | None = None,
+) -> None:
+    """Make a table with its notes, and the numbers behind it; below its minimum it says what it needs.
+
+    Parameters
+    ----------
+    request
+        What the script is asked for; ``parts.columns`` maps each displayed column to its heading, in which
+        ``{measured}`` becomes "measured" or "stand-in".
+    columns
+        Of the CSV; the first is ``row``.
+    rows
+        Returns the numbers behind the table.
+    display
+        Returns a row as text for people, by displayed column; what it leaves out is an empty cell.
+    notes
+        Returns the sentences below the table that are the exhibit's own.
+    """
+    lacking = need(request)
+    found = [] if lacking else rows(request)
+    lacking = lacking or (None if found else nothing(request))
+    own = [lacking] if lacking else list(notes(request)) if notes else []
+    measured = request.cast.heading
+    headings = {
+        column: _capital(str(heading).replace("{measured}", measured))
+        for column, heading in request.parts["columns"].items()
+    }
+    write_table(
+        request.paths,
+        request.exhibit["title"],
+        request.exhibit["caption"],
+        headings,
+        [display(row) for row in found],
+        [*request.cast.notes, *own],
+        request.parts.get("words", ()),
+    )
+    write_csv(request.paths["csv"], columns, found)
+    print(f"{request.exhibit['title']}: {len(found)} rows. {' '.join([*request.cast.notes, *own])}")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def write_table(
+    paths: Mapping[str, str],
+    title: str,
+    caption: str,
+    headings: Mapping[str, str],
+    display: Sequence[Mapping[str, str]],
+    notes: Sequence[str],
+    words: Sequence[str] = (),
+) -> None:
+    """Write a table as HTML and LaTeX for people.
+
+    Parameters
+    ----------
+    paths
+        Path of each ending ``html``, ``tex``.
+    title, caption
+        Above the table.
+    headings
+        Column to heading, in order.
+    display
+        Rows of text under these columns; what is not there is an empty cell.
+    notes
+        Below the table.
+    words
+        Columns that hold words and stand on the left, like the first one.
+    """
+    cells = [{column: row.get(column, "") for column in headings} for row in display]
+    frame = pd.DataFrame(cells, columns=list(headings))
+    table = great_tables.GT(frame, id=re.sub("[^a-z0-9]+", "-", title.lower()))
+    table = table.tab_header(title=title, subtitle=caption).cols_label(dict(headings))
+    table = table.cols_align("right", columns=[name for name in list(headings)[1:] if name not in words])
+    for note in notes:
+        table = table.tab_source_note(note)
+    Path(paths["html"]).write_text(_page(title, table.as_raw_html()), encoding="utf-8")
+    Path(paths["tex"]).write_text(table.as_latex() + "\n", encoding="utf-8")
+
+
+def _page(title: str, body: str) -> str:
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f"<title>{html.escape(title)}</title>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+    )

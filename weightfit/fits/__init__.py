@@ -1,0 +1,1 @@
+"""The estimator of the paper, its errors, and what Gaussian weights would give."""

@@ -1,0 +1,60 @@
+"""How one weight moves a fit: the influence function on shape and scale, magnitude by magnitude."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weightfit.fits.plotting_positions import ranks_inside, y_sums
+from weightfit.fits.probability_plot import Magnitudes, weighted_line
+
+
+def ranks_kept(sample: Magnitudes, trim: float) -> NDArray[np.int64]:
+    """Return how many of the ranks of each magnitude a trim keeps.
+
+    Parameters
+    ----------
+    sample
+        Magnitudes.
+    trim
+        Kept fraction.
+
+    Returns
+    -------
+    ndarray of int64 ``(m,)``
+        Less than the count where a tie straddles an edge, 0 outside.
+    """
+    first, last = ranks_inside(sample.n, trim)
+    edges: NDArray[np.int64] = np.clip(np.concatenate([[0], np.cumsum(sample.count)]), first - 1, last)
+    return edges[1:] - edges[:-1]
+
+
+def fit_influence(sample: Magnitudes, trim: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the influence of a weight of each magnitude on the fitted shape and on ln scale.
+
+    Parameters
+    ----------
+    sample
+        Magnitudes.
+    trim
+        Kept fraction.
+
+    Returns
+    -------
+    tuple of ndarray
+        Each ``(m,)``, up to a constant; `weightfit.fits.probability_plot.standard_errors` states the method.
+    """
+    kept = ranks_kept(sample, trim)
+    inside = np.flatnonzero((kept > 0) & (sample.value > 0))
+    high = np.minimum(np.cumsum(sample.count), ranks_inside(sample.n, trim)[1])[inside]
+    weight = kept[inside].astype(np.float64)
+    x, y_sum = np.log(sample.value[inside]), y_sums(sample.n, high - kept[inside], high)
+    line = weighted_line(x, y_sum, weight)
+    on_shape = ((y_sum / weight - line.mean_y) - 2 * line.shape * (x - line.mean_x)) / line.sum_xx
+    on_log_scale = 1 / line.weight + line.mean_y / line.shape**2 * on_shape
+    # Outside the trim the influence stays at what it is at the edge.
+    place = np.clip(np.arange(sample.value.size), inside[0], inside[-1]) - inside[0]
+    integrals = (
+        np.concatenate([[0.0], np.cumsum(sample.n * np.diff(x) * (slope[1:] + slope[:-1]) / 2)])
+        for slope in (on_shape, on_log_scale)
+    )
+    shape, log_scale = (integral[place] for integral in integrals)
+    return shape, log_scale

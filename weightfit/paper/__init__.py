@@ -1,0 +1,35 @@
+"""What the paper and its sources say: entries, printed numbers, trainings, checkpoints, exhibits."""
+
+from weightfit.paper.rows import (
+    Entry,
+    Hyperparameter,
+    Reported,
+    State,
+    conventions,
+    entries,
+    find_entry,
+    hyperparameters,
+    printed,
+    reported,
+    state,
+    states,
+    training,
+)
+from weightfit.paper.tsv import read_table
+
+__all__ = [
+    "Entry",
+    "Hyperparameter",
+    "Reported",
+    "State",
+    "conventions",
+    "entries",
+    "find_entry",
+    "hyperparameters",
+    "printed",
+    "read_table",
+    "reported",
+    "state",
+    "states",
+    "training",
+]

@@ -1,0 +1,97 @@
+"""The paper's tables and figures as `paper/exhibits.yaml` lists them: title, caption, parts and inputs."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Any
+
+from weightfit import paper
+from weightfit.documents import data, violation
+from weightfit.errors import ContractError
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """One table or figure.
+
+    Attributes
+    ----------
+    label
+        Name of its rule, its script and its files.
+    title
+        As the paper numbers it.
+    caption
+        What it shows.
+    shows
+        What it adds to the paper, in a few words for the README's table.
+    inputs
+        Names of the Parquet tables that it reads.
+    minimum
+        Fewest of the paper's entries that it is made from; below it says what it needs.
+    needs
+        What that is, in words; empty where it needs no weights.
+    parts
+        Panels and series of a figure, or rows and columns of a table.
+    """
+
+    label: str
+    title: str
+    caption: str
+    shows: str
+    inputs: tuple[str, ...]
+    minimum: int
+    needs: str
+    parts: Mapping[str, Any]
+
+    def as_params(self) -> dict[str, Any]:
+        """Return what the exhibit's script is told, so that a change of it redraws this exhibit alone."""
+        return asdict(self)
+
+
+@cache
+def read() -> dict[str, Exhibit]:
+    """Return every exhibit by label, in the order of the file.
+
+    Raises
+    ------
+    ContractError
+        If an item breaks `workflow/schemas/exhibits.schema.yaml`.
+    """
+    import yaml
+
+    document = yaml.safe_load(data("paper/exhibits.yaml").read_text(encoding="utf-8"))
+    if broken := violation(document, "exhibits"):
+        raise ContractError(f"exhibits.yaml: {broken}; exhibits.schema.yaml says what is allowed")
+    return {
+        label: Exhibit(
+            label,
+            item["title"],
+            " ".join(item["caption"].split()),
+            item["shows"],
+            tuple(item["inputs"]),
+            item.get("minimum", 0),
+            item.get("needs", ""),
+            item["parts"],
+        )
+        for label, item in document.items()
+    }
+
+
+def readme_table() -> str:
+    """Return the table of exhibits that stands in the README."""
+    lines = ["| exhibit | target | what it shows |", "|---|---|---|"]
+    lines += [f"| {item.title} | `{label}` | {item.shows} |" for label, item in read().items()]
+    return "\n".join(lines)
+
+
+def groups() -> dict[str, list[str]]:
+    """Return the entries of the main cohort through which lines are drawn: those of Figure 12, and all others."""
+    family = list(read()["figure_12"].parts["entries"])
+    main = [key for key, entry in paper.entries().items() if "main" in entry.cohort]
+    return {"pythia": family, "others": [key for key in main if key not in family]}
+
+
+def printed_band() -> tuple[float, float]:
+    """Return the ends of the band of shapes, as printed with Table 1."""
+    ends = read()["table_1"].parts["printed"]
+    return float(paper.printed(ends["band_low"])), float(paper.printed(ends["band_high"]))

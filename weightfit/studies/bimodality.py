@@ -1,0 +1,122 @@
+"""Whether the magnitudes of a matrix have a second mode, beside the shape by which the paper calls it bimodal."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, fields
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.special import erf
+
+from weightfit import table
+from weightfit.counts.histogram import Histogram
+from weightfit.counts.part import read_part
+from weightfit.counts.spread import counts_between
+from weightfit.studies.dip import critical_dip, dip
+from weightfit.studies.two_populations import LOG_EDGES, SmallPopulation, Values, small_population
+
+TRIM = 0.80
+SEED = 20261123
+REPLICATES = 32
+"""Simulated matrices of Gaussian weights behind each expected dip."""
+
+MAGNITUDE_EDGES: Values = np.concatenate([[0.0], 10 ** LOG_EDGES[1:-1], [np.inf]])
+"""The same edges as magnitudes: the first and the last cell are open."""
+
+
+def bimodality(histograms: Sequence[Path], fits: pa.Table) -> pa.Table:
+    """Measure every matrix at the last step of each entry.
+
+    Parameters
+    ----------
+    histograms
+        Parquet files of contract ``histograms``, one per entry.
+    fits
+        Table of contract ``fits``; matrices that it lacks are left out.
+
+    Returns
+    -------
+    pyarrow.Table
+        Contract ``bimodality``.
+
+    Notes
+    -----
+    Magnitudes are abs(w), not centred: the mean of a matrix can be as large as its smallest weights, and to subtract
+    it would move a small second population. The paper's own protocol subtracts it; both shapes are given.
+    """
+    shapes = _shapes(fits)
+    rows = [
+        {"entry": entry, "step": step, "block": block, "component": component}
+        | shapes[entry, block, component]
+        | measure(histogram)
+        for path in histograms
+        for entry, step, block, component, histogram in _terminal_matrices(path)
+        if (entry, block, component) in shapes
+    ]
+    names = table.arrow_schema("bimodality").names
+    return table.build("bimodality", {name: [row[name] for row in rows] for name in names})
+
+
+def measure(histogram: Histogram) -> dict[str, object]:
+    """Return the dip of log10 abs(w) of one matrix and, if it has a second mode, its small population.
+
+    Parameters
+    ----------
+    histogram
+        Of signed weights.
+
+    Returns
+    -------
+    dict
+        The columns ``n``, ``dip`` and on of contract ``bimodality``.
+    """
+    # ASSUME bimodal-dip: log10 abs(w) has a second mode where the dip test rejects one mode at level 0.001.
+    # ASSUME bimodal-uncentred: magnitudes are abs(w) here, since a mean can be as large as small weights are.
+    counts = counts_between(histogram, 0.0, MAGNITUDE_EDGES)
+    seen, critical = dip(LOG_EDGES, counts), critical_dip(histogram.n)
+    small = small_population(counts) if seen > critical else None
+    return {
+        "n": histogram.n,
+        "dip": seen,
+        "dip_null": _dip_null(histogram.n),
+        "dip_critical": critical,
+        "bimodal": seen > critical,
+        **{f"small_{field.name}": None for field in fields(SmallPopulation)},
+        **({} if small is None else {f"small_{name}": value for name, value in asdict(small).items()}),
+    }
+
+
+def _terminal_matrices(path: Path) -> Iterator[tuple[str, int | None, int, str, Histogram]]:
+    provenance = table.read_provenance(path)
+    if not provenance["files"]:
+        return  # of weights that could not be had there is nothing
+    last = provenance["files"][-1]["step"]
+    for step, block, found in read_part(path, {last}):
+        for component, histogram in found.items():
+            yield provenance["entry"], step, block, component, histogram
+
+
+def _shapes(fits: pa.Table) -> Mapping[tuple[str, int, str], dict[str, object]]:
+    """Return the shapes of every matrix and pool at the last step, by entry, block and component."""
+    chosen = fits.filter(pc.field("terminal") & (pc.field("sign") == "both") & (pc.field("trim") == TRIM))
+    columns = ["entry", "block", "component", "protocol", "shape", "shape_se", "shape_null"]
+    found: dict[tuple[str, int, str], dict[str, object]] = {}
+    for row in chosen.select(columns).to_pylist():
+        own = found.setdefault(
+            (row["entry"], row["block"], row["component"]),
+            {"shape_uncentred": None, "shape_uncentred_se": None},
+        )
+        if row["protocol"] == "centred":
+            own |= {name: row[name] for name in ("shape", "shape_se", "shape_null")}
+        elif row["protocol"] == "uncentred":
+            own |= {"shape_uncentred": row["shape"], "shape_uncentred_se": row["shape_se"]}
+    return found
+
+
+@cache
+def _dip_null(n: int) -> float:
+    share = np.diff(erf(MAGNITUDE_EDGES / np.sqrt(2)))
+    samples = np.random.default_rng([SEED, n]).multinomial(n, share, REPLICATES)
+    return float(np.mean([dip(LOG_EDGES, sample) for sample in samples.astype(np.float64)]))

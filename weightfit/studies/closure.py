@@ -1,0 +1,292 @@
+"""Gamma closure: what the fitted Weibull law implies of the spread of a matrix, beside what is measured (appendix A.1).
+
+The paper equates sqrt(E[W^2] - E[W]^2) of a Weibull variable W with "the empirical sample standard deviation". The law
+is fitted to magnitudes, so the literal reading takes that of the magnitude; elsewhere the paper's sigma is that of the
+weights, and the second raw moment that it begins with belongs to the root mean square. All stand here.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from scipy.special import gamma, gammainc, ndtri
+
+from weightfit import table
+from weightfit.components import COMPONENTS, POOLED
+from weightfit.counts.part import read_part
+from weightfit.errors import ContractError
+from weightfit.fits.influence import fit_influence, ranks_kept
+from weightfit.fits.population import half_normal_log_quantile, population_fit
+from weightfit.fits.probability_plot import Magnitudes, magnitudes
+
+TRIM = 0.80
+READINGS = (
+    "standard_deviation_magnitude",
+    "standard_deviation",
+    "root_mean_square",
+    "mean_magnitude",
+    "standard_deviation_trimmed",
+    "root_mean_square_trimmed",
+    "mean_magnitude_trimmed",
+)
+"""What may be meant by the standard deviation, the literal reading first."""
+
+_NUDGE = 1e-4
+"""Relative step of the central difference over shape: wrong by some 1e-8."""
+
+
+def closure(fits: pa.Table, parts: Iterable[Path]) -> pa.Table:
+    """Compare the fitted law with its matrix, for every single matrix at the last step of each entry.
+
+    Parameters
+    ----------
+    fits
+        Table of contract ``fits``.
+    parts
+        Parquet files of contract ``histograms`` that hold the matrices of ``fits``; read one after another.
+
+    Returns
+    -------
+    pyarrow.Table
+        Contract ``closure``: centred fits at trim 0.80, one row per matrix and reading.
+
+    Raises
+    ------
+    ContractError
+        If a fitted matrix is in none of the parts.
+    """
+    matrices = fits.filter(
+        pc.field("terminal")
+        & (pc.field("block") != POOLED)
+        & pc.is_in(pc.field("component"), pa.array(COMPONENTS))
+        & (pc.field("protocol") == "centred")
+        & (pc.field("sign") == "both")
+        & (pc.field("trim") == TRIM)
+    )
+    wanted: dict[str, dict[tuple[int, str], dict[str, Any]]] = {}
+    for row in matrices.to_pylist():
+        wanted.setdefault(row["entry"], {})[row["block"], row["component"]] = row
+    rows = [row for part in parts for row in _rows_of_part(part, wanted)]
+    for entry, left in wanted.items():
+        for block, component in left:
+            raise ContractError(
+                f"{entry}: block {block}, {component} is fitted, but no histogram of it was given; give the "
+                "histograms that the fits were made from"
+            )
+    names = table.arrow_schema("closure").names
+    return table.build("closure", {name: [row[name] for row in rows] for name in names})
+
+
+def _rows_of_part(
+    part: Path, wanted: Mapping[str, dict[tuple[int, str], dict[str, Any]]]
+) -> Iterator[dict[str, object]]:
+    """Yield the rows of a part's matrices, and take them off the list of wanted ones."""
+    own = wanted.get(table.read_provenance(part)["entry"], {})
+    for _, block, found in read_part(part, steps={row["step"] for row in own.values()}):
+        for component, histogram in found.items():
+            fit = own.pop((block, component), None)
+            if fit is not None:  # else the cohort file excludes the matrix
+                yield from _rows(fit, magnitudes(histogram, histogram.mean))
+
+
+def _rows(fit: Mapping[str, Any], sample: Magnitudes) -> Iterator[dict[str, object]]:
+    law, observed = implied(fit["shape"], fit["scale"], TRIM), measured(sample, TRIM)
+    law_null = implied(fit["shape_null"], fit["scale_null"], TRIM)
+    observed_null = half_normal(observed["standard_deviation"], TRIM)
+    standard_error = relative_errors(sample, fit["shape"], TRIM)
+    for reading in READINGS:
+        ratio = law[reading] / observed[reading]
+        yield {
+            **{key: fit[key] for key in ("entry", "step", "terminal", "block", "component")},
+            "reading": reading,
+            "implied": law[reading],
+            "measured": observed[reading],
+            "error": ratio - 1,
+            "error_se": ratio * standard_error[reading],
+            "error_null": law_null[reading] / observed_null[reading] - 1,
+        }
+
+
+def implied(shape: float, scale: float, trim: float) -> dict[str, float]:
+    """Return what a Weibull law implies under each reading.
+
+    Parameters
+    ----------
+    shape, scale
+        Of the law; the scale in units of the weights.
+    trim
+        Kept fraction: the trimmed readings are the law's between its (1 - trim)/2 and (1 + trim)/2 quantiles.
+
+    Returns
+    -------
+    dict
+        By reading. The r-th raw moment is scale^r Gamma(1 + r/shape); over [0, x] it is that times the
+        regularised lower incomplete gamma function of 1 + r/shape at (x/scale)^shape = -ln(1 - F).
+    """
+    with np.errstate(divide="ignore"):  # at trim 1.00 the upper edge is infinite, and that is right
+        edge = -np.log1p(-np.array([(1 - trim) / 2, (1 + trim) / 2]))
+    first, second = (float(gamma(1 + r / shape)) for r in (1, 2))
+    inside = [float(np.diff(gammainc(1 + r / shape, edge))[0]) / trim for r in (1, 2)]
+    first_inside, second_inside = first * inside[0], second * inside[1]
+    deviation = scale * math.sqrt(second - first**2)
+    return {
+        "standard_deviation_magnitude": deviation,
+        "standard_deviation": deviation,
+        "root_mean_square": scale * math.sqrt(second),
+        "mean_magnitude": scale * first,
+        "standard_deviation_trimmed": scale * math.sqrt(second_inside - first_inside**2),
+        "root_mean_square_trimmed": scale * math.sqrt(second_inside),
+        "mean_magnitude_trimmed": scale * first_inside,
+    }
+
+
+def half_normal(sigma: float, trim: float) -> dict[str, float]:
+    """Return the measured side of each reading for exactly Gaussian weights of mean zero.
+
+    Parameters
+    ----------
+    sigma
+        Standard deviation of the weights.
+    trim
+        Kept fraction.
+
+    Returns
+    -------
+    dict
+        By reading. Between the quantiles a and b of the magnitude (in units of sigma) the raw moments are
+        2 (phi(a) - phi(b)) and trim + 2 (a phi(a) - b phi(b)), over trim; phi is the standard Gaussian density.
+    """
+    quantile = ndtri(0.5 + np.array([(1 - trim) / 4, (1 + trim) / 4]))
+    density = np.exp(-(quantile**2) / 2) / math.sqrt(2 * math.pi)
+    first = 2 * float(density[0] - density[1]) / trim
+    second = 1 + 2 * float(quantile[0] * density[0] - quantile[1] * density[1]) / trim
+    return {
+        "standard_deviation_magnitude": sigma * math.sqrt(1 - 2 / math.pi),
+        "standard_deviation": sigma,
+        "root_mean_square": sigma,
+        "mean_magnitude": sigma * math.sqrt(2 / math.pi),
+        "standard_deviation_trimmed": sigma * math.sqrt(second - first**2),
+        "root_mean_square_trimmed": sigma * math.sqrt(second),
+        "mean_magnitude_trimmed": sigma * first,
+    }
+
+
+def measured(sample: Magnitudes, trim: float) -> dict[str, float]:
+    """Return the measured side of each reading.
+
+    Parameters
+    ----------
+    sample
+        Magnitudes of the weights about their mean.
+    trim
+        Kept fraction: the trimmed readings are those of the order statistics which the plot keeps; a tie that
+        straddles an edge contributes the ranks inside, and zeros keep their ranks.
+
+    Returns
+    -------
+    dict
+        By reading, in units of the weights; standard deviations divide by the number of weights.
+    """
+    mean, deviation = _mean_and_deviation(sample.value, sample.count)
+    inside, trimmed = _mean_and_deviation(sample.value, ranks_kept(sample, trim))
+    # Of magnitudes about the mean of the weights, the root mean square is the weights' standard deviation.
+    root = math.hypot(mean, deviation)
+    return {
+        "standard_deviation_magnitude": deviation,
+        "standard_deviation": root,
+        "root_mean_square": root,
+        "mean_magnitude": mean,
+        "standard_deviation_trimmed": trimmed,
+        "root_mean_square_trimmed": math.hypot(inside, trimmed),
+        "mean_magnitude_trimmed": inside,
+    }
+
+
+def _mean_and_deviation(value: NDArray[np.float64], count: NDArray[np.int64]) -> tuple[float, float]:
+    share = count / count.sum()
+    mean = float(share @ value)
+    return mean, math.sqrt(float(share @ (value - mean) ** 2))
+
+
+def relative_errors(sample: Magnitudes, shape: float, trim: float) -> dict[str, float]:
+    """Return the standard error of the logarithm of implied over measured, by the delta method.
+
+    Parameters
+    ----------
+    sample
+        Magnitudes of the weights about their mean.
+    shape
+        Fitted to them at this trim.
+    trim
+        Kept fraction.
+
+    Returns
+    -------
+    dict
+        By reading, for independent weights: the influence of one weight on both sides together, since
+        both move with it.
+    """
+    on_shape, on_log_scale = fit_influence(sample, trim)
+    above, below = (implied(shape + step, 1.0, trim) for step in (_NUDGE * shape, -_NUDGE * shape))
+    share = sample.count / sample.n
+    errors = {}
+    for reading, on_measured in measured_influence(sample, trim).items():
+        per_shape = math.log(above[reading] / below[reading]) / (2 * _NUDGE * shape)
+        influence = on_log_scale + per_shape * on_shape - on_measured
+        errors[reading] = math.sqrt(float(share @ (influence - share @ influence) ** 2) / sample.n)
+    return errors
+
+
+def measured_influence(sample: Magnitudes, trim: float) -> dict[str, NDArray[np.float64]]:
+    """Return the influence of a weight of each magnitude on the logarithm of the measured side.
+
+    Parameters
+    ----------
+    sample
+        Magnitudes of the weights about their mean.
+    trim
+        Kept fraction.
+
+    Returns
+    -------
+    dict
+        By reading, each ``(m,)``, up to a constant. A trimmed moment moves like that of values moved to the nearer
+        edge (Huber, Robust Statistics, 1981, section 3.3).
+    """
+    value, kept = sample.value, ranks_kept(sample, trim)
+    mean, deviation = _mean_and_deviation(value, sample.count)
+    mean_inside, deviation_inside = _mean_and_deviation(value, kept)
+    edges = value[np.flatnonzero(kept)[[0, -1]]]
+    squares = value**2 / (mean**2 + deviation**2) / 2
+    clipped = np.clip(value, *edges)
+    square_inside = mean_inside**2 + deviation_inside**2
+    return {
+        "standard_deviation_magnitude": ((value - mean) / deviation) ** 2 / 2,
+        "standard_deviation": squares,
+        "root_mean_square": squares,
+        "mean_magnitude": value / mean,
+        "standard_deviation_trimmed": ((clipped - mean_inside) / deviation_inside) ** 2 / 2 / trim,
+        "root_mean_square_trimmed": clipped**2 / square_inside / 2 / trim,
+        "mean_magnitude_trimmed": clipped / mean_inside / trim,
+    }
+
+
+def closure_error(reading: str, trim: float) -> float:
+    """Return how far the law fitted to Gaussian weights is from their moments: ``closure_error(reading, trim=...)``.
+
+    Parameters
+    ----------
+    reading
+        One of `weightfit.studies.closure.READINGS`.
+    trim
+        Kept fraction, of the fit and of the readings that are trimmed.
+    """
+    if reading not in READINGS:
+        raise ContractError(f"the closure check has no reading {reading!r}; take one of {list(READINGS)}")
+    law = population_fit(half_normal_log_quantile, trim)
+    return implied(law["shape"], law["scale"], trim)[reading] / half_normal(1.0, trim)[reading] - 1

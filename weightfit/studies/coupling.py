@@ -1,0 +1,199 @@
+"""Whether the scale of o and that of the feed-forward output matrix move together (section 5.3).
+
+The paper correlates their logarithms over "25 size-step combinations" and says neither which steps nor whether a scale
+is a mean or a median over blocks. Every reading stands here, beside what the values before training give by themselves.
+"""
+
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from weightfit import table
+from weightfit.components import POOLED
+
+TRIM = 0.80
+PARTNERS = ("ffn_out", "down")
+"""The matrix through which the feed-forward part writes into the residual stream; an entry has one of the two."""
+
+STATISTICS: dict[str, Callable[..., Any]] = {"mean": np.mean, "median": np.median}
+
+_LEAST_POINTS = 3
+_CONSTANT = 1e-12
+"""Spread of ln scale up to which values count as equal: what is left of rounding."""
+
+Scales = NDArray[np.float64]
+"""``(m, 2, 2)``: block or point; o, its partner; measured, Gaussian null."""
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """Scales of o and its partner in every block of an entry, step by step.
+
+    Attributes
+    ----------
+    entry
+        Its id.
+    steps
+        One array of scales ``(block, 2, 2)`` per step, in rising order.
+    starts_untrained
+        Whether the first of them is a step 0 of untrained weights.
+    """
+
+    entry: str
+    steps: tuple[Scales, ...]
+    starts_untrained: bool
+
+    def points(self, statistic: str) -> Scales:
+        """Return ln of the mean or median over blocks, one point per step."""
+        logarithms: Scales = np.log([STATISTICS[statistic](blocks, axis=0) for blocks in self.steps])
+        return logarithms
+
+
+def coupling(fits: pa.Table, groups: Mapping[str, str], continued: Collection[str]) -> pa.Table:
+    """Correlate ln scale of o with that of its partner over each set of points that may be meant.
+
+    Parameters
+    ----------
+    fits
+        Table of contract ``fits``.
+    groups
+        Entry to the name of the group that it joins; entries without one are left out.
+    continued
+        Entries whose training continued that of other weights, so that their step 0 is already trained.
+
+    Returns
+    -------
+    pyarrow.Table
+        Contract ``coupling``: centred fits at trim 0.80. Entries with ffn_out and entries with down are never put
+        together; an entry or block that lacks either matrix adds no point.
+    """
+    families: dict[tuple[str, str], list[Trajectory]] = {}
+    for (entry, pair), steps in _scales(fits, groups).items():
+        untrained = next(iter(steps)) == 0 and entry not in continued
+        families.setdefault((groups[entry], pair), []).append(
+            Trajectory(entry, tuple(steps.values()), untrained)
+        )
+    rows = [
+        {"group": group, "pair": pair} | row
+        for (group, pair), members in families.items()
+        for row in (*_rows_of_group(members), *(row for one in members for row in _rows_of_entry(one)))
+    ]
+    names = table.arrow_schema("coupling").names
+    return table.build("coupling", {name: [row[name] for row in rows] for name in names})
+
+
+def _scales(fits: pa.Table, groups: Collection[str]) -> dict[tuple[str, str], dict[int | None, Scales]]:
+    """Return the scales by entry and partner, then by rising step."""
+    chosen = fits.filter(
+        (pc.field("block") != POOLED)
+        & (pc.field("protocol") == "centred")
+        & (pc.field("sign") == "both")
+        & (pc.field("trim") == TRIM)
+        & pc.is_in(pc.field("component"), pa.array(["o", *PARTNERS]))
+        & pc.is_in(pc.field("entry"), pa.array(list(groups), pa.string()))
+    )
+    found: dict[tuple[str, int | None], dict[str, dict[int, tuple[float, float]]]] = {}
+    names = ["entry", "step", "block", "component", "scale", "scale_null"]
+    for entry, step, block, component, *scale in zip(
+        *(chosen[name].to_pylist() for name in names), strict=True
+    ):
+        matrices = found.setdefault((entry, step), {})
+        matrices.setdefault(component, {})[block] = (scale[0], scale[1])
+    scales: dict[tuple[str, str], dict[int | None, Scales]] = {}
+    for (entry, step), matrices in found.items():
+        for pair in PARTNERS:
+            one, other = matrices.get("o", {}), matrices.get(pair, {})
+            both = [[one[block], other[block]] for block in sorted(one.keys() & other.keys())]
+            if both:
+                scales.setdefault((entry, pair), {})[step] = np.array(both)
+    return {key: dict(sorted(steps.items(), key=_order)) for key, steps in scales.items()}
+
+
+def _order(step: tuple[int | None, Scales]) -> int:
+    return -1 if step[0] is None else step[0]
+
+
+def _rows_of_group(members: Sequence[Trajectory]) -> Iterator[dict[str, object]]:
+    untrained = [one for one in members if one.starts_untrained]
+    moving = [one for one in members if len(one.steps) > 1]
+    for statistic in STATISTICS:
+        points = {one.entry: one.points(statistic) for one in members}
+        initial = [points[one.entry][:1] for one in untrained]
+        yield _row("all_steps", statistic, list(points.values()))
+        yield _row("terminal", statistic, [own[-1:] for own in points.values()])
+        yield _row(
+            "within_entries", statistic, [_demeaned(points[one.entry]) for one in moving], len(moving) - 1
+        )
+        yield _row("initial", statistic, initial)
+        # Copies of one point say no more than the point: only the entries are counted as independent.
+        repeated = [np.repeat(points[one.entry][:1], len(one.steps), axis=0) for one in untrained]
+        yield _row("initial_repeated", statistic, repeated, sum(len(own) - 1 for own in repeated))
+
+
+def _rows_of_entry(one: Trajectory) -> Iterator[dict[str, object]]:
+    for statistic in STATISTICS:
+        yield _row("steps", statistic, [one.points(statistic)]) | {"entry": one.entry}
+    yield _row("blocks", None, [np.log(one.steps[-1])]) | {"entry": one.entry}
+
+
+def _demeaned(points: Scales) -> Scales:
+    demeaned: Scales = points - points.mean(axis=0)
+    return demeaned
+
+
+def _row(
+    reading: str, statistic: str | None, points: Sequence[Scales], dependent: int = 0
+) -> dict[str, object]:
+    together = np.concatenate([np.empty((0, 2, 2)), *points])
+    independent = len(together) - max(dependent, 0)
+    null = correlate(together[:, 0, 1], together[:, 1, 1], independent)
+    return {
+        "entry": None,
+        "reading": reading,
+        "statistic": statistic,
+        "entries": len(points),
+        "points": len(together),
+        **correlate(together[:, 0, 0], together[:, 1, 0], independent),
+        "correlation_null": null["correlation"],
+    }
+
+
+def correlate(x: NDArray[np.float64], y: NDArray[np.float64], independent: int) -> dict[str, float | None]:
+    """Return Pearson's correlation with its interval, and the least-squares slope of y on x.
+
+    Parameters
+    ----------
+    x, y
+        Points ``(m,)``.
+    independent
+        How many of them count as independent in the errors.
+
+    Returns
+    -------
+    dict
+        ``correlation``; ``correlation_low`` and ``correlation_high``, its 95 % interval by Fisher's z
+        (atanh r, standard error 1 / sqrt(independent - 3)); ``slope``, ``slope_se``. All None for fewer than three
+        independent points or where x or y does not vary, since then no line is determined or every line fits; the
+        interval is None for three.
+    """
+    names = ("correlation", "correlation_low", "correlation_high", "slope", "slope_se")
+    if independent < _LEAST_POINTS or min(np.ptp(x), np.ptp(y)) <= _CONSTANT:
+        return dict.fromkeys(names)
+    dx, dy = x - x.mean(), y - y.mean()
+    xx, xy, yy = float(dx @ dx), float(dx @ dy), float(dy @ dy)
+    correlation = min(max(xy / math.sqrt(xx * yy), -1.0), 1.0)
+    residual = math.sqrt(max(yy / xx * (1 - correlation**2), 0.0) / (independent - 2))
+    low = high = None
+    if independent > _LEAST_POINTS:
+        limit = math.nextafter(1.0, 0.0)
+        z = math.atanh(min(max(correlation, -limit), limit))
+        half = float(ndtri(0.975)) / math.sqrt(independent - 3)
+        low, high = math.tanh(z - half), math.tanh(z + half)
+    return dict(zip(names, (correlation, low, high, xy / xx, residual), strict=True))

@@ -1,0 +1,189 @@
+"""Places a model: the shape of each kind of its matrices beside that of Gaussian weights and the printed band."""
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from weightfit import table
+from weightfit.components import COMPONENTS, POOLED, POOLS
+
+TRIM = 0.80
+"""That of the paper's protocol."""
+
+FAR = 5.0
+"""Deviations from the median, beyond which a block is named."""
+
+OF_A_DEVIATION = 1.4826
+"""Standard deviation over median absolute deviation, of Gaussian values."""
+
+OF_A_MEDIAN = 1.2533
+"""Standard error of the median over that of the mean, of Gaussian values."""
+
+PAIRS = (("qkv", "o"), ("ffn_in", "ffn_out"), ("gate", "down"), ("up", "down"))
+"""Input side and output side of a block's parts; the paper has the first two (Table 5)."""
+
+Array = NDArray[np.float64]
+
+
+def diagnose(fits: pa.Table, band: tuple[float, float]) -> pa.Table:
+    """Return one row for each entry and kind of matrix, at the entry's last step.
+
+    Parameters
+    ----------
+    fits
+        Table of contract ``fits``.
+    band
+        Ends of the printed band of shapes.
+
+    Returns
+    -------
+    pyarrow.Table
+        Contract ``diagnosis``, in the order of entries and of `weightfit.components.COMPONENTS`.
+    """
+    own = last(fits, COMPONENTS)
+    rows = []
+    for entry in dict.fromkeys(own["entry"].to_pylist()):
+        of_entry = own.filter(pc.field("entry") == entry)
+        for component in COMPONENTS:
+            found = of_entry.filter(pc.field("component") == component)
+            if found.num_rows:
+                rows.append(_row(entry, component, found, band))
+    names = table.arrow_schema("diagnosis").names
+    return table.build("diagnosis", {name: [row[name] for row in rows] for name in names})
+
+
+def medians(fits: pa.Table) -> dict[str, dict[str, float]]:
+    """Return the median shape of each kind of matrix, and of all FFN matrices, entry by entry.
+
+    Parameters
+    ----------
+    fits
+        Table of contract ``fits``.
+    """
+    own = last(fits, COMPONENTS)
+    kinds = {component: (component,) for component in COMPONENTS} | {"ffn": POOLS["ffn"]}
+    found: dict[str, dict[str, float]] = {}
+    for entry in dict.fromkeys(own["entry"].to_pylist()):
+        of_entry = own.filter(pc.field("entry") == entry)
+        for kind, components in kinds.items():
+            shapes = table.column(
+                of_entry.filter(pc.is_in(pc.field("component"), pa.array(components))), "shape"
+            )
+            if shapes.size:
+                found.setdefault(entry, {})[kind] = float(np.median(shapes))
+    return found
+
+
+def scale_ratios(fits: pa.Table) -> pa.Table:
+    """Return the ratios of input-side to output-side scales at the last step of each entry.
+
+    Parameters
+    ----------
+    fits
+        Table of contract ``fits``.
+
+    Returns
+    -------
+    pyarrow.Table
+        Contract ``scale_ratios``: for each of `PAIRS` that an entry has, the median over blocks of the ratio within
+        a block.
+    """
+    own = last(fits, {kind for pair in PAIRS for kind in pair})
+    rows = []
+    for entry in dict.fromkeys(own["entry"].to_pylist()):
+        of_entry = own.filter(pc.field("entry") == entry).to_pylist()
+        scales = {(row["component"], row["block"]): (row["scale"], row["scale_se"]) for row in of_entry}
+        for above, below in PAIRS:
+            blocks = [block for kind, block in scales if kind == above and (below, block) in scales]
+            if blocks:
+                over, over_se = np.array([scales[above, block] for block in blocks]).T
+                under, under_se = np.array([scales[below, block] for block in blocks]).T
+                # ASSUME block-ratios: the ratio of two scales is the median over blocks of that within a block.
+                ratio = over / under
+                error = standard_error(ratio, ratio * np.hypot(over_se / over, under_se / under))
+                rows.append((entry, above, below, len(blocks), float(np.median(ratio)), error))
+    names = table.arrow_schema("scale_ratios").names
+    return table.build(
+        "scale_ratios", {name: [row[place] for row in rows] for place, name in enumerate(names)}
+    )
+
+
+def last(fits: pa.Table, components: Collection[str]) -> pa.Table:
+    """Return the fits block by block by the paper's protocol at the last steps, sorted by entry and block."""
+    kept = fits.filter(
+        pc.field("terminal")
+        & (pc.field("block") != POOLED)
+        & pc.is_in(pc.field("component"), pa.array(sorted(components)))
+        & (pc.field("protocol") == "centred")
+        & (pc.field("sign") == "both")
+        & (pc.field("trim") == TRIM)
+    )
+    return kept.sort_by([("entry", "ascending"), ("block", "ascending")])
+
+
+def _row(entry: str, component: str, found: pa.Table, band: tuple[float, float]) -> dict[str, object]:
+    shapes = table.column(found, "shape")
+    shape = float(np.median(shapes))
+    null = float(np.median(table.column(found, "shape_null")))
+    own = table.column(found, "shape_se")
+    error = standard_error(shapes, own)
+    blocks = found["block"].to_pylist()
+    return {
+        "entry": entry,
+        "component": component,
+        "step": found["step"].to_pylist()[0],
+        "matrices": found.num_rows,
+        "shape": shape,
+        "shape_se": error,
+        "shape_null": null,
+        "departure": (shape - null) / error,
+        "least": float(shapes.min()),
+        "greatest": float(shapes.max()),
+        "place": "below" if shape < band[0] else "above" if shape > band[1] else "within",
+        "scale": float(np.median(table.column(found, "scale"))),
+        "r_squared": float(np.median(table.column(found, "r_squared"))),
+        "r_squared_null": float(np.median(table.column(found, "r_squared_null"))),
+        "far_blocks": ";".join(str(blocks[place]) for place in far(shapes, own)) or None,
+    }
+
+
+def standard_error(values: Array, errors: Array) -> float:
+    """Return the standard error of a median over blocks: from their robust spread, or of one block its own.
+
+    Parameters
+    ----------
+    values, errors
+        Of the blocks of one kind of matrix, each with its own standard error.
+    """
+    if values.size == 1:
+        return float(errors[0])
+    return OF_A_MEDIAN * _deviation(values, errors) / float(np.sqrt(values.size))
+
+
+def far(shapes: Array, errors: Array) -> Sequence[int]:
+    """Return the places of shapes that lie far from the others.
+
+    Parameters
+    ----------
+    shapes, errors
+        Of the blocks of one kind of matrix, each with its own standard error.
+
+    Returns
+    -------
+    sequence of int
+        Those further than `FAR` deviations from the median. None of fewer than four.
+    """
+    # ASSUME far-blocks: a block is named beyond five robust standard deviations from its kind's median.
+    if shapes.size < 4:
+        return []
+    distance = np.abs(shapes - np.median(shapes))
+    return [int(place) for place in np.flatnonzero(distance > FAR * _deviation(shapes, errors))]
+
+
+def _deviation(values: Array, errors: Array) -> float:
+    """Return the robust deviation of values, which far ones do not widen; at the least their own standard error."""
+    spread = OF_A_DEVIATION * float(np.median(np.abs(values - np.median(values))))
+    return max(spread, float(np.median(errors)))

@@ -1,0 +1,224 @@
+"""How far the shape of each kind of matrix moves from before training to the last step (section 2.2, Figure 4)."""
+
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from weightfit import paper, table
+from weightfit.components import COMPONENTS, POOLED, POOLS
+from weightfit.errors import ContractError
+from weightfit.fits.null import GaussianMixture, null_fits
+
+TRIM = 0.80
+KINDS = (*COMPONENTS, "qkv")
+
+_MEDIAN = math.sqrt(math.pi / 2)
+"""Standard error of the median of Gaussian values over that of their mean."""
+
+Blocks = dict[int, dict[str, Any]]
+
+
+def drift(fits: pa.Table, continued: Collection[str]) -> pa.Table:
+    """Compare the shapes of each kind of matrix at both ends of training, over the blocks of an entry.
+
+    Parameters
+    ----------
+    fits
+        Table of contract ``fits``.
+    continued
+        Entries whose training continued that of other weights, so that their step 0 is already trained.
+
+    Returns
+    -------
+    pyarrow.Table
+        Contract ``drift``: centred fits at trim 0.80. Where an entry has no step 0 of untrained weights before its
+        last step, the shape before training is the anchor: what one Gaussian law gives at that number of weights.
+    """
+    chosen = fits.filter(
+        (pc.field("block") != POOLED)
+        & (pc.field("protocol") == "centred")
+        & (pc.field("sign") == "both")
+        & (pc.field("trim") == TRIM)
+        & pc.is_in(pc.field("component"), pa.array(KINDS))
+        & (pc.field("terminal") | (pc.field("step") == 0))
+    )
+    ends: dict[str, dict[str, tuple[Blocks, Blocks]]] = {}
+    for row in chosen.to_pylist():
+        untrained, last = ends.setdefault(row["entry"], {}).setdefault(row["component"], ({}, {}))
+        (last if row["terminal"] else untrained)[row["block"]] = row
+    rows = [
+        {"entry": entry, "component": kind} | _row(entry, kind, {} if entry in continued else first, last)
+        for entry, kinds in ends.items()
+        for kind in KINDS
+        if kind in kinds
+        for first, last in [kinds[kind]]
+    ]
+    names = table.arrow_schema("drift").names
+    return table.build("drift", {name: [row[name] for row in rows] for name in names})
+
+
+def _row(entry: str, kind: str, untrained: Blocks, last: Blocks) -> dict[str, object]:
+    if untrained and untrained.keys() != last.keys():
+        raise ContractError(
+            f"{entry}: {kind}: blocks {sorted(untrained.keys() ^ last.keys())} are fitted at one end of training only; "
+            "exclude them at both"
+        )
+    blocks = sorted(last)
+    terminal, terminal_null = _shapes(last, blocks)
+    if untrained:
+        initial, initial_null = _shapes(untrained, blocks)
+    else:
+        # ASSUME drift-anchor: untrained matrices are taken to be one Gaussian each, and q, k and v to share its sigma.
+        initial = initial_null = np.array([anchor(last[block]["n"]) for block in blocks])
+    own = terminal - initial
+    return {
+        "blocks": len(blocks),
+        "step_initial": 0 if untrained else None,
+        "step_terminal": last[blocks[0]]["step"],
+        "initial_source": "measured" if untrained else "anchor",
+        **_summary("initial", initial, initial_null),
+        **_summary("terminal", terminal, terminal_null),
+        "drift": float(np.median(terminal) - np.median(initial)),
+        "drift_se": median_difference_se(terminal, initial),
+        "drift_null": float(np.median(terminal_null) - np.median(initial_null)),
+        **{f"drift_{name}": value for name, value in _quartiles(own).items()},
+    }
+
+
+def _shapes(rows: Mapping[int, Mapping[str, Any]], blocks: list[int]) -> tuple[NDArray[np.float64], ...]:
+    return tuple(np.array([rows[block][name] for block in blocks]) for name in ("shape", "shape_null"))
+
+
+def _summary(end: str, shape: NDArray[np.float64], null: NDArray[np.float64]) -> dict[str, object]:
+    quartiles = _quartiles(shape)
+    return {
+        f"shape_{end}": quartiles["median"],
+        f"shape_{end}_se": median_difference_se(shape, np.zeros(shape.size)),
+        f"shape_{end}_null": float(np.median(null)),
+        f"shape_{end}_q25": quartiles["q25"],
+        f"shape_{end}_q75": quartiles["q75"],
+    }
+
+
+def _quartiles(values: NDArray[np.float64]) -> dict[str, float]:
+    low, median, high = (float(value) for value in np.quantile(values, [0.25, 0.5, 0.75]))
+    return {"q25": low, "median": median, "q75": high}
+
+
+def anchor(n: int) -> float:
+    """Return the shape that n weights of one Gaussian law give.
+
+    Parameters
+    ----------
+    n
+        Number of weights.
+
+    Returns
+    -------
+    float
+        ``shape_null`` of a single matrix of that size; for a pool, of members that share their standard deviation.
+    """
+    (null,) = null_fits(GaussianMixture(np.ones(1), np.ones(1)), n, (TRIM,))
+    return null.shape
+
+
+def median_difference_se(one: NDArray[np.float64], other: NDArray[np.float64]) -> float | None:
+    """Return the standard error of the difference between the medians of two paired samples.
+
+    Parameters
+    ----------
+    one, other
+        Values block by block ``(m,)``.
+
+    Returns
+    -------
+    float or None
+        From the spread over blocks, for bivariate Gaussian values: the variances of the medians are pi/2 of those
+        of the means, their covariance is arcsin(correlation) times both standard deviations over m (both lie
+        below their medians with probability 1/4 + arcsin(correlation) / (2 pi), Sheppard, 1899). None for a single
+        pair.
+    """
+    if one.size < 2:
+        return None
+    (variance, covariance), (_, other_variance) = np.cov(one, other).tolist()
+    spread = math.sqrt(variance * other_variance)
+    shared = spread * math.asin(min(max(covariance / spread, -1.0), 1.0)) if spread > 0 else 0.0
+    return math.sqrt(max(_MEDIAN**2 * (variance + other_variance) - 2 * shared, 0.0) / one.size)
+
+
+Cell = Mapping[str, Any]
+
+READINGS: Mapping[str, Mapping[str, Callable[[Cell], bool]]] = {
+    "selection": {
+        "as stored": lambda cell: bool(cell["as_stored"]),
+        "split": lambda cell: cell["series"] in POOLS["qkv"],
+        "every kind": lambda _: True,
+    },
+    "transmission": {
+        "as stored": lambda cell: bool(cell["as_stored"]),
+        "split": lambda _: True,
+        "without v": lambda cell: cell["series"] in POOLS["transmission"],
+    },
+}
+"""The readings of a class, the literal one first: the paper does not list its cells, and v, which its Figure 4 puts
+among the transmission matrices, is in neither class of its section 2.2."""
+
+
+def as_stored(key: str, kind: str) -> bool:
+    """Tell whether an entry of the paper stores a kind of matrix as such.
+
+    Parameters
+    ----------
+    key
+        Id of `paper/entries.tsv`.
+    kind
+        A component, or ``qkv``.
+
+    Returns
+    -------
+    bool
+        False for q, k and v of an entry that stores them in one matrix, and for their pool in every other.
+    """
+    if kind not in ("qkv", *POOLS["qkv"]):
+        return True
+    return (paper.entries()[key].storage == "merged") == (kind == "qkv")
+
+
+def class_medians(cells: Sequence[Cell]) -> list[dict[str, Any]]:
+    """Return the median drift of each class under each of its readings.
+
+    Parameters
+    ----------
+    cells
+        Rows with ``class``, ``series`` (the kind of matrix), ``as_stored``, ``value`` and ``value_null``.
+
+    Returns
+    -------
+    list of dict
+        ``class``, ``reading``, ``cells`` (their number), ``value``, ``value_q25``, ``value_q75`` (median and quartiles
+        over cells) and ``value_null`` (median of the nulls). A reading without cells is left out.
+    """
+    out: list[dict[str, Any]] = []
+    for name, readings in READINGS.items():
+        for reading, holds in readings.items():
+            chosen = [cell for cell in cells if cell["class"] == name and holds(cell)]
+            if not chosen:
+                continue
+            low, middle, high = np.quantile([cell["value"] for cell in chosen], [0.25, 0.5, 0.75])
+            out.append(
+                {
+                    "class": name,
+                    "reading": reading,
+                    "cells": len(chosen),
+                    "value": float(middle),
+                    "value_q25": float(low),
+                    "value_q75": float(high),
+                    "value_null": float(np.median([cell["value_null"] for cell in chosen])),
+                }
+            )
+    return out

@@ -1,0 +1,251 @@
+"""Fits of families of laws to counts of magnitudes in common cells, by maximum likelihood, many matrices at once."""
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weightfit.counts.kernels import compiled
+from weightfit.studies.law_families import FAMILIES, HALF_NORMAL, STUDENT_LIMIT, Family, Sketch, Values
+
+EDGES: Values = np.concatenate(
+    [[0.0], np.geomspace(1e-6, 0.2, 129)[:-1], np.linspace(0.2, 4, 191), np.geomspace(4, 1e5, 343)[1:]]
+)
+"""Edges of the cells, in units of a matrix's standard deviation; Gaussian weights put at most 1.6 % in one cell."""
+
+_CHUNK = 64  # matrices at a time: what stays in a processor's cache
+_MOST_STEPS = 200
+_SMALL_GAIN = 1e-6  # of log likelihood
+_LONGEST_STEP = 1.0  # in the log of a parameter
+_FARTHEST = 16.0
+
+
+@dataclass(frozen=True)
+class FamilyFit:
+    """The most likely law of a family, for each of several matrices, ``(m,)`` each.
+
+    Attributes
+    ----------
+    scale, scale_se
+        In units of the standard deviation of the weights.
+    shape, shape_se
+        The family's second parameter; not a number where it has none, and for the degrees of freedom where the
+        likelihood rises up to their limit, the half-normal law.
+    log_likelihood
+        Of the counts, by the probabilities of their cells.
+    ks_distance
+        Largest distance between the empirical and the fitted distribution function over the edges of the cells.
+    converged
+        Whether a maximum of the likelihood was found.
+    """
+
+    scale: Values
+    scale_se: Values
+    shape: Values
+    shape_se: Values
+    log_likelihood: Values
+    ks_distance: Values
+    converged: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class _Nodes:
+    """Where the density of the log magnitude is evaluated, to integrate it over the first few cells.
+
+    Gauss's rules: Laguerre's with 16 nodes below the first edge, where densities are near to powers of the
+    magnitude, Legendre's with 3 nodes in every other cell.
+    """
+
+    log: Values
+    weight: Values
+    start: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, cells: int) -> "_Nodes":
+        """Place nodes in the first ``cells`` cells."""
+        depth, share = np.polynomial.laguerre.laggauss(16)
+        at, width = np.polynomial.legendre.leggauss(3)
+        log_edge = np.log(EDGES[1 : cells + 1])
+        middle, half = (log_edge[1:] + log_edge[:-1]) / 2, np.diff(log_edge) / 2
+        return cls(
+            log=np.concatenate([log_edge[0] - depth, (middle[:, None] + half[:, None] * at).ravel()]),
+            weight=np.concatenate([share * np.exp(depth), (half[:, None] * width).ravel()]),
+            start=np.concatenate([[0], depth.size + at.size * np.arange(cells - 1)]),
+        )
+
+
+def fit_families(counts: Values) -> dict[str, FamilyFit]:
+    """Fit every family to the counts of every matrix.
+
+    Parameters
+    ----------
+    counts
+        Of magnitudes in the cells between `EDGES`, ``(m, cells)``; they need not be whole numbers.
+
+    Returns
+    -------
+    dict
+        By name of the family, in the order of `FAMILIES`.
+
+    Notes
+    -----
+    All families see the same cells, so their likelihoods are of the same observations: the probability of a
+    cell is the integral of the density over it, whatever zeros and ties there are. Standard errors are those of
+    the delta method on the counts, A^-1 B A^-1 with A the curvature of the log likelihood and B the sum of
+    squared scores, which needs no law of the family to hold (White, Econometrica 50, 1982).
+    """
+    chunks = [_fit_chunk(counts[first : first + _CHUNK]) for first in range(0, counts.shape[0], _CHUNK)]
+    return {
+        family.name: FamilyFit(
+            *(
+                np.concatenate([getattr(chunk[family.name], field.name) for chunk in chunks])
+                for field in fields(FamilyFit)
+            )
+        )
+        for family in FAMILIES
+    }
+
+
+def _fit_chunk(counts: Values) -> dict[str, FamilyFit]:
+    cells = int(np.flatnonzero(counts.any(axis=0))[-1]) + 1
+    kept = np.ascontiguousarray(counts[:, :cells])
+    nodes = _Nodes.of(cells)
+    rough = _sketch(kept)
+    half_normal = _fit_family(HALF_NORMAL, kept, nodes, rough)
+    sketch = replace(rough, excess_kurtosis=_excess_kurtosis(half_normal, kept, nodes))
+    found = {HALF_NORMAL.name: half_normal}
+    for family in FAMILIES[1:]:
+        inside = ~family.at_limit(sketch)
+        fit = _fit_family(family, kept[inside], nodes, sketch.only(inside))
+        found[family.name] = _with_limit(half_normal, fit, inside)
+    return found
+
+
+def _sketch(counts: Values) -> Sketch:
+    log_middle = np.log((EDGES[1 : counts.shape[1] + 1] + EDGES[: counts.shape[1]]) / 2)
+    share = counts / counts.sum(axis=1)[:, None]
+    log_mean = share @ log_middle
+    variance = np.maximum(share @ log_middle**2 - log_mean**2, 1e-4)  # all in one cell
+    return Sketch(log_mean, np.sqrt(variance), np.zeros_like(log_mean))
+
+
+def _excess_kurtosis(half_normal: FamilyFit, counts: Values, nodes: _Nodes) -> Values:
+    """Return four times the slope of Student's likelihood in 1 / degrees at 0, per weight."""
+    point = np.stack([np.log(half_normal.scale), np.zeros_like(half_normal.scale)], axis=1)
+    slope = _sums_at(STUDENT_LIMIT, point, counts, nodes)[:, 2]
+    return np.asarray(4 * slope / counts.sum(axis=1))
+
+
+def _with_limit(limit: FamilyFit, fit: FamilyFit, inside: NDArray[np.bool_]) -> FamilyFit:
+    """Return the fits of a family where its likelihood has a maximum inside, those of its limit elsewhere."""
+    columns = []
+    for field in fields(FamilyFit):
+        column = getattr(limit, field.name).copy()
+        column[inside] = getattr(fit, field.name)
+        columns.append(column)
+    return FamilyFit(*columns)
+
+
+def _fit_family(family: Family, counts: Values, nodes: _Nodes, sketch: Sketch) -> FamilyFit:
+    point = np.stack(family.guess(sketch), axis=1)
+    sums = _sums_at(family, point, counts, nodes)
+    fraction = np.ones(counts.shape[0])
+    for _ in range(_MOST_STEPS):
+        step, gain = _newton_step(sums)
+        moving = np.flatnonzero(gain > _SMALL_GAIN)
+        if not moving.size:
+            break
+        longest = np.maximum(np.abs(step).max(axis=1), _LONGEST_STEP)
+        step *= (fraction * _LONGEST_STEP / longest)[:, None]
+        trial = _sums_at(family, (point + step)[moving], counts[moving], nodes)
+        # Near the maximum of some 1e8 the rounding of the sum may exceed what a step gains.
+        better = trial[:, 0] >= sums[moving, 0] * (1 + 1e-14)
+        better &= np.abs((point + step)[moving]).max(axis=1) < _FARTHEST
+        fraction[moving] = np.where(better, np.minimum(2 * fraction[moving], 1), fraction[moving] / 4)
+        point[moving[better]] += step[moving[better]]
+        sums[moving[better]] = trial[better]
+    return _result(family, counts, nodes, point, sums)
+
+
+def _newton_step(sums: Values) -> tuple[Values, Values]:
+    """Return the step to the maximum of the local parabola, always uphill, and what it would gain."""
+    curvature, direction = np.linalg.eigh(-sums[:, _HESSIAN])
+    along = np.einsum("mij,mi->mj", direction, sums[:, 1:3])
+    step = along / np.maximum(np.abs(curvature), 1e-12 * np.abs(sums[:, :1]) + 1e-300)
+    return np.einsum("mij,mj->mi", direction, step), (along * step).sum(axis=1) / 2
+
+
+def _result(family: Family, counts: Values, nodes: _Nodes, point: Values, sums: Values) -> FamilyFit:
+    second = family.parameters == 2
+    free = slice(0, family.parameters)
+    bread = np.linalg.pinv(sums[:, _HESSIAN][:, free, free], hermitian=True)
+    errors = np.sqrt(np.diagonal(bread @ sums[:, _SCORES][:, free, free] @ bread, axis1=1, axis2=2))
+    density = np.exp(_terms_at(family, point, nodes)[0])
+    law = np.cumsum(np.add.reduceat(density * nodes.weight, nodes.start, axis=1), axis=1)
+    empirical = np.cumsum(counts, axis=1) / counts.sum(axis=1)[:, None]
+    none = np.full(point.shape[0], np.nan)
+    scale, shape = np.exp(point.T)
+    return FamilyFit(
+        scale=scale,
+        scale_se=scale * errors[:, 0],
+        shape=shape if second else none,
+        shape_se=shape * errors[:, 1] if second else none,
+        log_likelihood=sums[:, 0],
+        ks_distance=np.abs(law - empirical).max(axis=1),
+        converged=_newton_step(sums)[1] <= _SMALL_GAIN,
+    )
+
+
+def _terms_at(family: Family, point: Values, nodes: _Nodes) -> Values:
+    """Return h and its derivatives at every node, ``(6, m, nodes)``."""
+    terms = np.empty((6, point.shape[0], nodes.log.size))
+    for row, term in zip(terms, family.terms(nodes.log - point[:, :1], point[:, 1:]), strict=True):
+        row[:] = term
+    return terms
+
+
+def _sums_at(family: Family, point: Values, counts: Values, nodes: _Nodes) -> Values:
+    return _sums(_terms_at(family, point, nodes), nodes.weight, nodes.start, counts)
+
+
+_HESSIAN = np.array([[3, 4], [4, 5]])
+_SCORES = np.array([[6, 7], [7, 8]])
+
+
+@compiled
+def _sums(terms: Values, weight: Values, start: NDArray[np.int64], counts: Values) -> Values:
+    """Sum log likelihood (0), gradient (1, 2), Hessian (3-5) and squared scores (6-8) over the cells.
+
+    Parameters are the log of the scale, of which densities depend by -t, and of the second parameter.
+    """
+    out = np.zeros((counts.shape[0], 9))
+    for m in range(counts.shape[0]):
+        for cell in range(counts.shape[1]):
+            count = counts[m, cell]
+            if count == 0:
+                continue
+            end = start[cell + 1] if cell + 1 < start.size else weight.size
+            top = terms[0, m, start[cell]]
+            for node in range(start[cell] + 1, end):
+                top = max(top, terms[0, m, node])
+            total = t = a = tt = ta = aa = 0.0
+            for node in range(start[cell], end):
+                density = weight[node] * np.exp(terms[0, m, node] - top)
+                by_t, by_a = terms[1, m, node], terms[3, m, node]
+                total += density
+                t += density * by_t
+                a += density * by_a
+                tt += density * (terms[2, m, node] + by_t * by_t)
+                ta += density * (terms[4, m, node] + by_t * by_a)
+                aa += density * (terms[5, m, node] + by_a * by_a)
+            t, a = t / total, a / total
+            out[m, 0] += count * (top + np.log(total))
+            out[m, 1] -= count * t
+            out[m, 2] += count * a
+            out[m, 3] += count * (tt / total - t * t)
+            out[m, 4] -= count * (ta / total - t * a)
+            out[m, 5] += count * (aa / total - a * a)
+            out[m, 6] += count * t * t
+            out[m, 7] -= count * t * a
+            out[m, 8] += count * a * a
+    return out

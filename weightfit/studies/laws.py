@@ -1,0 +1,172 @@
+"""Which law the magnitudes of weights follow: six families fitted to the same counts by maximum likelihood."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from scipy.special import erf
+
+from weightfit import table
+from weightfit.counts.part import read_part
+from weightfit.counts.spread import counts_between
+from weightfit.errors import DegenerateHistogram
+from weightfit.studies.law_families import FAMILIES, Values
+from weightfit.studies.law_fits import EDGES, fit_families
+
+SEED = 20261123
+REPLICATES = 32
+"""Simulated matrices of Gaussian weights behind each expected difference and distance."""
+
+_NAMES = tuple(family.name for family in FAMILIES)
+_PARAMETERS = np.array([family.parameters for family in FAMILIES])
+
+
+@dataclass(frozen=True)
+class _Matrix:
+    key: dict[str, object]
+    n: int
+    unit: float
+    counts: Values
+
+    @property
+    def name(self) -> str:
+        step = "" if self.key["step"] is None else f"step {self.key['step']}, "
+        return f"{self.key['entry']}: {step}block {self.key['block']}, {self.key['component']}"
+
+
+def laws(histograms: Sequence[Path], excluded: Mapping[str, Mapping[str, str]]) -> pa.Table:
+    """Fit every family to every matrix at the first and the last step of each entry.
+
+    Parameters
+    ----------
+    histograms
+        Parquet files of contract ``histograms``, one per entry.
+    excluded
+        By entry: matrices (``block.component``) that the cohort file leaves out.
+
+    Returns
+    -------
+    pyarrow.Table
+        Contract ``laws``. Magnitudes are distances from the matrix's mean.
+
+    Raises
+    ------
+    DegenerateHistogram
+        Once, listing every matrix on which a likelihood has no maximum.
+
+    Notes
+    -----
+    Gaussian weights follow the half-normal law, which is a special case of two other families. Of such nested
+    alternatives AIC prefers one with a needless parameter in 16 % of samples, P(chi-squared > 2); where the
+    parameter lies on its bound, as Student's does here, in half as many.
+    """
+    matrices = [matrix for path in histograms for matrix in _matrices(path, excluded)]
+    fits = fit_families(np.stack([matrix.counts for matrix in matrices]))
+    converged = np.array([fits[name].converged for name in _NAMES])
+    if not converged.all():
+        faults = [f"{matrices[place].name}: {_NAMES[law]}" for law, place in np.argwhere(~converged).tolist()]
+        raise DegenerateHistogram(
+            f"{len(faults)} likelihoods have no maximum; name each matrix with its reason under 'exclude' in the "
+            "cohort file:\n  " + "\n  ".join(faults)
+        )
+    aic = akaike(np.array([fits[name].log_likelihood for name in _NAMES]))
+    rows = []
+    for place, matrix in enumerate(matrices):
+        null = _null(matrix.n)
+        for law, name in enumerate(_NAMES):
+            fit = fits[name]
+            rows.append(
+                matrix.key
+                | {
+                    "n": matrix.n,
+                    "law": name,
+                    "scale": fit.scale[place] * matrix.unit,
+                    "scale_se": fit.scale_se[place] * matrix.unit,
+                    "scale_null": null.scale[law] * matrix.unit,
+                    "shape": _or_none(fit.shape[place]),
+                    "shape_se": _or_none(fit.shape_se[place]),
+                    "shape_null": _or_none(null.shape[law]),
+                    "log_likelihood": fit.log_likelihood[place],
+                    "aic": aic[law, place],
+                    "delta_aic": aic[law, place] - aic[:, place].min(),
+                    "delta_aic_null": null.delta_aic[law],
+                    "ks_distance": fit.ks_distance[place],
+                    "ks_distance_null": null.ks_distance[law],
+                    "best": law == aic[:, place].argmin(),
+                }
+            )
+    names = table.arrow_schema("laws").names
+    return table.build("laws", {name: [row[name] for row in rows] for name in names})
+
+
+def akaike(log_likelihood: Values) -> Values:
+    """Return Akaike's information criterion, 2 p - 2 ln L.
+
+    Parameters
+    ----------
+    log_likelihood
+        Of each family (rows, in the order of `FAMILIES`) for each matrix.
+
+    Returns
+    -------
+    ndarray of float64
+        Of the same shape.
+    """
+    return np.asarray(2 * _PARAMETERS[:, None] - 2 * log_likelihood)
+
+
+def _matrices(path: Path, excluded: Mapping[str, Mapping[str, str]]) -> Iterator[_Matrix]:
+    provenance = table.read_provenance(path)
+    entry = provenance["entry"]
+    if not provenance["files"]:
+        return  # of weights that could not be had there is nothing
+    first, last = (provenance["files"][place]["step"] for place in (0, -1))
+    for step, block, found in read_part(path, {first, last}):
+        for component, histogram in found.items():
+            if f"{block}.{component}" in excluded.get(entry, {}):
+                continue
+            key = {"entry": entry, "step": step, "terminal": step == last}
+            unit = histogram.standard_deviation
+            yield _Matrix(
+                key | {"block": block, "component": component},
+                histogram.n,
+                unit,
+                counts_between(histogram, histogram.mean, np.append(unit * EDGES[:-1], np.inf)),
+            )
+
+
+@dataclass(frozen=True)
+class _Null:
+    """What Gaussian weights give, one value per family."""
+
+    scale: Values
+    shape: Values
+    delta_aic: Values
+    ks_distance: Values
+
+
+@cache
+def _null(n: int) -> _Null:
+    """Fit the expected counts of Gaussian weights, and simulated ones of n weights.
+
+    Scale and shape are free of noise; differences and distances, which noise shifts by more than their size, are
+    means over simulated matrices.
+    """
+    share = np.diff(erf(EDGES / np.sqrt(2)))
+    expected = fit_families(1e9 * share[None, :])
+    samples = np.random.default_rng([SEED, n]).multinomial(n, share, REPLICATES)
+    simulated = fit_families(samples.astype(np.float64))
+    aic = akaike(np.array([simulated[name].log_likelihood for name in _NAMES]))
+    return _Null(
+        scale=np.array([expected[name].scale[0] for name in _NAMES]),
+        shape=np.array([expected[name].shape[0] for name in _NAMES]),
+        delta_aic=(aic - aic.min(axis=0)).mean(axis=1),
+        ks_distance=np.array([simulated[name].ks_distance.mean() for name in _NAMES]),
+    )
+
+
+def _or_none(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

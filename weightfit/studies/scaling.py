@@ -1,0 +1,87 @@
+"""How the scale of each kind of matrix moves through training, over the blocks of an entry (section 5)."""
+
+import math
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from weightfit import table
+from weightfit.components import POOLED
+
+TRIM = 0.80
+PAIRS = {"attention": ("qkv", "o"), "feed_forward": ("ffn_in", "ffn_out")}
+"""Input-side and output-side matrices whose scales the paper compares (Table 5)."""
+
+
+def scaling(fits: pa.Table) -> pa.Table:
+    """Summarise the scales of one kind of matrix over the blocks, step by step.
+
+    Parameters
+    ----------
+    fits
+        Table of contract ``fits``.
+
+    Returns
+    -------
+    pyarrow.Table
+        Contract ``scaling``: centred fits at trim 0.80. The paper gives some scales as medians over
+        blocks and some as means: both stand here.
+    """
+    chosen = fits.filter(
+        (pc.field("block") != POOLED)
+        & (pc.field("protocol") == "centred")
+        & (pc.field("sign") == "both")
+        & (pc.field("trim") == TRIM)
+    )
+    keys = ["entry", "step", "terminal", "component"]
+    groups = chosen.group_by(keys, use_threads=False).aggregate(
+        [("scale", "list"), ("scale_se", "list"), ("shape", "list")]
+    )
+    rows = [
+        {key: group[key] for key in keys}
+        | _summary(group["scale_list"], group["scale_se_list"], group["shape_list"])
+        for group in groups.to_pylist()
+    ]
+    names = table.arrow_schema("scaling").names
+    return table.build("scaling", {name: [row[name] for row in rows] for name in names})
+
+
+def _summary(scales: list[float], errors: list[float], shapes: list[float]) -> dict[str, object]:
+    scale, error = np.array(scales), np.array(errors)
+    low, median, high = (float(value) for value in np.quantile(scale, [0.25, 0.5, 0.75]))
+    return {
+        "blocks": scale.size,
+        "scale_median": median,
+        "scale_q25": low,
+        "scale_q75": high,
+        "scale_mean": float(scale.mean()),
+        "scale_mean_se": math.sqrt(float(error @ error)) / scale.size,
+        "shape_median": float(np.median(shapes)),
+    }
+
+
+def input_output_ratio(scaling: pa.Table, entry: str, step: int) -> tuple[float, float]:
+    """Return the ratio of input-side to output-side scales at a step, and its standard error.
+
+    Parameters
+    ----------
+    scaling
+        Table of contract ``scaling``.
+    entry, step
+        Which weights.
+
+    Returns
+    -------
+    tuple of float
+        Mean over the two pairs of `PAIRS` of the ratio of mean scales (the paper, Table 5).
+    """
+    at = scaling.filter((pc.field("entry") == entry) & (pc.field("step") == step))
+    scale = dict(zip(at["component"].to_pylist(), at["scale_mean"].to_pylist(), strict=True))
+    error = dict(zip(at["component"].to_pylist(), at["scale_mean_se"].to_pylist(), strict=True))
+    ratios, variances = [], []
+    for above, below in PAIRS.values():
+        ratio = scale[above] / scale[below]
+        ratios.append(ratio)
+        variances.append(ratio**2 * ((error[above] / scale[above]) ** 2 + (error[below] / scale[below]) ** 2))
+    return float(np.mean(ratios)), math.sqrt(sum(variances)) / len(ratios)

@@ -1,0 +1,1 @@
+"""Weight files: their formats, the names of their tensors, and the sources that make them."""

@@ -1,0 +1,58 @@
+"""An architecture that a person declares in a cohort file: which tensors are which matrices, and which are left out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from weightfit.errors import CohortError
+from weightfit.weights.families import Layout, Table, equal_parts, thirds_of_each_head
+
+BLOCK = "{block}"
+"""Stands for the block's number in a declared name."""
+
+
+def declared(declaration: Mapping[str, Any]) -> Table:
+    """Return the table of an architecture.
+
+    Parameters
+    ----------
+    declaration
+        ``architecture`` of an entry of a cohort file, as its schema describes it: ``matrices`` (name to component, or
+        to ``components`` and how their ``rows`` lie) and ``left_out`` (name to reason).
+
+    Raises
+    ------
+    CohortError
+        If a name of a matrix has no block, a component stands twice, or rows by head are not those of q, k and v.
+
+    Examples
+    --------
+    >>> declared({"matrices": {"h.{block}.proj": "o"}, "left_out": {}}).components
+    ('o',)
+    """
+    counted: dict[str, tuple[Layout, tuple[str, ...]]] = {}
+    taken: dict[str, str] = {}
+    by_head = False
+    for name, value in declaration["matrices"].items():
+        if name.count(BLOCK) != 1:
+            raise CohortError(
+                f"architecture: matrix {name!r} must have {BLOCK} once, for the number of its block"
+            )
+        held = (value,) if isinstance(value, str) else tuple(value["components"])
+        rows = "stacked" if isinstance(value, str) else value["rows"]
+        if rows == "by-head" and held != ("q", "k", "v"):
+            raise CohortError(f"architecture: {name!r}: rows lie by head only for q, k and v, in this order")
+        for component in held:
+            other = taken.setdefault(component, name)
+            if other != name or held.count(component) > 1:
+                raise CohortError(
+                    f"architecture: {component} is in {other!r} and in {name!r}; keep one of them"
+                )
+        by_head |= rows == "by-head"
+        layout = thirds_of_each_head if rows == "by-head" else equal_parts(len(held))
+        counted[_template(name)] = layout, held
+    left_out = {_template(name): reason for name, reason in declaration.get("left_out", {}).items()}
+    return Table((), counted, left_out, needs=("num_attention_heads",) if by_head else ())
+
+
+def _template(name: str) -> str:
+    return name.replace(BLOCK, "{i}")

@@ -1,0 +1,327 @@
+"""The names of tensors of each family of models, how fused ones split by rows, and what is left out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from weightfit.components import COMPONENTS
+from weightfit.errors import ContractError
+
+Reason = Literal["bias", "norm", "embedding", "output head", "buffer", "pooler", "other"]
+"""Why a tensor is not counted."""
+
+Rows = tuple[int, int, int]  # start, length and period of the rows that belong to one component
+
+
+class Fused(NamedTuple):
+    """What a layout may depend on."""
+
+    rows: int
+    columns: int
+    heads: int
+
+
+Layout = Callable[[Fused], tuple[Rows, ...]]  # empty where the rows do not split
+
+
+def _whole(tensor: Fused) -> tuple[Rows, ...]:
+    return ((0, tensor.rows, tensor.rows),)
+
+
+def _halves(tensor: Fused) -> tuple[Rows, ...]:
+    half, rest = divmod(tensor.rows, 2)
+    return () if rest else ((0, half, tensor.rows), (half, half, tensor.rows))
+
+
+def equal_parts(number: int) -> Layout:
+    """Return the layout of so many components below one another, each with as many rows."""
+
+    def parts(tensor: Fused) -> tuple[Rows, ...]:
+        each, rest = divmod(tensor.rows, number)
+        return () if rest else tuple((place * each, each, tensor.rows) for place in range(number))
+
+    return parts
+
+
+def _square_and_halves(tensor: Fused) -> tuple[Rows, ...]:
+    """First as many rows as columns (the queries), then two equal parts (keys and values)."""
+    rows, square = tensor.rows, tensor.columns
+    half, rest = divmod(rows - square, 2)
+    if rest or not 0 < half <= square:
+        return ()
+    return ((0, square, rows), (square, half, rows), (square + half, half, rows))
+
+
+def thirds_of_each_head(tensor: Fused) -> tuple[Rows, ...]:
+    """Head by head its rows for queries, keys and values: not three thirds of the whole tensor."""
+    width, rest = divmod(tensor.rows, 3 * tensor.heads)
+    return () if rest else tuple((part * width, width, 3 * width) for part in range(3))
+
+
+@dataclass(frozen=True)
+class Table:
+    """The tensor names of one family; ``{i}`` stands for the block's number.
+
+    Parameters
+    ----------
+    architectures : tuple of str
+        The classes of config.json's ``architectures`` that store these names.
+    counted : mapping
+        Name to the layout of its rows and the components that they hold, in this order.
+    left_out : mapping
+        Name to the reason.
+    marks : tuple of str
+        Names that each checkpoint of the family has and that tell it from families with the same matrices.
+    needs : tuple of str
+        Keys that config.json must give because the names and shapes do not tell.
+    keys : mapping
+        The family's own spelling of transformers' keys in config.json.
+    """
+
+    architectures: tuple[str, ...]
+    counted: Mapping[str, tuple[Layout, tuple[str, ...]]]
+    left_out: Mapping[str, Reason]
+    marks: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    keys: Mapping[str, str] = field(default_factory=dict)
+
+    def __contains__(self, template: str) -> bool:
+        return template in self.counted or template in self.left_out
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        """Components of one block, in the order of `COMPONENTS`."""
+        held = {component for _, components in self.counted.values() for component in components}
+        return tuple(component for component in COMPONENTS if component in held)
+
+
+GPT_NEOX = Table(
+    architectures=("GPTNeoXForCausalLM",),
+    counted={
+        "gpt_neox.layers.{i}.attention.query_key_value.weight": (thirds_of_each_head, ("q", "k", "v")),
+        "gpt_neox.layers.{i}.attention.dense.weight": (_whole, ("o",)),
+        "gpt_neox.layers.{i}.mlp.dense_h_to_4h.weight": (_whole, ("ffn_in",)),
+        "gpt_neox.layers.{i}.mlp.dense_4h_to_h.weight": (_whole, ("ffn_out",)),
+    },
+    left_out={
+        "gpt_neox.layers.{i}.attention.query_key_value.bias": "bias",
+        "gpt_neox.layers.{i}.attention.dense.bias": "bias",
+        "gpt_neox.layers.{i}.mlp.dense_h_to_4h.bias": "bias",
+        "gpt_neox.layers.{i}.mlp.dense_4h_to_h.bias": "bias",
+        "gpt_neox.layers.{i}.input_layernorm.weight": "norm",
+        "gpt_neox.layers.{i}.input_layernorm.bias": "norm",
+        "gpt_neox.layers.{i}.post_attention_layernorm.weight": "norm",
+        "gpt_neox.layers.{i}.post_attention_layernorm.bias": "norm",
+        "gpt_neox.final_layer_norm.weight": "norm",
+        "gpt_neox.final_layer_norm.bias": "norm",
+        "gpt_neox.embed_in.weight": "embedding",
+        "embed_out.weight": "output head",
+        # Old files hold the causal mask, its fill value (minus infinity) and the rotary frequencies.
+        "gpt_neox.layers.{i}.attention.bias": "buffer",
+        "gpt_neox.layers.{i}.attention.masked_bias": "buffer",
+        "gpt_neox.layers.{i}.attention.rotary_emb.inv_freq": "buffer",
+    },
+    needs=("num_attention_heads",),
+)
+
+SEPARATE_MATRICES: Mapping[str, tuple[Layout, tuple[str, ...]]] = {
+    "model.layers.{i}.self_attn.q_proj.weight": (_whole, ("q",)),
+    "model.layers.{i}.self_attn.k_proj.weight": (_whole, ("k",)),
+    "model.layers.{i}.self_attn.v_proj.weight": (_whole, ("v",)),
+    "model.layers.{i}.self_attn.o_proj.weight": (_whole, ("o",)),
+    "model.layers.{i}.mlp.gate_proj.weight": (_whole, ("gate",)),
+    "model.layers.{i}.mlp.up_proj.weight": (_whole, ("up",)),
+    "model.layers.{i}.mlp.down_proj.weight": (_whole, ("down",)),
+}
+
+OUTER: Mapping[str, Reason] = {
+    "model.embed_tokens.weight": "embedding",
+    "lm_head.weight": "output head",  # absent where it is tied to the embedding
+}
+
+PRE_NORMS: Mapping[str, Reason] = {
+    "model.layers.{i}.input_layernorm.weight": "norm",
+    "model.layers.{i}.post_attention_layernorm.weight": "norm",
+    "model.norm.weight": "norm",
+}
+
+QUERY_KEY_NORMS: Mapping[str, Reason] = {
+    "model.layers.{i}.self_attn.q_norm.weight": "norm",
+    "model.layers.{i}.self_attn.k_norm.weight": "norm",
+}
+
+LLAMA = Table(
+    architectures=("LlamaForCausalLM", "MistralForCausalLM"),
+    counted=SEPARATE_MATRICES,
+    left_out={**OUTER, **PRE_NORMS},
+    marks=("model.layers.{i}.input_layernorm.weight",),
+)
+
+OLMO_1 = Table(  # its norms have no parameters
+    architectures=("OlmoForCausalLM",),
+    counted=SEPARATE_MATRICES,
+    left_out=OUTER,
+)
+
+OLMO_1_ORIGINAL = Table(
+    architectures=("OLMoForCausalLM", "OLMoModelForCausalLM"),
+    counted={
+        "model.transformer.blocks.{i}.att_proj.weight": (_square_and_halves, ("q", "k", "v")),
+        "model.transformer.blocks.{i}.attn_out.weight": (_whole, ("o",)),
+        "model.transformer.blocks.{i}.ff_proj.weight": (_halves, ("up", "gate")),
+        "model.transformer.blocks.{i}.ff_out.weight": (_whole, ("down",)),
+    },
+    left_out={
+        "model.transformer.wte.weight": "embedding",
+        "model.transformer.ff_out.weight": "output head",
+    },
+    keys={
+        "num_hidden_layers": "n_layers",
+        "hidden_size": "d_model",
+        "num_attention_heads": "n_heads",
+        "num_key_value_heads": "n_kv_heads",
+    },
+)
+
+OLMO_2 = Table(
+    architectures=("Olmo2ForCausalLM",),
+    counted=SEPARATE_MATRICES,
+    left_out={
+        **OUTER,
+        **QUERY_KEY_NORMS,
+        "model.layers.{i}.post_attention_layernorm.weight": "norm",
+        "model.layers.{i}.post_feedforward_layernorm.weight": "norm",
+        "model.norm.weight": "norm",
+    },
+    marks=("model.layers.{i}.post_feedforward_layernorm.weight",),
+)
+
+QWEN_2 = Table(
+    architectures=("Qwen2ForCausalLM",),
+    counted=SEPARATE_MATRICES,
+    left_out={
+        **OUTER,
+        **PRE_NORMS,
+        "model.layers.{i}.self_attn.q_proj.bias": "bias",
+        "model.layers.{i}.self_attn.k_proj.bias": "bias",
+        "model.layers.{i}.self_attn.v_proj.bias": "bias",
+    },
+    marks=("model.layers.{i}.self_attn.q_proj.bias",),
+)
+
+QWEN_3 = Table(
+    architectures=("Qwen3ForCausalLM",),
+    counted=SEPARATE_MATRICES,
+    left_out={**OUTER, **PRE_NORMS, **QUERY_KEY_NORMS},
+    marks=("model.layers.{i}.input_layernorm.weight", "model.layers.{i}.self_attn.q_norm.weight"),
+)
+
+BERT_PREFIXES = ("", "bert.")  # the encoder by itself, and below a head
+BERT_COUNTED: Mapping[str, tuple[Layout, tuple[str, ...]]] = {
+    "encoder.layer.{i}.attention.self.query.weight": (_whole, ("q",)),
+    "encoder.layer.{i}.attention.self.key.weight": (_whole, ("k",)),
+    "encoder.layer.{i}.attention.self.value.weight": (_whole, ("v",)),
+    "encoder.layer.{i}.attention.output.dense.weight": (_whole, ("o",)),
+    "encoder.layer.{i}.intermediate.dense.weight": (_whole, ("ffn_in",)),
+    "encoder.layer.{i}.output.dense.weight": (_whole, ("ffn_out",)),
+}
+
+BERT_LEFT_OUT: Mapping[str, Reason] = {
+    "encoder.layer.{i}.attention.self.query.bias": "bias",
+    "encoder.layer.{i}.attention.self.key.bias": "bias",
+    "encoder.layer.{i}.attention.self.value.bias": "bias",
+    "encoder.layer.{i}.attention.output.dense.bias": "bias",
+    "encoder.layer.{i}.intermediate.dense.bias": "bias",
+    "encoder.layer.{i}.output.dense.bias": "bias",
+    "encoder.layer.{i}.attention.output.LayerNorm.weight": "norm",
+    "encoder.layer.{i}.attention.output.LayerNorm.bias": "norm",
+    "encoder.layer.{i}.output.LayerNorm.weight": "norm",
+    "encoder.layer.{i}.output.LayerNorm.bias": "norm",
+    "embeddings.LayerNorm.weight": "norm",
+    "embeddings.LayerNorm.bias": "norm",
+    "embeddings.word_embeddings.weight": "embedding",
+    "embeddings.position_embeddings.weight": "embedding",
+    "embeddings.token_type_embeddings.weight": "embedding",
+    "embeddings.position_ids": "buffer",
+    "pooler.dense.weight": "pooler",
+    "pooler.dense.bias": "pooler",
+}
+
+BERT = Table(
+    architectures=("BertModel", "BertForMaskedLM", "BertForPreTraining"),
+    counted={prefix + name: held for prefix in BERT_PREFIXES for name, held in BERT_COUNTED.items()},
+    left_out={
+        **{prefix + name: reason for prefix in BERT_PREFIXES for name, reason in BERT_LEFT_OUT.items()},
+        "cls.predictions.bias": "output head",
+        "cls.predictions.transform.dense.weight": "output head",
+        "cls.predictions.transform.dense.bias": "output head",
+        "cls.predictions.transform.LayerNorm.weight": "output head",
+        "cls.predictions.transform.LayerNorm.bias": "output head",
+        "cls.predictions.decoder.weight": "output head",
+        "cls.predictions.decoder.bias": "output head",
+        "cls.seq_relationship.weight": "output head",
+        "cls.seq_relationship.bias": "output head",
+    },
+)
+
+TABLES: Mapping[str, Table] = {
+    "gpt-neox": GPT_NEOX,
+    "llama": LLAMA,
+    "olmo-1": OLMO_1,
+    "olmo-1-original": OLMO_1_ORIGINAL,
+    "olmo-2": OLMO_2,
+    "qwen-2": QWEN_2,
+    "qwen-3": QWEN_3,
+    "bert": BERT,
+}
+
+FAMILIES = tuple(TABLES)
+"""Every family, for schemas."""
+
+DECLARED = "declared"
+"""Stands for the family where a person declared the names."""
+
+
+def components(family: str) -> tuple[str, ...]:
+    """Return the components of one block of a family, in the order of `COMPONENTS`.
+
+    Parameters
+    ----------
+    family : str
+        One of `FAMILIES`.
+
+    Examples
+    --------
+    >>> components("gpt-neox")
+    ('q', 'k', 'v', 'o', 'ffn_in', 'ffn_out')
+    """
+    return TABLES[family].components
+
+
+def attention_kind(heads: int, key_heads: int) -> str:
+    """Tell multi-query, grouped-query and multi-head attention apart.
+
+    Parameters
+    ----------
+    heads, key_heads
+        Numbers of query heads and of key heads.
+
+    Returns
+    -------
+    str
+        ``MQA`` if there is one key head, ``MHA`` if there are as many as query heads, else ``GQA``. A single query head
+        with its key head is ``MQA``, as in npm-weibull-py.
+
+    Raises
+    ------
+    ContractError
+        If a number is not positive or the key heads cannot share the query heads evenly.
+    """
+    if heads < 1 or key_heads < 1 or heads % key_heads:
+        raise ContractError(
+            f"{heads} query heads and {key_heads} key heads: both must be positive and the first a multiple of the "
+            "second; correct the counts"
+        )
+    if key_heads == 1:
+        return "MQA"
+    return "MHA" if heads == key_heads else "GQA"

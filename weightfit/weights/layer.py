@@ -1,0 +1,68 @@
+"""Reads the weight matrices of one layer of a checkpoint as arrays."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weightfit.components import COMPONENTS
+from weightfit.errors import ContractError
+from weightfit.weights.index import weight_files
+from weightfit.weights.plan import Piece, plan, read_config
+from weightfit.weights.safetensors import Tensor, read_header
+
+_STORED = {"F16": "<f2", "BF16": "<u2", "F32": "<f4"}
+
+
+def read_layer(source: Path, layer: int) -> dict[str, NDArray[Any]]:
+    """Read the weight matrices of one layer; no other weights are read.
+
+    Parameters
+    ----------
+    source
+        A folder with all ``*.safetensors`` of one checkpoint and its config.json, or one such file.
+    layer
+        Number of the block, from 0.
+
+    Returns
+    -------
+    dict
+        By component, in the order of `weightfit.components.COMPONENTS`: the matrix ``(outputs, inputs)`` as it is
+        stored, float16 or float32; BF16 becomes float32, which holds it exactly. Fused tensors are split.
+
+    Raises
+    ------
+    ContractError
+        If the checkpoint has no such layer.
+    WeightfitError
+        Whatever is wrong with the checkpoint, see `weightfit.weights.safetensors.read_header` and
+        `weightfit.weights.plan.plan`.
+    """
+    paths = [source] if source.is_file() else weight_files(source)
+    headers = [read_header(path) for path in paths]
+    pieces = plan(headers, read_config(paths[0].parent)).pieces
+    blocks = sorted({piece.block for held in pieces.values() for piece in held})
+    if layer not in blocks:
+        raise ContractError(f"{source}: there is no layer {layer}; the layers are {blocks}")
+    found: dict[str, NDArray[Any]] = {}
+    for header in headers:
+        for tensor in header.tensors:
+            held = pieces.get(tensor.name, ())
+            if held and held[0].block == layer:
+                matrix = _read(header.path, tensor)
+                found |= {piece.component: _rows(matrix, piece) for piece in held}
+    return {component: found[component] for component in COMPONENTS if component in found}
+
+
+def _read(path: Path, tensor: Tensor) -> NDArray[Any]:
+    rows, columns = tensor.shape
+    stored = np.fromfile(path, _STORED[tensor.dtype], rows * columns, offset=tensor.begin)
+    if tensor.dtype == "BF16":
+        stored = (stored.astype(np.uint32) << 16).view(np.float32)
+    return stored.reshape(rows, columns)
+
+
+def _rows(matrix: NDArray[Any], piece: Piece) -> NDArray[Any]:
+    place = np.arange(matrix.shape[0]) % piece.period - piece.start
+    return matrix[(place >= 0) & (place < piece.length)]

@@ -1,0 +1,60 @@
+"""Links the weight files of a folder that the user names, without copying them."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from weightfit.errors import CohortError
+from weightfit.weights.index import INDEX, _read_object, weight_files
+from weightfit.weights.source import WeightFile, whole_folder
+
+
+def link(source: Path, folder: Path) -> tuple[list[WeightFile], dict[str, object]]:
+    """Make symbolic links to the weight files of ``source`` and a copy of its ``config.json``, if it has one.
+
+    Each file is read once for its sha256, in pieces.
+
+    Parameters
+    ----------
+    source : Path
+        Relative paths are relative to the working folder.
+    folder : Path
+        Replaced if it is there.
+
+    Returns
+    -------
+    files : list of WeightFile
+        Sorted by name, without a step.
+    settings : dict
+        For the manifest: ``index`` and ``config`` (whether there is one), and ``left_out``, the weight files
+        that the index does not name. The path of ``source`` is not there, for it belongs to one machine.
+
+    Raises
+    ------
+    CohortError, IncompleteCheckpoint, MalformedCheckpoint
+        As `weight_files`; also if ``config.json`` is not a JSON object.
+    """
+    paths = weight_files(source)
+    if folder.resolve() == source.resolve() or folder.resolve() in source.resolve().parents:
+        raise CohortError(
+            f"{source}: it lies where the links are to be made: link a folder outside of resources"
+        )
+    config = source / "config.json"
+    if config.is_file():
+        _read_object(config)
+    files = []
+    with whole_folder(folder) as part:
+        for path in paths:
+            (part / path.name).symlink_to(path.resolve())
+            with path.open("rb") as file:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+                files.append(WeightFile(path.name, None, file.tell(), sha256))
+        if config.is_file():
+            shutil.copyfile(config, part / "config.json")
+    names = {path.name for path in paths}
+    settings: dict[str, object] = {
+        "index": (source / INDEX).is_file(),
+        "config": config.is_file(),
+        "left_out": sorted(path.name for path in source.glob("*.safetensors") if path.name not in names),
+    }
+    return files, settings

@@ -1,0 +1,402 @@
+"""Maps the tensor names of known architectures to blocks and components, and splits fused tensors by rows.
+
+Each family is one table of names. A name is either counted, with the components that its rows hold, or left
+out, with the reason. Any other name is refused. To add an architecture, add a table to `TABLES`.
+
+Names and layouts: the modeling files of transformers 5.23.0; for OLMo-1's original form ``olmo/model.py`` and
+``scripts/convert_olmo_to_hf_new.py`` of allenai/OLMo.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from weightfit.components import COMPONENTS
+from weightfit.documents import parse_object, quote
+from weightfit.errors import ContradictoryCheckpoint, IncompleteCheckpoint, MalformedCheckpoint, UnknownTensor
+from weightfit.weights.families import DECLARED, FAMILIES, TABLES, Fused, Layout, Table
+from weightfit.weights.safetensors import Header, Tensor, require_countable
+
+CONFIG_LIMIT = 1_000_000
+"""Largest config.json that is read, in bytes."""
+
+ALL_FILES = "give all files of the checkpoint"
+DECLARE = "declare its names as the architecture of an entry in a cohort file"
+OWN_CONFIG = "put the config.json of these files beside them"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The rows of a tensor that belong to one matrix: rows r with start <= r % period < start + length.
+
+    Parameters
+    ----------
+    block : int
+    component : str
+    start, length, period : int
+        The tensor's number of rows is a multiple of ``period``.
+    """
+
+    block: int
+    component: str
+    start: int
+    length: int
+    period: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is counted in a checkpoint, and what is not.
+
+    Parameters
+    ----------
+    family : str
+        One of `FAMILIES`, or `DECLARED`.
+    pieces : dict of str to tuple of Piece
+        By tensor name, sorted by block and component. The pieces of a tensor share one period and cover each
+        of its rows once.
+    left_out : dict of str to str
+        By tensor name, sorted: why it is not counted.
+    """
+
+    family: str
+    pieces: dict[str, tuple[Piece, ...]]
+    left_out: dict[str, str]
+
+
+# Rows and columns of each component: `query` is heads x head width, `key` the same for the heads of keys and
+# values, `inner` the width inside the feed-forward network.
+EXTENTS = {
+    "q": ("query", "hidden"),
+    "k": ("key", "hidden"),
+    "v": ("key", "hidden"),
+    "o": ("hidden", "query"),
+    "gate": ("inner", "hidden"),
+    "up": ("inner", "hidden"),
+    "down": ("hidden", "inner"),
+    "ffn_in": ("inner", "hidden"),
+    "ffn_out": ("hidden", "inner"),
+}
+
+
+def plan(
+    headers: Sequence[Header],
+    config: Mapping[str, object] | None,
+    index: Mapping[str, str] | None = None,
+    declared: Table | None = None,
+) -> Plan:
+    """Decide for every tensor of a checkpoint what is counted, as which matrices, or why it is left out.
+
+    Parameters
+    ----------
+    headers : sequence of Header
+        Of all files of one checkpoint; a block may be spread over files.
+    config : mapping or None
+        The parsed config.json. Its ``architectures``, ``num_hidden_layers``, ``hidden_size``,
+        ``num_attention_heads``, ``num_key_value_heads``, ``head_dim`` and ``intermediate_size`` are checked
+        against the tensors where it has them. ``weightfit_blocks`` (a list of block numbers) says that only
+        these blocks are there.
+    index : mapping, optional
+        The file of each tensor of the checkpoint, of which the headers are then a part only. What is checked by
+        name is checked of all of it; the headers must have the tensors that it says of their files, and no other.
+    declared : Table, optional
+        The names of an architecture that is none of `FAMILIES`.
+
+    Returns
+    -------
+    Plan
+        Of the tensors in the headers.
+
+    Raises
+    ------
+    UnknownTensor
+        If a name is in no table, or not in that of the family which the others belong to.
+    IncompleteCheckpoint
+        If a matrix is missing, doubled, or its shape differs from the other blocks' or from config.json.
+    ContradictoryCheckpoint
+        If config.json describes another model.
+    MalformedCheckpoint
+        If a counted tensor is no matrix of F16, BF16 or F32, or a value in config.json has the wrong type.
+    """
+    tensors = _merge(headers)
+    if index is not None:
+        _check_index(headers, index)
+    where = str(headers[0].path if len(headers) == 1 else headers[0].path.parent)
+    names = {name: _template(name) for name in index or tensors}
+    family = DECLARED if declared else _family(where, names)
+    table = declared or TABLES[family]
+    for name, (template, _) in names.items():
+        if template not in table:
+            file = tensors[name][0] if name in tensors else where
+            if declared:
+                raise UnknownTensor(
+                    f"{file}: tensor {quote(name)} is not declared: add {quote(template.replace('{i}', '{block}'))} "
+                    "to the matrices or to left_out of the entry's architecture in the cohort file"
+                )
+            raise UnknownTensor(
+                f"{file}: tensor {quote(name)} is no name of {family}, the family of the others: "
+                f"use a checkpoint as transformers writes it, or {DECLARE}"
+            )
+    model = _Config(where, config or {}, table.keys)
+    model.require(family, table)
+
+    heads = model.count("num_attention_heads") or 0  # 0 only for families whose layouts do not ask for it
+    pieces: dict[str, tuple[Piece, ...]] = {}
+    held: dict[tuple[int, str], str] = {}
+    extents = model.extents()
+    for name, (template, block) in names.items():
+        if template not in table.counted:
+            continue
+        for component in table.counted[template][1]:
+            other = held.setdefault((block, component), name)
+            if other != name:
+                raise IncompleteCheckpoint(
+                    f"{where}: tensor {quote(name)} is {component} of block {block}, and so is "
+                    f"{quote(other)}: keep one of them"
+                )
+        if name not in tensors:
+            continue
+        path, tensor = tensors[name]
+        require_countable(path, tensor)
+        pieces[name] = _split(path, tensor, block, *table.counted[template], heads)
+        for piece in pieces[name]:
+            _check_extents(path, tensor, piece, extents)
+    _check_blocks(where, family, table.components, names, held, model)
+    order = sorted(pieces, key=lambda name: [(p.block, COMPONENTS.index(p.component)) for p in pieces[name]])
+    return Plan(
+        family,
+        {name: pieces[name] for name in order},
+        {name: table.left_out[names[name][0]] for name in sorted(tensors) if name not in pieces},
+    )
+
+
+def read_config(folder: Path) -> dict[str, object] | None:
+    """Read config.json of a checkpoint's folder, or return None where there is none.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Raises
+    ------
+    MalformedCheckpoint
+        If the file is larger than `CONFIG_LIMIT`, not UTF-8, not JSON, not an object, or has a key twice.
+    """
+    path = folder / "config.json"
+    if not path.exists():
+        return None
+    with path.open("rb") as file:
+        text = file.read(CONFIG_LIMIT + 1)
+    if len(text) > CONFIG_LIMIT:
+        raise MalformedCheckpoint(f"{path}: the file exceeds {CONFIG_LIMIT} bytes: fetch it again")
+    return parse_object(text, f"{path}: the file")
+
+
+@dataclass(frozen=True)
+class _Config:
+    """What config.json says about the model's shape."""
+
+    where: str
+    values: Mapping[str, object]
+    keys: Mapping[str, str]
+
+    def count(self, key: str) -> int | None:
+        """Return a positive integer, or None where the key is absent or null."""
+        value = self.values.get(key)
+        if value is None and key in self.keys:
+            value = self.values.get(self.keys[key])
+        if value is None:
+            return None
+        if type(value) is not int or value < 1:
+            raise MalformedCheckpoint(
+                f"{self.where}: config.json has {key} {quote(value)}, it must be a positive integer: "
+                "fetch it again"
+            )
+        return value
+
+    def require(self, family: str, table: Table) -> None:
+        """Raise unless the classes are the family's and the keys that it needs are there."""
+        classes = self.values.get("architectures")
+        if classes is not None and not (
+            isinstance(classes, list) and all(isinstance(c, str) for c in classes)
+        ):
+            raise MalformedCheckpoint(
+                f"{self.where}: config.json has architectures {quote(classes)}, it must be a list of names: "
+                "fetch it again"
+            )
+        if classes and table.architectures and not set(classes) & set(table.architectures):
+            raise ContradictoryCheckpoint(
+                f"{self.where}: the tensors are named as in {family} ({', '.join(table.architectures)}), "
+                f"config.json says {quote(classes)}: {OWN_CONFIG}"
+            )
+        for key in table.needs:
+            if self.count(key) is None:
+                raise IncompleteCheckpoint(
+                    f"{self.where}: a fused tensor of {family} cannot be split without {key}: "
+                    "put a config.json that has it beside the file"
+                )
+
+    def extents(self) -> dict[str, tuple[int, str]]:
+        """Return those of `EXTENTS` that are given, each with its source for messages."""
+        hidden, inner = self.count("hidden_size"), self.count("intermediate_size")
+        heads, key_heads, width = (
+            self.count(key) for key in ("num_attention_heads", "num_key_value_heads", "head_dim")
+        )
+        if heads and key_heads and heads % key_heads:
+            raise ContradictoryCheckpoint(
+                f"{self.where}: config.json has {heads} heads, which {key_heads} heads of keys and values "
+                f"cannot share evenly: {OWN_CONFIG}"
+            )
+        if width is None and hidden and heads:
+            width, rest = divmod(hidden, heads)
+            if rest:
+                raise ContradictoryCheckpoint(
+                    f"{self.where}: config.json has hidden_size {hidden}, which {heads} heads cannot share "
+                    f"evenly: {OWN_CONFIG}"
+                )
+        found = {
+            "hidden": hidden,
+            "inner": inner,
+            "query": heads and width and heads * width,
+            "key": key_heads and width and key_heads * width,
+        }
+        return {name: (value, "config.json") for name, value in found.items() if value}
+
+    def blocks(self) -> list[int] | range | None:
+        """Return the numbers of the blocks that must be there, or None where config.json does not say."""
+        layers = self.count("num_hidden_layers")
+        listed = self.values.get("weightfit_blocks")
+        if listed is None:
+            return range(layers) if layers else None
+        if (
+            not isinstance(listed, list)
+            or not listed
+            or not all(type(block) is int and 0 <= block < (layers or block + 1) for block in listed)
+            or len(set(listed)) < len(listed)
+        ):
+            raise MalformedCheckpoint(
+                f"{self.where}: config.json has weightfit_blocks {quote(listed)}, it must list different "
+                f"numbers of blocks from 0 on{f' below {layers}' if layers else ''}: correct it"
+            )
+        return sorted(listed)
+
+
+def _merge(headers: Sequence[Header]) -> dict[str, tuple[Path, Tensor]]:
+    if not headers:
+        raise IncompleteCheckpoint("no weight file is given: name a folder that holds *.safetensors files")
+    tensors: dict[str, tuple[Path, Tensor]] = {}
+    for header in headers:
+        for tensor in header.tensors:
+            if tensor.name in tensors:
+                raise IncompleteCheckpoint(
+                    f"{header.path}: tensor {quote(tensor.name)} is also in {tensors[tensor.name][0].name}: "
+                    "give the files of one checkpoint only"
+                )
+            tensors[tensor.name] = header.path, tensor
+    return tensors
+
+
+def _check_index(headers: Sequence[Header], index: Mapping[str, str]) -> None:
+    for header in headers:
+        found = {tensor.name for tensor in header.tensors}
+        listed = {name for name, file in index.items() if file == header.path.name}
+        for name in sorted(found ^ listed):
+            what = (
+                "is here, but the index says otherwise" if name in found else "is not here, as the index says"
+            )
+            raise IncompleteCheckpoint(f"{header.path}: tensor {quote(name)} {what}: fetch both again")
+
+
+_BLOCK = re.compile(r"(?<=\.)(?:0|[1-9][0-9]{0,5})(?=\.)")
+
+
+def _template(name: str) -> tuple[str, int]:
+    """Return a name with ``{i}`` in place of the block's number, and that number (-1 where there is none)."""
+    if "{" in name:
+        return "", -1  # no table has the empty name
+    found = _BLOCK.search(name)
+    return (_BLOCK.sub("{i}", name, count=1), int(found[0])) if found else (name, -1)
+
+
+def _family(where: str, names: Mapping[str, tuple[str, int]]) -> str:
+    """Return the family whose table has most of the names, and its marks."""
+    templates = Counter(template for template, _ in names.values())
+
+    def fit(family: str) -> tuple[int, bool]:
+        table = TABLES[family]
+        known = sum(number for template, number in templates.items() if template in table)
+        return known, all(mark in templates for mark in table.marks)
+
+    best = max(FAMILIES, key=fit)  # the first of equals
+    known, marked = fit(best)
+    if not known:
+        raise UnknownTensor(
+            f"{where}: tensor {quote(min(names))}, like all others, is no name of a known architecture "
+            f"({', '.join(FAMILIES)}): use one of these, or {DECLARE}"
+        )
+    if not marked:
+        missing = next(mark for mark in TABLES[best].marks if mark not in templates)
+        raise IncompleteCheckpoint(
+            f"{where}: the tensors are named as in {best}, but there is no {missing!r}: {ALL_FILES}, or {DECLARE}"
+        )
+    return best
+
+
+def _split(
+    path: Path, tensor: Tensor, block: int, layout: Layout, contents: tuple[str, ...], heads: int
+) -> tuple[Piece, ...]:
+    rows = layout(Fused(tensor.shape[0], tensor.shape[1], heads))
+    if not rows:
+        raise IncompleteCheckpoint(
+            f"{path}: tensor {quote(tensor.name)} has shape {list(tensor.shape)}, whose rows do not split "
+            f"into {', '.join(contents)}{f' of {heads} heads' if heads else ''}: {OWN_CONFIG}"
+        )
+    return tuple(
+        Piece(block, component, start, length, period)
+        for component, (start, length, period) in zip(contents, rows, strict=True)
+    )
+
+
+def _check_extents(path: Path, tensor: Tensor, piece: Piece, extents: dict[str, tuple[int, str]]) -> None:
+    rows, columns = tensor.shape
+    for name, value in zip(
+        EXTENTS[piece.component], (rows // piece.period * piece.length, columns), strict=True
+    ):
+        expected, source = extents.setdefault(name, (value, f"tensor {quote(tensor.name)}"))
+        if value != expected:
+            raise IncompleteCheckpoint(
+                f"{path}: tensor {quote(tensor.name)} has shape {list(tensor.shape)}, so that the {name} "
+                f"width would be {value}, but by {source} it is {expected}: {OWN_CONFIG}"
+            )
+
+
+def _check_blocks(
+    where: str,
+    family: str,
+    kinds: Sequence[str],
+    names: Mapping[str, tuple[str, int]],
+    held: Mapping[tuple[int, str], str],
+    model: _Config,
+) -> None:
+    """Raise unless the expected blocks are there, each with every component, and no other."""
+    found = {block for _, block in names.values() if block >= 0}
+    expected = model.blocks()
+    if expected is None:
+        expected = range(max(1, len(found)))
+    for block in expected:
+        for component in kinds:
+            if (block, component) not in held:
+                raise IncompleteCheckpoint(
+                    f"{where}: {component} of block {block} is missing ({family}): {ALL_FILES}"
+                )
+    beyond = found.difference(expected)
+    if beyond:
+        name = min(name for name, (_, block) in names.items() if block in beyond)
+        raise ContradictoryCheckpoint(
+            f"{where}: tensor {quote(name)} belongs to none of the {len(expected)} blocks that config.json "
+            f"announces: {OWN_CONFIG}"
+        )

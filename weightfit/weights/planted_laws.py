@@ -1,0 +1,338 @@
+"""The known laws from which matrices are planted."""
+
+import inspect
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from weightfit.errors import CohortError
+
+Values = npt.NDArray[np.float64]
+
+
+class Law(ABC):
+    """A law of weights, symmetric about 0."""
+
+    @abstractmethod
+    def draw(self, generator: np.random.Generator, size: int) -> Values:
+        """Return ``size`` independent weights with their signs."""
+
+    @abstractmethod
+    def cdf(self, magnitude: npt.ArrayLike) -> Values:
+        """Return the probability that |w| is at most ``magnitude`` (from 0 on)."""
+
+    @abstractmethod
+    def quantile(self, probability: npt.ArrayLike) -> Values:
+        """Return the magnitude below which |w| lies with ``probability`` (0 <= probability < 1)."""
+
+    @abstractmethod
+    def moment(self, order: float) -> float:
+        """Return the mean of |w| to the power ``order`` (> 0), infinite where the law has none."""
+
+
+@dataclass(frozen=True)
+class HalfNormal(Law):
+    """Gaussian weights of mean 0: their magnitudes are half-normal.
+
+    Parameters
+    ----------
+    sigma : float
+    """
+
+    sigma: float
+
+    def draw(self, generator: np.random.Generator, size: int) -> Values:
+        """Return ``size`` weights."""
+        return self.sigma * generator.standard_normal(size)
+
+    def cdf(self, magnitude: npt.ArrayLike) -> Values:
+        """Return erf(x / (sigma sqrt 2))."""
+        return np.asarray(special.erf(np.asarray(magnitude) / (self.sigma * math.sqrt(2))))
+
+    def quantile(self, probability: npt.ArrayLike) -> Values:
+        """Return the inverse of `cdf`."""
+        return np.asarray(self.sigma * math.sqrt(2) * special.erfinv(np.asarray(probability)))
+
+    def moment(self, order: float) -> float:
+        """Return sigma^p 2^(p/2) Gamma((p+1)/2) / sqrt(pi)."""
+        unit = 2 ** (order / 2) * math.gamma((order + 1) / 2) / math.sqrt(math.pi)
+        return math.pow(self.sigma, order) * unit
+
+
+@dataclass(frozen=True)
+class Weibull(Law):
+    """Weibull magnitudes with random signs.
+
+    Parameters
+    ----------
+    shape, scale : float
+    """
+
+    shape: float
+    scale: float
+
+    def draw(self, generator: np.random.Generator, size: int) -> Values:
+        """Return ``size`` weights."""
+        return self.scale * generator.weibull(self.shape, size) * _signs(generator, size)
+
+    def cdf(self, magnitude: npt.ArrayLike) -> Values:
+        """Return 1 - exp(-(x / scale)^shape)."""
+        return np.asarray(-np.expm1(-((np.asarray(magnitude) / self.scale) ** self.shape)))
+
+    def quantile(self, probability: npt.ArrayLike) -> Values:
+        """Return the inverse of `cdf`."""
+        return np.asarray(self.scale * (-np.log1p(-np.asarray(probability))) ** (1 / self.shape))
+
+    def moment(self, order: float) -> float:
+        """Return scale^p Gamma(1 + p/shape)."""
+        return math.pow(self.scale, order) * math.gamma(1 + order / self.shape)
+
+
+@dataclass(frozen=True)
+class StudentT(Law):
+    """Weights that follow Student's t law.
+
+    Parameters
+    ----------
+    degrees : float
+        Degrees of freedom.
+    scale : float
+        Not the standard deviation, which is scale sqrt(degrees / (degrees - 2)).
+    """
+
+    degrees: float
+    scale: float
+
+    def draw(self, generator: np.random.Generator, size: int) -> Values:
+        """Return ``size`` weights."""
+        return self.scale * generator.standard_t(self.degrees, size)
+
+    def cdf(self, magnitude: npt.ArrayLike) -> Values:
+        """Return the regularised incomplete beta function I(1/2, degrees/2) at t^2 / (degrees + t^2)."""
+        square = (np.asarray(magnitude) / self.scale) ** 2
+        return np.asarray(special.betainc(0.5, self.degrees / 2, square / (self.degrees + square)))
+
+    def quantile(self, probability: npt.ArrayLike) -> Values:
+        """Return the inverse of `cdf`."""
+        share = special.betaincinv(0.5, self.degrees / 2, np.asarray(probability))
+        # 1 - share by itself: near 1 the difference would have no digits left.
+        rest = special.betaincinv(self.degrees / 2, 0.5, 1 - np.asarray(probability))
+        return np.asarray(self.scale * np.sqrt(self.degrees * share / rest))
+
+    def moment(self, order: float) -> float:
+        """Return scale^p n^(p/2) Gamma((p+1)/2) Gamma((n-p)/2) / (sqrt(pi) Gamma(n/2)); infinite for p >= n.
+
+        The letter n stands for the degrees of freedom.
+        """
+        n = self.degrees
+        if order >= n:
+            return math.inf
+        gammas = math.gamma((order + 1) / 2) * math.gamma((n - order) / 2) / math.gamma(n / 2)
+        return math.pow(self.scale, order) * math.pow(n, order / 2) * gammas / math.sqrt(math.pi)
+
+
+@dataclass(frozen=True)
+class Uniform(Law):
+    """Weights uniform between -limit and limit.
+
+    Parameters
+    ----------
+    limit : float
+    """
+
+    limit: float
+
+    def draw(self, generator: np.random.Generator, size: int) -> Values:
+        """Return ``size`` weights."""
+        return generator.uniform(-self.limit, self.limit, size)
+
+    def cdf(self, magnitude: npt.ArrayLike) -> Values:
+        """Return x / limit, at most 1."""
+        return np.asarray(np.minimum(np.asarray(magnitude) / self.limit, 1.0))
+
+    def quantile(self, probability: npt.ArrayLike) -> Values:
+        """Return the inverse of `cdf`."""
+        return np.asarray(self.limit * np.asarray(probability))
+
+    def moment(self, order: float) -> float:
+        """Return limit^p / (p + 1)."""
+        return math.pow(self.limit, order) / (order + 1)
+
+
+@dataclass(frozen=True)
+class TwoPopulation(Law):
+    """A Gaussian body and a population of small weights, like shallow Qwen blocks in the paper's Appendix C.
+
+    Parameters
+    ----------
+    sigma : float
+        Standard deviation of the body.
+    fraction : float
+        Share of the small weights.
+    centre, spread : float
+        Mean and standard deviation of log10|w| of the small weights.
+    """
+
+    sigma: float
+    fraction: float
+    centre: float
+    spread: float
+
+    # ASSUME planted-small-population: its magnitudes are log-normal; the paper gives their range, no law.
+
+    def draw(self, generator: np.random.Generator, size: int) -> Values:
+        """Return ``size`` weights."""
+        small = 10 ** generator.normal(self.centre, self.spread, size) * _signs(generator, size)
+        body = HalfNormal(self.sigma).draw(generator, size)
+        return np.where(generator.random(size) < self.fraction, small, body)
+
+    def cdf(self, magnitude: npt.ArrayLike) -> Values:
+        """Return the mean of the two populations' functions, weighted by their shares."""
+        with np.errstate(divide="ignore"):  # log10 of 0 is minus infinity, where the normal law is 0
+            small = special.ndtr((np.log10(np.asarray(magnitude)) - self.centre) / self.spread)
+        return np.asarray((1 - self.fraction) * HalfNormal(self.sigma).cdf(magnitude) + self.fraction * small)
+
+    def quantile(self, probability: npt.ArrayLike) -> Values:
+        """Return the inverse of `cdf`, by bisection in log10|w| between the two populations' quantiles."""
+        probability = np.asarray(probability, dtype=np.float64)
+        with np.errstate(divide="ignore"):
+            body = np.log10(HalfNormal(self.sigma).quantile(probability))
+            small = self.centre + self.spread * special.ndtri(probability)
+        low, high = np.minimum(body, small), np.maximum(body, small)
+        for _ in range(60):  # each step gains one binary digit
+            with np.errstate(invalid="ignore"):
+                middle = (low + high) / 2
+            below = self.cdf(10**middle) < probability
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        return np.asarray(np.where(probability == 0, 0.0, 10**high))
+
+    def moment(self, order: float) -> float:
+        """Return the mean of the half-normal and the log-normal moment, weighted by their shares."""
+        mean, deviation = self.centre * math.log(10), self.spread * math.log(10)
+        small = math.exp(order * mean + (order * deviation) ** 2 / 2)
+        return (1 - self.fraction) * HalfNormal(self.sigma).moment(order) + self.fraction * small
+
+
+@dataclass(frozen=True)
+class Outliers(Law):
+    """Gaussian weights of which a fixed number is replaced by plus or minus a multiple of sigma.
+
+    Parameters
+    ----------
+    sigma : float
+    count : int
+        How many of the weights are outliers.
+    multiple : float
+        Magnitude of every outlier in units of sigma.
+    size : int
+        Number of weights of the matrix.
+    """
+
+    sigma: float
+    count: int
+    multiple: float
+    size: int
+
+    def draw(self, generator: np.random.Generator, size: int) -> Values:
+        """Return ``size`` weights, which must be the law's own number; the outliers lie at random places."""
+        if size != self.size:
+            raise ValueError(f"size must be the law's own, {self.size}")
+        values: Values = HalfNormal(self.sigma).draw(generator, size)
+        places = generator.choice(size, self.count, replace=False)
+        values[places] = self.multiple * self.sigma * _signs(generator, self.count)
+        return values
+
+    def cdf(self, magnitude: npt.ArrayLike) -> Values:
+        """Return the mean of the half-normal function and the outliers' step, weighted by their numbers."""
+        share = self.count / self.size
+        step = np.asarray(magnitude) >= self.multiple * self.sigma
+        return np.asarray((1 - share) * HalfNormal(self.sigma).cdf(magnitude) + share * step)
+
+    def quantile(self, probability: npt.ArrayLike) -> Values:
+        """Return the smallest magnitude whose `cdf` reaches ``probability``."""
+        share, probability = self.count / self.size, np.asarray(probability, dtype=np.float64)
+        body, outlier = HalfNormal(self.sigma), self.multiple * self.sigma
+        before = (1 - share) * body.cdf(outlier)
+        below = body.quantile(np.minimum(probability, before) / (1 - share))
+        above = body.quantile(np.maximum(probability - share, before) / (1 - share))
+        inside = (probability > before) & (probability <= before + share)
+        return np.asarray(np.where(probability <= before, below, np.where(inside, outlier, above)))
+
+    def moment(self, order: float) -> float:
+        """Return the mean of the half-normal moment and the outliers' power, weighted by their numbers."""
+        share = self.count / self.size
+        outlier = math.pow(self.multiple * self.sigma, order)
+        return (1 - share) * HalfNormal(self.sigma).moment(order) + share * outlier
+
+
+def _signs(generator: np.random.Generator, size: int) -> Values:
+    return np.where(generator.integers(0, 2, size) == 1, 1.0, -1.0)
+
+
+LAWS: dict[str, type[Law]] = {
+    "half-normal": HalfNormal,
+    "weibull": Weibull,
+    "student-t": StudentT,
+    "uniform": Uniform,
+    "two-population": TwoPopulation,
+    "outliers": Outliers,
+}
+"""The names of the laws in a cohort file."""
+
+
+def make_law(name: str, parameters: Mapping[str, float], size: int) -> Law:
+    """Return a law from its name and parameters.
+
+    Parameters
+    ----------
+    name : str
+        A key of `LAWS`.
+    parameters : mapping of str to float
+        All parameters of the law except ``size``.
+    size : int
+        Number of weights of the matrix.
+
+    Returns
+    -------
+    Law
+
+    Raises
+    ------
+    CohortError
+        If there is no such law, a parameter is missing, unknown or outside its range.
+
+    Examples
+    --------
+    >>> make_law("weibull", {"shape": 1.2, "scale": 0.02}, size=4096)
+    Weibull(shape=1.2, scale=0.02)
+    """
+    if name not in LAWS:
+        raise CohortError(f"law {name!r} is unknown: use one of {', '.join(LAWS)}")
+    law = LAWS[name]
+    wanted = [parameter for parameter in inspect.signature(law).parameters if parameter != "size"]
+    if sorted(parameters) != sorted(wanted):
+        raise CohortError(
+            f"law {name!r} has the parameters {', '.join(sorted(parameters)) or 'none'}, "
+            f"it needs exactly {', '.join(wanted)}"
+        )
+    for parameter, value in parameters.items():
+        if not _allowed(parameter, value, size):
+            raise CohortError(
+                f"law {name!r}: parameter {parameter} = {value!r} is outside its range: correct it"
+            )
+    return law(**parameters, **({"size": size} if law is Outliers else {}))
+
+
+def _allowed(parameter: str, value: object, size: int) -> bool:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return False
+    if parameter == "count":
+        return isinstance(value, int) and 1 <= value < size
+    if parameter == "fraction":
+        return 0 < value < 1
+    return parameter == "centre" or value > 0

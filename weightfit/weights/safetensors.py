@@ -1,0 +1,304 @@
+"""Reads headers of safetensors files under every law of the format, and writes such files as a stream.
+
+A file is the header's length (an unsigned 64-bit little-endian integer), the header (a JSON object) and the
+data. The laws are those of safetensors 0.8.0 (its README, "Format", and ``safetensors/src/tensor.rs``). This
+reader also refuses what the format forbids and the library lets pass, such as a name that occurs twice.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from weightfit.documents import FETCH_AGAIN, _quotation, parse_object, quote
+from weightfit.errors import MalformedCheckpoint
+
+HEADER_LIMIT = 25_000_000
+"""Longest header that is read, in bytes (the limit of huggingface_hub; the format itself allows 100 MB)."""
+
+BITS = {
+    "BOOL": 8,
+    "F4": 4,
+    "F6_E2M3": 6,
+    "F6_E3M2": 6,
+    "U8": 8,
+    "I8": 8,
+    "F8_E5M2": 8,
+    "F8_E4M3": 8,
+    "F8_E8M0": 8,
+    "F8_E4M3FNUZ": 8,
+    "F8_E5M2FNUZ": 8,
+    "I16": 16,
+    "U16": 16,
+    "F16": 16,
+    "BF16": 16,
+    "I32": 32,
+    "U32": 32,
+    "F32": 32,
+    "C64": 64,
+    "F64": 64,
+    "I64": 64,
+    "U64": 64,
+}
+"""Bits per value of every dtype of the format."""
+
+COUNTED_DTYPES = ("F16", "BF16", "F32")
+"""The dtypes in which weights can be counted."""
+
+METADATA = "__metadata__"
+
+# A file of another kind that was given the name of a weight file: its first bytes, what it is, what to do.
+FOREIGN = (
+    (b"version https://git-lfs", "is a Git LFS pointer, not the file it points to: run `git lfs pull`"),
+    (b"<!doctype", "is an HTML page, probably an answer of the server: fetch the file itself"),
+    (b"<html", "is an HTML page, probably an answer of the server: fetch the file itself"),
+    (b"<?xml", "is an XML page, probably an answer of the server: fetch the file itself"),
+    (b"PK\x03\x04", "is a ZIP archive (a PyTorch .bin file or a wheel): convert or unpack it first"),
+    (b"\x80\x02", "is a Python pickle (an old PyTorch .bin file), which is never loaded: convert it first"),
+    (b"\x1f\x8b", "is compressed with gzip: decompress it first"),
+    (b"GGUF", "is a GGUF file: use the checkpoint in safetensors format"),
+    (b"\x89HDF", "is an HDF5 file: use the checkpoint in safetensors format"),
+)
+WRITE_AGAIN = "write it again with a safetensors library"
+
+_quotation.maxstring = 200
+_quotation.maxother = 200
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One entry of a header.
+
+    Parameters
+    ----------
+    name : str
+    dtype : str
+        In the spelling of safetensors: ``F16``, ``BF16``, ``F32``, ...
+    shape : tuple of int
+    begin, end : int
+        Absolute byte offsets in the file.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Header:
+    """The header of one file.
+
+    Parameters
+    ----------
+    path : Path
+    length : int
+        Bytes before the data.
+    tensors : tuple of Tensor
+        In the order of their bytes in the file.
+    metadata : dict
+    """
+
+    path: Path
+    length: int
+    tensors: tuple[Tensor, ...]
+    metadata: dict[str, str]
+
+
+def read_header(path: Path) -> Header:
+    """Read the header of a safetensors file and check every law of the format; the data are not read.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    Header
+        Tensors in the order of their bytes. Zero-size tensors keep the header's order among themselves.
+
+    Raises
+    ------
+    MalformedCheckpoint
+        If the file breaks a law of the format. The message names file, tensor, law and remedy.
+    OSError
+        If the file cannot be opened or read.
+    """
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        text = _header_text(path, file, size)
+    length = 8 + len(text)
+    entries = parse_object(text, f"{path}: the header")
+    metadata = _check_metadata(path, entries.pop(METADATA, {}))
+    if not entries:
+        raise MalformedCheckpoint(f"{path}: the header lists no tensors: {WRITE_AGAIN}")
+    tensors = [_tensor(path, name, entry, length, size) for name, entry in entries.items()]
+    tensors.sort(key=lambda tensor: (tensor.begin, tensor.end))
+    _check_coverage(path, tensors, length, size)
+    return Header(path, length, tuple(tensors), metadata)
+
+
+def require_countable(path: Path, tensor: Tensor) -> None:
+    """Raise unless the tensor is a matrix of weights: F16, BF16 or F32, two dimensions, neither of them zero.
+
+    Parameters
+    ----------
+    path : Path
+        The tensor's file, for the message.
+    tensor : Tensor
+
+    Raises
+    ------
+    MalformedCheckpoint
+    """
+    where = f"{path}: tensor {quote(tensor.name)}"
+    if tensor.dtype not in COUNTED_DTYPES:
+        raise MalformedCheckpoint(
+            f"{where} has dtype {tensor.dtype}, weights are counted in {', '.join(COUNTED_DTYPES)}: "
+            "use a checkpoint that is not quantized or convert it"
+        )
+    if len(tensor.shape) != 2:
+        raise MalformedCheckpoint(
+            f"{where} has {len(tensor.shape)} dimensions, a weight matrix has 2: "
+            "use a checkpoint of the architecture that its names say"
+        )
+    if 0 in tensor.shape:
+        raise MalformedCheckpoint(
+            f"{where} has shape {list(tensor.shape)} and so no values, a weight matrix has some: "
+            "use a checkpoint of the architecture that its names say"
+        )
+
+
+def _header_text(path: Path, file: BinaryIO, size: int) -> bytes:
+    if size == 0:
+        raise MalformedCheckpoint(f"{path}: the file is empty: {FETCH_AGAIN}")
+    start = file.read(64)
+    law = None
+    length = int.from_bytes(start[:8], "little")
+    if size < 8:
+        law = f"the file has {size} bytes, a header's length alone takes 8"
+    elif length > HEADER_LIMIT:
+        law = f"the header's length is given as {length} bytes, the limit is {HEADER_LIMIT}"
+    elif 8 + length > size:
+        law = f"the header ends at byte {8 + length} but the file has {size} bytes; the file is truncated"
+    elif start[8:9] != b"{" or length == 0:
+        law = "the header does not begin with '{'"
+    if law is not None:
+        kind = next(
+            (kind for magic, kind in FOREIGN if start.lstrip().lower().startswith(magic.lower())), None
+        )
+        raise MalformedCheckpoint(f"{path}: the file {kind}" if kind else f"{path}: {law}: {FETCH_AGAIN}")
+    file.seek(8)
+    text = file.read(length)
+    if len(text) != length:
+        raise MalformedCheckpoint(f"{path}: the file shrank while its header was read: {FETCH_AGAIN}")
+    return text
+
+
+def _check_metadata(path: Path, metadata: object) -> dict[str, str]:
+    if not isinstance(metadata, dict):
+        raise MalformedCheckpoint(
+            f"{path}: {METADATA} is {quote(metadata)}, it must be an object of strings: {WRITE_AGAIN}"
+        )
+    for key, value in metadata.items():
+        for text in (key, value):
+            if not isinstance(text, str) or not _is_unicode(text):
+                raise MalformedCheckpoint(
+                    f"{path}: {METADATA} has {quote(key)}: {quote(value)}, "
+                    f"both must be strings of Unicode characters: {WRITE_AGAIN}"
+                )
+    return metadata
+
+
+def _is_unicode(text: str) -> bool:
+    # JSON can spell half of a surrogate pair, which is no character.
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value < 2**64  # bool is a subclass of int and no count
+
+
+def _tensor_bytes(path: Path, name: str, dtype: object, shape: object) -> int:
+    """Return how many bytes a tensor takes, after the checks of its name, dtype and shape."""
+    where = f"{path}: tensor {quote(name)}"
+    if name == "" or name == METADATA:
+        raise MalformedCheckpoint(f"{where}: this is no name for a tensor: {WRITE_AGAIN}")
+    if not name.isprintable():
+        raise MalformedCheckpoint(f"{where} has a control character in its name: {WRITE_AGAIN}")
+    if not isinstance(dtype, str) or dtype not in BITS:
+        raise MalformedCheckpoint(
+            f"{where} has dtype {quote(dtype)}, which the format does not know: {WRITE_AGAIN}"
+        )
+    if not isinstance(shape, list) or not all(_is_count(extent) for extent in shape):
+        raise MalformedCheckpoint(
+            f"{where} has shape {quote(shape)}, it must be a list of integers from 0 on: {WRITE_AGAIN}"
+        )
+    bits = BITS[dtype]
+    for extent in shape:
+        # Readers in other languages multiply in 64 bits; it must fit even where a zero makes it vanish.
+        bits *= max(extent, 1)
+        if bits >= 2**64:
+            raise MalformedCheckpoint(
+                f"{where} has shape {quote(shape)}, whose size exceeds 64 bits: {FETCH_AGAIN}"
+            )
+    whole, rest = divmod(0 if 0 in shape else bits, 8)
+    if rest:
+        raise MalformedCheckpoint(
+            f"{where} has shape {quote(shape)} in {dtype}, which does not fill whole bytes: {WRITE_AGAIN}"
+        )
+    return whole
+
+
+def _tensor(path: Path, name: str, entry: object, length: int, size: int) -> Tensor:
+    where = f"{path}: tensor {quote(name)}"
+    if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
+        raise MalformedCheckpoint(
+            f"{where} is described by {quote(entry)}, it must have exactly dtype, shape and data_offsets: "
+            f"{WRITE_AGAIN}"
+        )
+    dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
+    need = _tensor_bytes(path, name, dtype, shape)
+    if not isinstance(offsets, list) or len(offsets) != 2 or not all(_is_count(offset) for offset in offsets):
+        raise MalformedCheckpoint(
+            f"{where} has data_offsets {quote(offsets)}, they must be two integers from 0 on: {WRITE_AGAIN}"
+        )
+    begin, end = offsets
+    if begin > end:
+        raise MalformedCheckpoint(f"{where} ends at byte {end} before its begin {begin}: {WRITE_AGAIN}")
+    if length + end > size:
+        raise MalformedCheckpoint(
+            f"{where} ends at byte {end} but the file has {size - length} bytes of data; "
+            f"the file is truncated: {FETCH_AGAIN}"
+        )
+    if end - begin != need:
+        raise MalformedCheckpoint(
+            f"{where} has shape {quote(shape)} in {dtype} and so {need} bytes, "
+            f"but its data_offsets span {end - begin}: {WRITE_AGAIN}"
+        )
+    return Tensor(name, dtype, tuple(shape), length + begin, length + end)
+
+
+def _check_coverage(path: Path, tensors: list[Tensor], length: int, size: int) -> None:
+    """Raise unless the tensors, sorted by offset, fill the data without hole, overlap or rest."""
+    end, before = length, "the begin of the data"
+    for tensor in tensors:
+        if tensor.begin > end:
+            raise MalformedCheckpoint(
+                f"{path}: tensor {quote(tensor.name)} begins {tensor.begin - end} bytes after {before}; "
+                f"the format allows no hole: {WRITE_AGAIN}"
+            )
+        if tensor.begin < end:
+            raise MalformedCheckpoint(
+                f"{path}: tensor {quote(tensor.name)} overlaps the {end - tensor.begin} bytes before "
+                f"{before}; each byte belongs to one tensor: {WRITE_AGAIN}"
+            )
+        end, before = tensor.end, f"the end of tensor {quote(tensor.name)}"
+    if end != size:
+        raise MalformedCheckpoint(
+            f"{path}: the file goes on for {size - end} bytes after {before}; "
+            f"the data end with the last tensor: {FETCH_AGAIN}"
+        )

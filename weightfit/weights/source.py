@@ -1,0 +1,99 @@
+"""What every source of weights leaves: a folder that appears whole or not at all, and its manifest."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from weightfit.documents import write_json
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """One weight file of an entry.
+
+    Parameters
+    ----------
+    path : str
+        Relative to the entry's folder of weights.
+    step : int or None
+        Training step, None where the source has none.
+    bytes : int
+    sha256 : str
+        In hexadecimal digits.
+    """
+
+    path: str
+    step: int | None
+    bytes: int
+    sha256: str
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder that takes the name ``path`` when the block ends, and vanishes if it raises.
+
+    A folder that already has the name is replaced.
+
+    Parameters
+    ----------
+    path : Path
+
+    Yields
+    ------
+    Path
+        An empty folder beside ``path``.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+    try:
+        part.chmod(0o755)  # mkdtemp's folder is closed to others
+        yield part
+        if path.exists():
+            shutil.rmtree(path)
+        part.replace(path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def write_manifest(
+    path: Path,
+    *,
+    entry: str,
+    source: str,
+    stand_in: bool,
+    files: Sequence[WeightFile],
+    settings: Mapping[str, object],
+    results: Mapping[str, object] | None = None,
+) -> None:
+    """Write the manifest of an entry that comes from no repository.
+
+    Parameters
+    ----------
+    path : Path
+    entry : str
+    source : str
+        Name of the rule.
+    stand_in : bool
+        Whether the weights stand in for others, as the cohort file says.
+    files : sequence of WeightFile
+    settings : mapping
+        What the source was asked for and what follows from it.
+    results : mapping, optional
+        What came out besides the files.
+    """
+    write_json(
+        path,
+        {
+            "entry": entry,
+            "source": source,
+            "stand_in": stand_in,
+            "repository": None,
+            "commit": None,
+            "files": [asdict(file) for file in files],
+            "settings": dict(settings),
+            **({"results": dict(results)} if results else {}),
+        },
+    )

@@ -1,0 +1,263 @@
+"""Interprets the pickle of a PyTorch checkpoint: a table of tensors, and nothing else.
+
+A pickle is a program for a stack machine. Python's own machine imports and calls what the program names; this one
+knows the few operations that PyTorch's files have (torch/_weights_only_unpickler.py lists them), calls nothing,
+and refuses every other operation and name.
+"""
+
+import pickletools
+from dataclasses import dataclass
+from typing import Any
+
+from weightfit.documents import quote
+from weightfit.errors import MalformedCheckpoint
+
+STORAGES = {
+    "torch FloatStorage": "F32",
+    "torch HalfStorage": "F16",
+    "torch BFloat16Storage": "BF16",
+    "torch DoubleStorage": "F64",
+    "torch LongStorage": "I64",
+    "torch IntStorage": "I32",
+    "torch ShortStorage": "I16",
+    "torch CharStorage": "I8",
+    "torch ByteStorage": "U8",
+    "torch BoolStorage": "BOOL",
+}
+"""The dtype of each kind of storage; weights are in the first three, buffers in the others."""
+
+DICTIONARY = "collections OrderedDict"
+TENSOR = "torch._utils _rebuild_tensor_v2"
+NAMES = frozenset({DICTIONARY, TENSOR, *STORAGES})
+
+LITERALS = frozenset({"BINUNICODE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"})
+CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
+TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+REMEDY = "do not load it with anything, use a revision that has safetensors"
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A run of values of one dtype.
+
+    Parameters
+    ----------
+    dtype : str
+        In the spelling of safetensors.
+    key : str
+        Name of the member that holds it.
+    elements : int
+    """
+
+    dtype: str
+    key: str
+    elements: int
+
+
+@dataclass(frozen=True)
+class StoredTensor:
+    """A view of a storage.
+
+    Parameters
+    ----------
+    storage : Storage
+    offset : int
+        In values.
+    shape, strides : tuple of int
+        Strides in values.
+    """
+
+    storage: Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _Name:
+    """A name that the program gives to something of Python; it is never looked up."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text.replace(" ", ".")
+
+
+class _Senseless(Exception):
+    """The program does what no writer of tensors does; the text says what."""
+
+
+def read_tensors(text: bytes, what: str) -> dict[str, StoredTensor]:
+    """Interpret a pickle that must be one table from names to tensors.
+
+    Parameters
+    ----------
+    text : bytes
+    what : str
+        Name of the pickle for messages.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    MalformedCheckpoint
+        If the pickle names or does anything else.
+    """
+    try:
+        table = _Machine().run(text)
+    except _Senseless as error:
+        raise MalformedCheckpoint(f"{what} {error}: {REMEDY}") from None
+    except (ValueError, IndexError, OverflowError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise MalformedCheckpoint(f"{what} is no whole pickle ({reason}): fetch it again") from error
+    if not isinstance(table, dict):
+        raise MalformedCheckpoint(f"{what} holds {quote(table)} instead of a table of tensors: {REMEDY}")
+    for name, value in table.items():
+        if not isinstance(name, str) or not isinstance(value, StoredTensor):
+            raise MalformedCheckpoint(
+                f"{what} has {quote(name)}: {quote(value)}, a checkpoint has names and tensors: {REMEDY}"
+            )
+    return table
+
+
+class _Machine:
+    """The stack, the marks in it, and the memo."""
+
+    def __init__(self) -> None:
+        self._stack: list[Any] = []
+        self._marks: list[int] = []
+        self._memo: dict[int, Any] = {}
+
+    def run(self, text: bytes) -> object:
+        """Return what the program leaves."""
+        end = 0
+        for operation, argument, position in pickletools.genops(text):
+            assert position is not None
+            self._step(operation.name, argument, position)
+            end = position + 1
+        if end != len(text):
+            raise _Senseless(f"goes on for {len(text) - end} bytes after its end")
+        (value,) = self._stack
+        return value
+
+    def _step(self, name: str, argument: Any, position: int) -> None:
+        stack = self._stack
+        if name in LITERALS:
+            stack.append(argument)
+        elif name in CONSTANTS:
+            stack.append(CONSTANTS[name])
+        elif name in TUPLES:
+            stack[-TUPLES[name] :] = [tuple(self._top(TUPLES[name]))]
+        else:
+            match name:
+                case "PROTO":
+                    if argument != 2:
+                        raise _Senseless(f"has protocol {argument}, PyTorch writes 2")
+                case "STOP":
+                    pass
+                case "MARK":
+                    self._marks.append(len(stack))
+                case "EMPTY_TUPLE":
+                    stack.append(())
+                case "EMPTY_LIST":
+                    stack.append([])
+                case "EMPTY_DICT":
+                    stack.append({})
+                case "TUPLE":
+                    stack.append(tuple(self._since_mark()))
+                case "BINPUT" | "LONG_BINPUT":
+                    self._memo[argument] = self._top(1)[0]
+                case "BINGET" | "LONG_BINGET":
+                    if argument not in self._memo:
+                        raise _Senseless(f"asks at byte {position} for what it has not put away")
+                    stack.append(self._memo[argument])
+                case "APPEND":
+                    self._append([stack.pop()])
+                case "APPENDS":
+                    self._append(self._since_mark())
+                case "SETITEM":
+                    self._set_items([stack.pop(-2), stack.pop()])
+                case "SETITEMS":
+                    self._set_items(self._since_mark())
+                case "GLOBAL":
+                    stack.append(_Name(argument))
+                    if argument not in NAMES:
+                        raise _Senseless(f"names {quote(stack[-1])}, which is no part of a tensor")
+                case "BINPERSID":
+                    stack.append(_storage(stack.pop()))
+                case "REDUCE":
+                    arguments = stack.pop()
+                    stack.append(_made(stack.pop(), arguments))
+                case "BUILD":
+                    self._build(stack.pop())
+                case _:
+                    raise _Senseless(f"has the operation {name} at byte {position}, which no tensor needs")
+
+    def _top(self, number: int) -> list[Any]:
+        if len(self._stack) < number:
+            raise _Senseless("takes more from its stack than there is")
+        return self._stack[-number:]
+
+    def _since_mark(self) -> list[Any]:
+        mark = self._marks.pop()
+        items = self._stack[mark:]
+        del self._stack[mark:]
+        return items
+
+    def _append(self, items: list[Any]) -> None:
+        target = self._top(1)[0]
+        if not isinstance(target, list):
+            raise _Senseless(f"appends to {quote(target)}")
+        target.extend(items)
+
+    def _set_items(self, items: list[Any]) -> None:
+        target = self._top(1)[0]
+        if not isinstance(target, dict) or len(items) % 2:
+            raise _Senseless(f"sets items of {quote(target)}")
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            if not isinstance(key, str | int):
+                raise _Senseless(f"has the key {quote(key)}")
+            if key in target:
+                raise _Senseless(f"has the key {quote(key)} twice")
+            target[key] = value
+
+    def _build(self, state: object) -> None:
+        # A table of tensors carries the versions of the modules that it is of, which nothing here needs.
+        target = self._top(1)[0]
+        if not isinstance(target, dict) or not isinstance(state, dict) or set(state) != {"_metadata"}:
+            raise _Senseless(f"gives {quote(target)} the state {quote(state)}")
+
+
+def _storage(identity: object) -> Storage:
+    match identity:
+        case ("storage", _Name(text), str(key), str(), int(elements)) if text in STORAGES and elements >= 0:
+            return Storage(STORAGES[text], key, elements)
+    raise _Senseless(f"refers to {quote(identity)} instead of a storage")
+
+
+def _made(name: object, arguments: object) -> object:
+    match name, arguments:
+        case _Name(text), () if text == DICTIONARY:
+            return {}
+        case _Name(text), (
+            Storage() as storage,
+            int(offset),
+            tuple(shape),
+            tuple(strides),
+            bool(),
+            hooks,
+            *_,
+        ) if (
+            text == TENSOR
+            and hooks == {}
+            and all(map(_is_count, (offset, *shape, *strides)))
+            and len(shape) == len(strides)
+        ):
+            return StoredTensor(storage, offset, shape, strides)
+    raise _Senseless(f"calls {quote(name)} with {quote(arguments)}")
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value < 2**63
