@@ -60,7 +60,7 @@ def test_it_is_written_again_with_the_same_bytes_and_costs_no_disk(archive):
     assert (archive / SUMS).read_bytes() == first
     one, other = archive / place("histograms", "small"), archive.parent / place("histograms", "small")
     assert one.stat().st_ino == other.stat().st_ino
-    assert not list(archive.parent.glob(".*.part"))
+    assert not list(archive.parent.glob(".*.unfinished"))
 
 
 def taken(archive, tmp_path, part="hub-entry/step1/model"):

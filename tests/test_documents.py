@@ -2,7 +2,7 @@ import pytest
 
 from weightfit.documents import violation
 
-EXHIBIT = {"title": "T", "caption": "C.", "shows": "s", "inputs": [], "parts": {}}
+EXHIBIT = {"title": "T", "caption": "C.", "shows": "s", "inputs": [], "content": {}}
 
 
 def test_what_obeys_its_schema_has_no_violation():

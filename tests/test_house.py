@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,8 @@ from snakefile import REPOSITORY, Rule, read_rules, rules
 CONFINED = {
     "jax": ("weightfit/lab/",),
     "jaxlib": ("weightfit/lab/",),
-    "matplotlib": ("weightfit/exhibit/", "scripts/figures/", "scripts/tables/"),
-    "great_tables": ("weightfit/exhibit/", "scripts/figures/", "scripts/tables/"),
+    "matplotlib": ("weightfit/exhibits/", "weightfit/report/"),
+    "great_tables": ("weightfit/exhibits/table.py",),
     "snakemake": (),
     **dict.fromkeys(("jupytext", "nbclient", "nbconvert", "nbformat"), ("weightfit/report/notebook.py",)),
 }
@@ -64,7 +65,8 @@ def broken_laws(rule: Rule, known_environments: frozenset[Path]) -> list[str]:
         "has no log": bool(rule.logs),
         "has no conda environment of envs/": rule.environment in known_environments,
         "hands over params without a name": not rule.has_unnamed_params,
-        "has a script of another name": rule.script is None or rule.script.stem == rule.name,
+        # One script makes every exhibit.
+        "has a script of another name": rule.script is None or rule.script.stem in (rule.name, "exhibit"),
         "names a script that does not exist": rule.script is None or rule.script.is_file(),
         "marks as temp() what is not a weight": all(
             re.match(r"resources/[^/]+/weights/", file) for file in rule.temporary
@@ -186,11 +188,101 @@ def test_each_file_keeps_to_its_layer() -> None:
         ("scripts/fit.py", '"""Fit."""\nprint(snakemake.params.trim)', 1),
         ("scripts/fit.py", '"""Fit."""\nif __name__ == "__main__":\n    print(snakemake.config["trim"])', 1),
         ("scripts/fit.py", "import snakemake", 2),
-        ("scripts/figures/figure_02.py", '"""Draw."""\nimport matplotlib', 0),
+        ("weightfit/exhibits/figures/figure_02.py", "import matplotlib", 0),
     ],
 )
 def test_a_file_out_of_its_layer_is_noticed(path: str, source: str, faults: int) -> None:
     assert len(misplaced(path, source)) == faults
+
+
+# The flow: a folder reads what stands before it here, and modules at the top that are not named are doors.
+
+FLOW = (
+    "errors documents table provenance task components",
+    *("paper", "formula", "weights", "lab", "hub", "counts", "fits", "studies", "diagnostics", "release"),
+    *("exhibits", "audit", "report", "cohort"),
+)
+
+
+def against_the_flow(imports: dict[str, set[str]]) -> list[str]:
+    """List the imports that go against the flow, or that close a circle of modules."""
+
+    def stage(module: str) -> int:
+        name = [*module.split("."), "errors"][1]
+        return next((place for place, names in enumerate(FLOW) if name in names.split()), len(FLOW))
+
+    found = [(one, other) for one, others in imports.items() for other in others if stage(other) > stage(one)]
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as error:
+        found.append(tuple(error.args[1]))
+    return [" imports ".join(chain) for chain in found]
+
+
+def package_imports() -> dict[str, set[str]]:
+    """Return the modules of the package, each with those that it imports anywhere."""
+    files = {
+        relative(file)[:-3].replace("/", ".").removesuffix(".__init__"): file for file in code("weightfit")
+    }
+    found: dict[str, set[str]] = {module: set() for module in files}
+    for module, file in files.items():
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                found[module] |= {alias.name for alias in node.names} & files.keys()
+            elif isinstance(node, ast.ImportFrom):
+                names = {f"{node.module}.{alias.name}" for alias in node.names}
+                found[module] |= (names & files.keys()) or ({str(node.module)} & files.keys())
+    return found
+
+
+def test_no_import_goes_against_the_flow() -> None:
+    imports = package_imports()
+    assert {"weightfit.table", "weightfit.fits.probability_plot"} <= imports["weightfit.studies.closure"]
+    assert against_the_flow(imports) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "faults"),
+    [
+        ("weightfit.hub.cost", "weightfit.audit.needs", 1),
+        ("weightfit.table", "weightfit.paper", 1),
+        ("weightfit.fits.null", "weightfit.cohort.models", 1),
+        ("weightfit.documents", "weightfit.table", 1),  # a circle
+        ("weightfit.trace", "weightfit.audit.needs", 0),
+    ],
+)
+def test_an_import_against_the_flow_is_noticed(one: str, other: str, faults: int) -> None:
+    imports = package_imports()
+    imports[one].add(other)
+    assert len(against_the_flow(imports)) == faults
+
+
+# Contracts: Snakemake records the command of a shell rule, and another one would fetch and count weights again.
+
+
+@pytest.mark.parametrize(
+    ("rule", "command"),
+    [
+        (
+            "download",
+            "python -m weightfit.hub.download --part {params.part:q} --folder {output.weights:q}"
+            " --manifest {output.manifest:q} --log {log:q}",
+        ),
+        (
+            "histogram",
+            "python -m weightfit.part --manifest {input.manifest:q} --folder {input.weights:q}"
+            " --output {output:q} --log {log:q} --architecture {params.architecture:q}",
+        ),
+    ],
+)
+def test_the_commands_that_fetch_and_count_weights_stay(rule: str, command: str) -> None:
+    (found,) = [known for known in rules() if known.name == rule]
+    assert found.shell == command
+    module = command.split()[2]
+    told = subprocess.run(
+        [sys.executable, "-m", module, "--help"], capture_output=True, text=True, check=True
+    )
+    assert set(re.findall(r"--[a-z]+", command)) <= set(re.findall(r"--[a-z]+", told.stdout))
 
 
 # Choices: the slug of every `# ASSUME slug: sentence` begins an item of the README's section "Choices".

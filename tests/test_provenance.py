@@ -72,7 +72,7 @@ print('\\n'.join(sorted(files)))
 
 @pytest.mark.parametrize(
     "script, module",
-    [("scripts/fit.py", "weightfit/fits/fit.py"), ("scripts/scaling.py", "weightfit/weights/plan.py")],
+    [("scripts/fit.py", "weightfit/fits/fit.py"), ("scripts/scaling.py", "weightfit/components.py")],
 )
 def test_the_closure_of_a_script_is_what_python_loads(script, module):
     """Python's own import system is the judge; imports inside functions may add to the closure."""

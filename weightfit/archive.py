@@ -35,7 +35,7 @@ def write(results: Path, parts: Sequence[str], folder: Path) -> None:
         Of the archive; replaced if it is there. Files are hard links where the file system has them, since a
         histogram is never changed but replaced.
     """
-    growing = folder.with_name(f".{folder.name}.part")
+    growing = folder.with_name(f".{folder.name}.unfinished")
     shutil.rmtree(growing, ignore_errors=True)
     lines = []
     for name in sorted(place(kind, part) for kind in KINDS for part in parts):
@@ -177,7 +177,7 @@ def restore(folder: Path, part: str, histogram: Path, manifest: Path) -> None:
             source = folder / place(kind, part)
             if not source.is_file():
                 raise BrokenArchive(f"{source}: the list has it, the archive has not; copy the archive again")
-            copies[target] = copy = target.with_name(f".{target.name}.part")
+            copies[target] = copy = target.with_name(f".{target.name}.unfinished")
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, copy)
             if sha256(copy) != digests[kind]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import reprlib
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weightfit.errors import MalformedCheckpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import pyarrow as pa
 
@@ -110,6 +111,24 @@ def _integer(text: str) -> int | float:
     return int(text) if len(text) <= 20 and text != "-0" else float(text)
 
 
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield the path of a file that takes the name ``path`` when the block ends, and vanishes if it raises.
+
+    Parameters
+    ----------
+    path
+        Its folder is made; a file that already has the name is replaced.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
 def write_json(path: Path, value: Mapping[str, object]) -> None:
     """Write ``value`` as JSON with sorted keys; the file appears whole or not at all.
 
@@ -126,21 +145,13 @@ def write_json(path: Path, value: Mapping[str, object]) -> None:
         If it holds what JSON has no word for.
     """
     text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
 
 
 def write_csv(path: Path, table: pa.Table) -> None:
     """Write a table as CSV, atomically; null is an empty cell."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    with part.open("w", encoding="utf-8", newline="") as stream:
+    with whole_file(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(table.column_names)
         writer.writerows(row.values() for row in table.to_pylist())
-    part.replace(path)

@@ -79,17 +79,17 @@ def contents(files: Iterable[str | Path]) -> str:
     return digest.hexdigest()
 
 
-def code(script: str) -> str:
-    """Return one digest over a script and all that it imports: the ``code`` of its rule's params.
+def code(*files: str) -> str:
+    """Return one digest over Python files and all that they import: the ``code`` of a rule's params.
 
     So a changed module reruns what imports it and nothing else, and the age of a file reruns nothing.
 
     Parameters
     ----------
-    script
-        Relative to the repository.
+    *files
+        The script of the rule, and modules that it finds by name only; relative to the repository.
     """
-    return contents([script, *modules(script)])
+    return contents({name for file in files for name in (file, *modules(file))})
 
 
 def provenance(

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import yaml
 
-from weightfit.documents import schema
+from weightfit.documents import schema, whole_file
 from weightfit.errors import ContractError
 
 PROVENANCE_KEY = b"weightfit"
@@ -223,17 +223,12 @@ class TableWriter:
 @contextmanager
 def writer(path: Path, name: str) -> Iterator[TableWriter]:
     """Open a table for writing; the file appears under its name only when the body succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    stream = TableWriter(part, name)
-    try:
+    with whole_file(path) as unfinished:
+        stream = TableWriter(unfinished, name)
         try:
             yield stream
         finally:
             stream.close()
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def column(table: pa.Table, name: str) -> np.ndarray[Any, Any]:

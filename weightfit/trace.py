@@ -6,7 +6,6 @@ import json
 import sys
 import tempfile
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -26,7 +25,8 @@ from weightfit.cohort import Cohort, read_cohort
 from weightfit.cohort.facts import of_entries
 from weightfit.documents import data
 from weightfit.errors import ContractError, WeightfitError
-from weightfit.exhibits.numbers import need, write_csv
+from weightfit.exhibits.make import numbers
+from weightfit.exhibits.numbers import write_csv
 from weightfit.exhibits.request import Request
 from weightfit.formula.evaluation import leaves
 from weightfit.paper import exhibits
@@ -196,11 +196,6 @@ def _exhibit_again(folder: Path, link: Link, cohort: Cohort) -> Iterator[tuple[b
     """Make the numbers of an exhibit again from its tables, and compare them with those that stand there."""
     if not link.name.endswith(".csv"):
         return
-    specification = spec_from_file_location(link.rule, data(link.script))
-    assert specification
-    assert specification.loader
-    script = module_from_spec(specification)
-    specification.loader.exec_module(script)
     item = exhibits.read()[link.rule]
     facts: dict[str, dict[Any, Any]] = {
         "steps": cohort.steps,
@@ -208,10 +203,10 @@ def _exhibit_again(folder: Path, link: Link, cohort: Cohort) -> Iterator[tuple[b
         "absent": cohort.absent,
     }
     tables = {name: folder / f"{name}.parquet" for name in item.inputs}
-    request = Request(item.as_params(), of_entries(cohort), facts, tables, {})
+    request = Request(item, of_entries(cohort), facts, tables, {})
     with tempfile.TemporaryDirectory() as place:
         again = Path(place) / "again.csv"
-        write_csv(again, script.COLUMNS, [] if need(request) else script.rows(request))
+        write_csv(again, *numbers(request))
         yield again.read_bytes() == (folder / link.name).read_bytes(), f"{link.name}: its numbers, made again"
 
 

@@ -474,7 +474,7 @@ def test_the_script_writes_both_tables(tmp_path, numbers):
     first = (tmp_path / "audit.csv").read_bytes()
     runpy.run_path(str(ROOT / "scripts/audit.py"), {"snakemake": job}, "__main__")
     assert (tmp_path / "audit.csv").read_bytes() == first
-    assert not list(tmp_path.glob(".*.part"))
+    assert not list(tmp_path.glob(".*.unfinished"))
 
 
 def test_a_table_is_written_into_a_new_folder(tmp_path):

@@ -16,13 +16,13 @@ from weightfit.audit.claims.claims import holds, judge_claims
 from weightfit.audit.claims.file import Claim, ClaimTest, read_claims
 from weightfit.audit.evaluation import Evaluator, evaluate_all
 from weightfit.audit.references import estimator
-from weightfit.studies import theory
 from weightfit.audit.references.printed import matching
 from weightfit.audit.references.sources import NOTHING, Sources
 from weightfit.errors import ContractError
 from weightfit.fits.population import half_normal_log_quantile, population_fit
 from weightfit.fits.probability_plot import Magnitudes, fit
 from weightfit.formula.interval import Interval
+from weightfit.studies import theory
 
 # One word of the id for each claim that the audit must have.
 SUBJECTS = (

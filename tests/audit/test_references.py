@@ -12,6 +12,7 @@ from audit_sources import sources
 
 from weightfit import diagnostics, paper
 from weightfit.audit.needs import MissingData, Undecided
+from weightfit.audit.printed import read
 from weightfit.audit.references import entries, printed, recipes, theory, trainings
 from weightfit.audit.references.database import Database
 from weightfit.audit.references.printed import ids_behind
@@ -152,7 +153,7 @@ def test_facts_of_entries_are_counted():
 
 def test_the_number_of_printed_fits_is_that_with_27_blocks():
     blocks = entries.stated("qwen2.5-14b", "fitted_blocks", "database-2026-05")
-    assert 900 - 3 * (48 - blocks) == printed.read("S3.1.n_ffn_fits").number.stands
+    assert 900 - 3 * (48 - blocks) == read("S3.1.n_ffn_fits").number.stands
     with pytest.raises(UnknownReference, match="no fitted_blocks of qwen3-8b"):
         entries.stated("qwen3-8b", "fitted_blocks", "database-2026-05")
 
@@ -206,7 +207,7 @@ def test_states_under_two_sets_of_thresholds_and_two_decays():
 
 def test_the_nearest_published_step():
     for number in ("F3.step_a", "F3.step_b", "F3.step_c", "F3.step_d", "B2.step_first"):
-        assert printed.read(number).admits(trainings.revision("pythia-70m", like=number))
+        assert read(number).admits(trainings.revision("pythia-70m", like=number))
     # 10k is published, 0.087 is next to step 0.
     assert trainings.revision("pythia-70m", like="S5.4.slope") == 0
     with pytest.raises(ContractError, match="mistral-7b has no published steps"):
@@ -236,7 +237,7 @@ def test_untrained_weights_by_simulation():
     assert abs(fit.shape - shape) < 4 * fit.shape_se
     assert abs(fit.scale - scale) < 4 * fit.scale_se
     n = theory.gaussian("pythia-70m", "count", "transmission")
-    assert n == printed.read("F3.n_samples").number.stands
+    assert n == read("F3.n_samples").number.stands
     deviation = math.sqrt((4 * sigma_in**2 + 5 * sigma_out**2) / 9)
     assert theory.gaussian("pythia-70m", "standard_deviation", "transmission") == pytest.approx(deviation)
 

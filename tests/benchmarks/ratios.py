@@ -321,7 +321,7 @@ def main() -> None:
         f"{processor()}, {os.cpu_count()} cores, load {_load()}; ours / theirs, medians of alternating runs"
     )
     OUTPUT.parent.mkdir(exist_ok=True)
-    part = OUTPUT.with_name(f".{OUTPUT.name}.part")
+    part = OUTPUT.with_name(f".{OUTPUT.name}.unfinished")
     with part.open("w", newline="", encoding="utf-8") as stream:
         names = [*(field.name for field in fields(Comparison)), "processor"]
         table = csv.DictWriter(stream, names, delimiter="\t", lineterminator="\n")

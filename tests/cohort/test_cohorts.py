@@ -50,8 +50,8 @@ def test_the_papers_cohort_has_every_step_that_an_exhibit_draws():
     drawn = {
         (entry, step)
         for exhibit in exhibits.read().values()
-        for entry in exhibit.parts.get("entries", ())
-        for step in exhibit.parts.get("steps", ())
+        for entry in exhibit.content.get("entries", ())
+        for step in exhibit.content.get("steps", ())
     }
     held = {(key, step) for key, source in sources("paper").items() for step in source.revisions.values()}
     assert drawn
@@ -89,7 +89,7 @@ def test_commits_are_those_that_were_seen(name):
 
 def test_the_smallest_cohort_has_what_figure_3_draws():
     (source,) = sources("pythia-70m").values()
-    assert sorted(source.revisions.values()) == exhibits.read()["figure_03"].parts["steps"]
+    assert sorted(source.revisions.values()) == exhibits.read()["figure_03"].content["steps"]
     assert (
         sum(
             row.bytes

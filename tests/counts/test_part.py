@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 from pytorch_file import checkpoint as pytorch_checkpoint
 
-from weightfit import part, table
+from weightfit import table
+from weightfit.counts import part
 from weightfit.counts.histogram import HISTOGRAM_CONTRACT, histogram_of
 from weightfit.counts.part import count_part, read_part
 from weightfit.errors import CohortError, DigestMismatch, IncompleteCheckpoint

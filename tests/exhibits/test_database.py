@@ -12,8 +12,8 @@ from jsonschema import Draft202012Validator
 from weightfit import paper, table
 from weightfit.cohort import CohortEntry, read_cohort
 from weightfit.cohort.models import UNKNOWN, entry_facts
-from weightfit.exhibits.medians import medians
 from weightfit.exhibits import database
+from weightfit.exhibits.medians import medians
 from weightfit.studies.closure import READINGS
 
 GPT, LLAMA = ("q", "k", "v", "o", "ffn_in", "ffn_out"), ("q", "k", "v", "o", "gate", "up", "down")

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
-from exhibit_maker import make, script
+from exhibit_maker import make
 from planted_fits import request, write
 from svg_text import faults
 
 from weightfit import paper, table
+from weightfit.exhibits.figures import figure_04
 
 NAMES = table.arrow_schema("drift").names
 ANCHOR = 1.2054
@@ -59,7 +60,7 @@ PLANTED = [
 
 
 def test_each_mark_has_its_start_and_each_class_its_medians(asked):
-    found = script("figure_04").rows(asked(PLANTED, ["pythia-70m", "olmo-1-7b"]))
+    found = figure_04.rows(asked(PLANTED, ["pythia-70m", "olmo-1-7b"]))
     marks = {(row["panel"], row["series"], row["entry"]): row for row in found if not row["reading"]}
     assert len(marks) == 2 * len(PLANTED)
     mark = marks["drift", "k", "own-olmo-1-7b"]
@@ -78,7 +79,7 @@ def test_each_mark_has_its_start_and_each_class_its_medians(asked):
         assert row["printed"] == paper.printed("F4.drift_sel")
     assert medians["transmission median", "without v"]["value"] == pytest.approx(-0.02)
     assert medians["transmission median", "split"]["value"] == pytest.approx(-0.01)
-    assert {frozenset(row) for row in found} == {frozenset(script("figure_04").COLUMNS)}
+    assert {frozenset(row) for row in found} == {frozenset(figure_04.COLUMNS)}
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from exhibit_maker import make, script
+from exhibit_maker import make
 from planted_fits import request, write
 from scipy.stats import halfnorm, t
 
+from weightfit.exhibits.figures import figure_05
 from weightfit.studies.theory import theory
 
 TRIMS = (0.80, 0.90, 1.00)
@@ -56,7 +57,7 @@ def rows(tmp_path_factory):
     make(asked)
     with Path(asked.paths["csv"]).open(encoding="utf-8") as stream:
         written = list(csv.DictReader(stream))
-    found = script("figure_05").rows(asked)
+    found = figure_05.rows(asked)
     assert len(written) == len(found)
     return found
 

@@ -1,17 +1,17 @@
 """Figure 9: groups of attention, and the spread over blocks."""
 
 import pytest
-from exhibit_maker import script
 from planted_fits import fit, request, write
 
 from weightfit import paper
+from weightfit.exhibits.figures import figure_09
 
 MAIN = [key for key, entry in paper.entries().items() if "main" in entry.cohort]
 
 
 def rows(folder, keys, fits):
     write(folder, "fits", fits)
-    return script("figure_09").rows(request(folder, "figure_09", keys))
+    return figure_09.rows(request(folder, "figure_09", keys))
 
 
 def planted(keys):

@@ -1,15 +1,15 @@
 """Figure 11: how much scale and shape differ between blocks."""
 
 import pytest
-from exhibit_maker import script
 from planted_fits import fit, request, write
 
 from weightfit import paper
+from weightfit.exhibits.figures import figure_11
 
 
 def rows(folder, fits):
     write(folder, "fits", fits)
-    return script("figure_11").rows(request(folder, "figure_11", ["pythia-410m"]))
+    return figure_11.rows(request(folder, "figure_11", ["pythia-410m"]))
 
 
 def test_ratio_and_variation_of_the_scale_and_of_its_null(tmp_path):
@@ -43,6 +43,6 @@ def test_blocks_in_the_printed_band_are_counted_with_its_edges(tmp_path):
     found = [row for row in rows(tmp_path, fits) if row["panel"] == "shape"]
     assert [row["in_band"] for row in found] == [False, True, True, False]
     assert {row["in_band_null"] for row in found} == {False}
-    summary = script("figure_11")._summary(found, "shape")
+    summary = figure_11._summary(found, "shape")
     assert summary == "2 of 4 blocks in the band (Gaussian: 0)"
-    assert script("figure_11")._summary([], "shape") == "no block"
+    assert figure_11._summary([], "shape") == "no block"

@@ -4,14 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from exhibit_maker import make, script
+from exhibit_maker import make
 from planted_scales import ends, request
 from svg_text import faults
 
 from weightfit import paper
+from weightfit.exhibits.figures import figure_12
 from weightfit.paper import exhibits
 
-SIZES = list(exhibits.read()["figure_12"].parts["entries"])
+SIZES = list(exhibits.read()["figure_12"].content["entries"])
 
 
 def asked(folder, scales, trainings=None):
@@ -23,10 +24,10 @@ def asked(folder, scales, trainings=None):
 
 def test_the_paper_s_scales_give_its_line_under_its_own_source(tmp_path):
     scales = {key: float(paper.printed(f"T4.{key}.lambda")) for key in SIZES}
-    found = script("figure_12").rows(asked(tmp_path, scales))
+    found = figure_12.rows(asked(tmp_path, scales))
     panels = list(dict.fromkeys(row["panel"] for row in found))
-    assert panels == list(exhibits.read()["figure_12"].parts["panels"]) == list(paper.conventions())
-    assert {row["series"] for row in found} == set(exhibits.read()["figure_12"].parts["series"])
+    assert panels == list(exhibits.read()["figure_12"].content["panels"]) == list(paper.conventions())
+    assert {row["series"] for row in found} == set(exhibits.read()["figure_12"].content["series"])
     line = {row["panel"]: row for row in found if row["series"] == "line"}
     assert f"{line['paper']['slope']:.3f}" == line["paper"]["slope_printed"]
     assert f"{line['paper']['correlation']:.2f}" == line["paper"]["correlation_printed"]
@@ -56,7 +57,7 @@ RATES = {"peak_learning_rate": 0.004, "weight_decay": 0.1, "steps": 10}
 def test_stand_ins_have_a_panel_of_their_own_and_unknown_rates_no_mark(tmp_path):
     trainings = {"pythia-70m": RATES, "pythia-160m": RATES | {"weight_decay": 0.4}, "pythia-1b": {}}
     scales = {"pythia-70m": 0.02, "pythia-160m": 0.01, "pythia-1b": 0.03, "pythia-410m": 0.02}
-    found = script("figure_12").rows(asked(tmp_path, scales, trainings))
+    found = figure_12.rows(asked(tmp_path, scales, trainings))
     by_panel = {}
     for row in found:
         by_panel.setdefault(row["panel"], []).append(row)

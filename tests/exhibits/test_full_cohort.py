@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from exhibit_maker import ENDINGS, make, request, script
+from exhibit_maker import ENDINGS, make, request
 from full_cohort import COHORT, ENTRIES, facts, fits, parts
 from svg_text import faults
 
 from weightfit import paper, table
+from weightfit.exhibits.make import module
 from weightfit.paper import exhibits
 from weightfit.release.library import counterparts, library, paper_names
 from weightfit.studies.ablation import ablation
@@ -42,7 +43,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     paths = list(parts(folder))
     made = fits(paths)
     drawn = ("figure_03", "figure_08")
-    milestones = sorted({step for label in drawn for step in exhibits.read()[label].parts["steps"]})
+    milestones = sorted({step for label in drawn for step in exhibits.read()[label].content["steps"]})
     made["theory"] = table.build(
         "theory", {name: [row[name] for row in theory()] for name in table.arrow_schema("theory").names}
     )
@@ -52,7 +53,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made["scaling"] = scaling(made["fits"])
     published = {name: paper.training(name) for name in paper.conventions()}
     made["steady_state"] = steady_state(made["scaling"], origins(), published, paper.states())
-    family = exhibits.read()["figure_12"].parts["entries"]
+    family = exhibits.read()["figure_12"].content["entries"]
     made["steady_state_lines"] = steady_state_lines(made["steady_state"], {"pythia": family})
     made["super_weights"] = super_weights(made["fits"], made["moments"])
     made["density"] = density(made["fits"], paths, milestones)
@@ -80,22 +81,22 @@ def numbers(folder: Path, label: str) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("label", FIGURES)
 def test_the_numbers_behind_a_figure_have_its_panels_and_series(full: Path, label: str) -> None:
-    expected = exhibits.read()[label].parts
+    expected = exhibits.read()[label].content
     found = numbers(full, label)
     assert {row["panel"] for row in found} == set(map(str, expected["panels"]))
     assert {row["series"] for row in found} == set(map(str, expected["series"]))
     assert list(found[0])[:2] == ["panel", "series"]
-    assert list(found[0]) == list(script(label).COLUMNS)
+    assert list(found[0]) == list(module(exhibits.read()[label]).COLUMNS)
 
 
 @pytest.mark.parametrize("label", TABLES)
 def test_the_numbers_behind_a_table_have_its_rows(full: Path, label: str) -> None:
     found = numbers(full, label)
     assert [*dict.fromkeys(row["row"] for row in found)] == list(
-        map(str, exhibits.read()[label].parts["rows"])
+        map(str, exhibits.read()[label].content["rows"])
     )
     assert next(iter(found[0])) == "row"
-    assert list(found[0]) == list(script(label).COLUMNS)
+    assert list(found[0]) == list(module(exhibits.read()[label]).COLUMNS)
 
 
 @pytest.mark.parametrize("label", FIGURES)
@@ -105,7 +106,7 @@ def test_every_text_of_a_figure_lies_inside_and_apart(full: Path, label: str) ->
 
 @pytest.mark.parametrize("label", LABELS)
 def test_nothing_is_called_a_stand_in_that_is_none(full: Path, label: str) -> None:
-    for ending in set(ENDINGS[label.split("_")[0]]) - {"png", "pdf", "csv"}:
+    for ending in set(ENDINGS[exhibits.read()[label].kind]) - {"png", "pdf", "csv"}:
         text = (full / f"{label}.{ending}").read_text(encoding="utf-8")
         shown = re.sub(re.escape(exhibits.read()[label].caption), "", text)
         assert "STAND-IN" not in shown
@@ -116,7 +117,7 @@ def test_an_exhibit_has_the_same_bytes_every_time(
     full: Path, tables: Path, tmp_path: Path, label: str
 ) -> None:
     make(request(label, tables, tmp_path, ENTRIES, COHORT))
-    for ending in ENDINGS[label.split("_")[0]]:
+    for ending in ENDINGS[exhibits.read()[label].kind]:
         name = f"{label}.{ending}"
         assert (tmp_path / name).read_bytes() == (full / name).read_bytes(), name
 
@@ -146,7 +147,7 @@ def test_a_cohort_without_entries_says_what_is_needed(tables: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("label", LABELS)
 def test_one_entry_is_drawn_and_the_missing_ones_are_named(tables: Path, tmp_path: Path, label: str) -> None:
-    parts_of = exhibits.read()[label].parts
+    parts_of = exhibits.read()[label].content
     wanted = request(label, tables, tmp_path, ENTRIES, COHORT).cast.wanted
     if not wanted or exhibits.read()[label].minimum > 1:
         return

@@ -3,7 +3,7 @@
 import pytest
 
 from weightfit import table
-from weightfit.crossing import least_fraction
+from weightfit.exhibits.tables.table_7 import least_fraction
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ def test_the_regimes_are_those_of_table_7_and_as_many_as_figure_13_counts(asked)
         assert str(list(found.values()).count(letter)) == paper.printed(f"F13.n_{letter}")
     cells = {one.id: one.quote for one in paper.reported().values() if one.id.endswith(".regime")}
     for key, letter in found.items():
-        name = asked.parts["printed"]["regimes"][key].split(".", 1)[1].removesuffix(".regime")
+        name = asked.content["printed"]["regimes"][key].split(".", 1)[1].removesuffix(".regime")
         assert paper.find_entry(name).id == key
         assert cells[f"T7.{name}.regime"].endswith(f"| {letter}")
 

@@ -1,15 +1,12 @@
 """Which entries an exhibit shows, what it says of those it lacks, and how it finds steps, blocks and printed texts."""
 
-from pathlib import Path
-from types import SimpleNamespace
-
 import pytest
 
 from weightfit import paper
 from weightfit.errors import UnknownReference
 from weightfit.exhibits.numbers import need
 from weightfit.exhibits.request import Request, wanted_entries
-from weightfit.paper import exhibits
+from weightfit.paper.exhibits import Exhibit
 
 SIZES = ["pythia-70m", "pythia-160m", "pythia-410m"]
 
@@ -23,14 +20,9 @@ def facts(paper_entry=None, stand_in=False, exclude=None, initialization_of=None
     }
 
 
-def asked(entries, absent=None, steps=None, blocks=None, **parts):
-    exhibit = {
-        "title": "Figure 3",
-        "inputs": (),
-        "minimum": 2,
-        "needs": "the weights of Pythia sizes",
-        "parts": {"entries": SIZES} | parts,
-    }
+def asked(entries, absent=None, steps=None, blocks=None, **content):
+    content = {"entries": SIZES} | content
+    exhibit = Exhibit("figure_03", "Figure 3", "", "", (), 2, "the weights of Pythia sizes", content)
     cohort = {"steps": steps or {}, "blocks": blocks or {}, "absent": absent or {}}
     return Request(exhibit, entries, cohort, {}, {})
 
@@ -117,16 +109,3 @@ def test_printed_texts_are_found_by_id_or_by_what_their_ids_begin_with():
     assert request.printed("trims", 0.8, "median") == paper.printed("T1.k80.median")
     with pytest.raises(UnknownReference, match=r"T4\.pythia-70m\.lambd"):
         request.printed("pythia-70m", "lambd")
-
-
-def test_a_job_s_params_become_a_request():
-    exhibit = exhibits.read()["figure_10"].as_params()
-    job = SimpleNamespace(
-        params=SimpleNamespace(exhibit=exhibit, entries={"a": facts("pythia-70m")}, cohort={"absent": {}}),
-        input={"scaling": "x/scaling.parquet"},
-        output={"svg": "x/figure_10.svg"},
-    )
-    request = Request.of(job)
-    assert request.tables == {"scaling": Path("x/scaling.parquet")}
-    assert request.paths == {"svg": "x/figure_10.svg"}
-    assert request.cast.shown == {"pythia-70m": "a"}

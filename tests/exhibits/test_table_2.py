@@ -3,11 +3,11 @@
 import statistics
 
 import pytest
-from exhibit_maker import script
 from planted_fits import request, write
 
 from weightfit import paper, table
 from weightfit.components import POOLED
+from weightfit.exhibits.tables import table_2
 
 NAMES = table.arrow_schema("super_weights").names
 MEASURED = ("ratio", "kurtosis", "kurtosis_magnitude")
@@ -42,7 +42,7 @@ def rows(tmp_path):
     def made(planted_rows, keys, **facts):
         write(tmp_path, "super_weights", planted_rows)
         asked = request(tmp_path, "table_2", keys, **facts)
-        return {(row["pool"], row["row"]): row for row in script("table_2").rows(asked)}
+        return {(row["pool"], row["row"]): row for row in table_2.rows(asked)}
 
     return made
 
@@ -82,6 +82,6 @@ def test_a_pool_without_matrices_has_a_row_without_numbers_and_exclusions_are_co
     empty = found["all", "olmo-1-7b"]
     assert (empty["blocks"], empty["step"]) == (0, None)
     assert all(empty[name] is None for names in COLUMNS.values() for name in names)
-    assert set(empty) == set(script("table_2").COLUMNS)
-    shown = script("table_2").display(empty)
+    assert set(empty) == set(table_2.COLUMNS)
+    shown = table_2.display(empty)
     assert (shown["median"], shown["extreme"], shown["blocks_printed"]) == ("–", "–", "32")

@@ -3,16 +3,16 @@
 import math
 
 import pytest
-from exhibit_maker import script
 from planted_scales import TRAINING, request, scale
 
 from weightfit import paper
+from weightfit.exhibits.tables import table_3
 
 SIZES = [key for key, entry in paper.entries().items() if entry.family == "Pythia"]
 
 
 def rows(*given, **more):
-    return script("table_3").rows(request(*given, **more))
+    return table_3.rows(request(*given, **more))
 
 
 def test_growth_and_peak_are_those_of_a_planted_course(tmp_path):
@@ -81,5 +81,5 @@ def test_what_an_entry_lacks_is_empty_and_no_entry_is_dropped(tmp_path):
             None,
         )
         assert row["terminal_mean"] == 0.02
-    display = script("table_3").display
+    display = table_3.display
     assert (display(first)["convention"], display(first)["growth"]) == ("–", "– / –")

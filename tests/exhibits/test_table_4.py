@@ -3,10 +3,10 @@
 import math
 
 import pytest
-from exhibit_maker import script
 from planted_scales import TRAINING, ends, request
 
 from weightfit import paper
+from weightfit.exhibits.tables import table_4
 
 MAIN = [key for key, entry in paper.entries().items() if "main" in entry.cohort]
 
@@ -19,7 +19,7 @@ def asked(folder, scales, stand_ins=()):
 
 
 def rows(one):
-    return {(row["row"], row["convention"]): row for row in script("table_4").rows(one)}
+    return {(row["row"], row["convention"]): row for row in table_4.rows(one)}
 
 
 def test_without_weights_the_published_rates_stand_alone(tmp_path):
@@ -54,7 +54,7 @@ def test_weights_of_the_paper_stand_under_every_source_and_stand_ins_under_their
 
 def test_notes_name_the_sources_that_differ_and_the_spans_that_are_printed(tmp_path):
     scales = {key: float(paper.printed(f"T4.{key}.lambda")) for key in MAIN}
-    notes = script("table_4").notes(asked(tmp_path, scales))
+    notes = table_4.notes(asked(tmp_path, scales))
     sizes = ", ".join(key for key in MAIN if key.startswith("pythia"))
     assert (
         f"official differs from the print: weight decay 0.1 of {sizes}; learning rate 0.00025 of pythia-1b."
@@ -71,7 +71,6 @@ def test_notes_name_the_sources_that_differ_and_the_spans_that_are_printed(tmp_p
 
 
 def test_printed_powers_are_shown_without_braces(tmp_path):
-    table_4 = script("table_4")
     row = rows(asked(tmp_path, {}))["qwen3-8b", "paper"]
     assert row["learning_rate_printed"] == "5.0×10^{-4}"
     assert table_4.display(row)["learning_rate_printed"] == "5.0×10^-4"

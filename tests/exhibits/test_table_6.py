@@ -1,10 +1,11 @@
 """Tables of diagnostic functions: which comparison stands in which row, and how an agreement reads."""
 
 import pytest
-from exhibit_maker import make, request, script
+from exhibit_maker import make, request
 from planted_fits import write
 
 from weightfit import paper
+from weightfit.exhibits.tables import table_6, table_6_released
 from weightfit.paper import exhibits
 
 FOUND = {
@@ -40,8 +41,8 @@ def asked(tmp_path):
 def test_a_row_is_found_by_the_printed_name_whatever_the_order(asked):
     rows = [FOUND | {"name": name, "note": name.upper()} for name in reversed(NAMES)]
     strange = FOUND | {"kind": "released", "name": NAMES[0], "note": "another"}
-    found = script("table_6").rows(asked("table_6", [strange, *rows]))
-    assert [row["row"] for row in found] == list(exhibits.read()["table_6"].parts["rows"])
+    found = table_6.rows(asked("table_6", [strange, *rows]))
+    assert [row["row"] for row in found] == list(exhibits.read()["table_6"].content["rows"])
     assert [row["name"] for row in found] == NAMES
     assert [row["note"] for row in found] == [name.upper() for name in NAMES]
 
@@ -49,12 +50,12 @@ def test_a_row_is_found_by_the_printed_name_whatever_the_order(asked):
 def test_released_names_stand_as_they_are_exported(asked):
     rows = [FOUND | {"kind": "released", "released": True, "name": name} for name in ("b", "a")]
     rows[1]["handed_through"] = True
-    found = script("table_6_released").rows(asked("table_6_released", [FOUND | {"name": NAMES[0]}, *rows]))
+    found = table_6_released.rows(asked("table_6_released", [FOUND | {"name": NAMES[0]}, *rows]))
     assert [(row["row"], row["in_release"], row["handed_through"]) for row in found] == [
         ("b", True, False),
         ("a", True, True),
     ]
-    shown = [script("table_6_released").display(row) for row in found]
+    shown = [table_6_released.display(row) for row in found]
     assert [row["handed_through"] for row in shown] == ["ours", "the library's"]
 
 
@@ -81,8 +82,8 @@ def test_released_names_stand_as_they_are_exported(asked):
 )
 def test_how_a_comparison_reads(asked, changes, column, text):
     rows = [FOUND | {"name": name} | (changes if name == NAMES[1] else {}) for name in NAMES]
-    _, row, *_ = script("table_6").rows(asked("table_6", rows))
-    assert script("table_6").display(row)[column] == text
+    _, row, *_ = table_6.rows(asked("table_6", rows))
+    assert table_6.display(row)[column] == text
 
 
 def test_the_release_that_was_compared_is_named(asked):

@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from exhibit_maker import make, script
+from exhibit_maker import make
 from planted_fits import FACTS, request, write
 
 from weightfit import table
+from weightfit.exhibits.tables import table_7
 
 KEY = "qwen2-7b"
 MATRIX = {
@@ -61,7 +62,7 @@ def told(tmp_path):
         asked = request(tmp_path, "table_7", [KEY], stand_in=True)
         entries = {f"own-{KEY}": FACTS | {"paper_entry": KEY, "stand_in": True, "exclude": exclude or {}}}
         asked = replace(asked, entries=entries, cohort=dict(asked.cohort) | {"blocks": own or {}})
-        return {row["shallow"]: row for row in script("table_7").rows(asked)}, make(asked)
+        return {row["shallow"]: row for row in table_7.rows(asked)}, make(asked)
 
     return run
 
@@ -102,10 +103,10 @@ def test_the_second_mode_is_that_of_the_matrix_with_the_largest_dip(told):
     row = found["0-5"]
     assert (row["shallow_dip"], row["shallow_small_share"], row["shallow_bimodal"]) == (0.06, 0.12, 2)
     assert row["deep_bimodal"] == 1
-    shown = script("table_7").display(row)
+    shown = table_7.display(row)
     assert (shown["small_share"], shown["bimodal"]) == ("0.1200 ± 0.0010", "2 of 18")
     assert shown["row"] == "Qwen2-7B"
-    assert "row" not in script("table_7").display(found["1-6"])
+    assert "row" not in table_7.display(found["1-6"])
 
 
 def test_what_is_left_out_leaves_empty_cells(told):
@@ -119,7 +120,7 @@ def test_what_is_left_out_leaves_empty_cells(told):
     row = found["0-5"]
     assert (row["shallow_min"], row["regime"], row["shallow_dip"]) == (None, None, None)
     assert (row["shallow_bimodal"], row["deep_median"]) == (0, 1.1)
-    assert script("table_7").display(row)["shallow_min"] == "–"
+    assert table_7.display(row)["shallow_min"] == "–"
 
 
 def test_the_calibration_is_read_at_the_printed_thresholds(told):

@@ -327,7 +327,7 @@ def test_a_full_disk(bench: Bench, kind: str, words: str) -> None:
     bench.processes.append(process)  # which is killed with the test, if it has not ended
     run = bench.finish(process, bench.folder / "m.log")
     assert (run.status, bench.hub.seen(), len(bench.left())) == (1, FRESH, 2)
-    (kept,) = (bench.folder / ".m.part").iterdir()
+    (kept,) = (bench.folder / ".m.unfinished").iterdir()
     assert kept.read_bytes() == DATA[: 2 << 20]
     assert run.sentence == (
         f"DownloadFailed: model.safetensors: its 3.1 MB cannot be written ({words}): make room, what has been "
@@ -347,7 +347,7 @@ def test_what_a_full_disk_did_not_take_is_not_written_later(tmp_path: Path) -> N
     """Room can come back while the program ends: the file must stay a beginning of the one that is pinned."""
     data = os.urandom(1000)
     pin = FilePin("m", len(data), hashlib.sha256(data).hexdigest(), None)
-    growing = GrowingFile(tmp_path / "m.part", pin)
+    growing = GrowingFile(tmp_path / "m.unfinished", pin)
     disk = growing._file
     room = [400, None, 1000]
 
@@ -366,7 +366,7 @@ def test_what_a_full_disk_did_not_take_is_not_written_later(tmp_path: Path) -> N
     with pytest.raises(OSError, match="No space left"):
         growing.flush()
     growing.flush()
-    assert (tmp_path / "m.part").read_bytes() == data[:400]
+    assert (tmp_path / "m.unfinished").read_bytes() == data[:400]
     growing.__exit__()
 
 
@@ -437,11 +437,15 @@ def test_a_killed_download_is_resumed(bench: Bench, ending: signal.Signals) -> N
     bench.hub.fault("cdn", "stall", at=30 << 20, seconds=30)
     process = bench.start("download", *bench.arguments(part), HF_HUB_DOWNLOAD_TIMEOUT="30")
     wait_for(lambda: bench.hub.requests and bench.hub.requests[-1].sent == 30 << 20, process)
-    kept = bench.folder / ".m.part" / f".model.safetensors.{part['source']['files'][0]['sha256'][:16]}.part"
+    kept = (
+        bench.folder
+        / ".m.unfinished"
+        / f".model.safetensors.{part['source']['files'][0]['sha256'][:16]}.unfinished"
+    )
     wait_for(lambda: kept.stat().st_size >= 28 << 20, process)
     process.send_signal(ending)
     process.communicate(timeout=20)
-    assert process.returncode and bench.left()[0] == ".m.part" and "m.json" not in bench.left()
+    assert process.returncode and bench.left()[0] == ".m.unfinished" and "m.json" not in bench.left()
     size = kept.stat().st_size
     bench.hub.requests.clear()
     run = bench.download(part)
@@ -453,8 +457,10 @@ def test_a_killed_download_is_resumed(bench: Bench, ending: signal.Signals) -> N
 
 def test_what_another_pin_has_left_is_not_continued(bench: Bench) -> None:
     part = one_file(bench)
-    (bench.folder / ".m.part").mkdir()
-    (bench.folder / ".m.part/.model.safetensors.0123456789abcdef.part").write_bytes(b"of the old pin")
+    (bench.folder / ".m.unfinished").mkdir()
+    (bench.folder / ".m.unfinished/.model.safetensors.0123456789abcdef.unfinished").write_bytes(
+        b"of the old pin"
+    )
     run = bench.download(part)
     assert (run.status, bench.hub.seen(), bench.left()) == (0, FRESH, WHOLE)
 
@@ -462,9 +468,9 @@ def test_what_another_pin_has_left_is_not_continued(bench: Bench) -> None:
 @pytest.mark.parametrize("size", [SIZE, SIZE + 1])
 def test_what_is_left_may_be_whole_or_too_long(bench: Bench, size: int) -> None:
     part = one_file(bench)
-    (bench.folder / ".m.part").mkdir()
+    (bench.folder / ".m.unfinished").mkdir()
     digest = part["source"]["files"][0]["sha256"][:16]
-    (bench.folder / f".m.part/.model.safetensors.{digest}.part").write_bytes((DATA + b"?")[:size])
+    (bench.folder / f".m.unfinished/.model.safetensors.{digest}.unfinished").write_bytes((DATA + b"?")[:size])
     run = bench.download(part)
     assert (run.status, bench.hub.seen(), bench.left()) == (0, [] if size == SIZE else FRESH, WHOLE)
 
@@ -484,7 +490,8 @@ def test_two_runs_at_once(bench: Bench) -> None:
     assert [run.status for run in runs] == [0, 0]
     assert bench.left() == WHOLE
     assert runs[1].log == (
-        ".m.part: another process is at work on it; waiting until that has ended\nm: all files are there already\n"
+        ".m.unfinished: another process is at work on it; waiting until that has ended\n"
+        "m: all files are there already\n"
     )
     # One of them fetched, and only what the break made necessary a second time.
     assert bench.hub.seen("cdn") == ["cdn 200", f"cdn bytes={SIZE // 2}- 206"]

@@ -9,7 +9,7 @@ from hub_bench import DATA, SIZE, Bench, one_file, part_of
 
 WHAT = "lab/model at main (model.safetensors)"
 WHOLE = ["m", "m.json", "m/model.safetensors"]
-PART = [".m.part", ".m.part/.model.safetensors.DIGEST.part"]
+UNFINISHED = [".m.unfinished", ".m.unfinished/.model.safetensors.DIGEST.unfinished"]
 FRESH = ["head 302", "cdn 200"]
 MIDDLE = SIZE // 2 - 5
 RESUMED = ["head 302", f"cdn bytes={MIDDLE}- 206"]
@@ -88,7 +88,7 @@ CASES = [
         "cut",
         FRESH + RESUMED * 5,
         closed(0, SIZE - MIDDLE),
-        *PART,
+        *UNFINISHED,
         at=MIDDLE,
     ),
     passing("chunks that end early", "cdn", "short", [*FRESH, *RESUMED], at=MIDDLE),
@@ -98,7 +98,7 @@ CASES = [
         "short",
         FRESH + RESUMED * 5,
         f"the answer ended after {MIDDLE} of {SIZE} bytes",
-        *PART,
+        *UNFINISHED,
         at=MIDDLE,
     ),
     passing("a reset", "cdn", "reset", [*FRESH, *RESUMED], at=MIDDLE),
@@ -190,7 +190,7 @@ CASES = [
 
 def anonymous(text: str) -> str:
     """Replace digests, and their beginnings in names of files."""
-    return re.sub(r"\b[0-9a-f]{40,64}\b|(?<=\.)[0-9a-f]{16}(?=\.part)", "DIGEST", text)
+    return re.sub(r"\b[0-9a-f]{40,64}\b|(?<=\.)[0-9a-f]{16}(?=\.unfinished)", "DIGEST", text)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "-"))

@@ -29,8 +29,9 @@ def listed(tmp_path, monkeypatch):
 
 GOOD = """
 table_7:
-  {title: Table 7, caption: "One\\n  two", shows: all, inputs: [fits, theory], minimum: 2, needs: b, parts: {rows: [a]}}
-figure_05: {title: Figure 5, caption: c, shows: s, inputs: [], parts: {}}
+  {title: Table 7, caption: "One\\n  two", shows: all, inputs: [fits, theory], minimum: 2, needs: b,
+   content: {rows: [a]}}
+figure_05: {title: Figure 5, caption: c, shows: s, inputs: [], content: {}}
 """
 
 
@@ -41,12 +42,7 @@ def test_exhibits_come_in_the_order_of_the_file(listed):
         "table_7", "Table 7", "One two", "all", ("fits", "theory"), 2, "b", {"rows": ["a"]}
     )
     assert (found["figure_05"].minimum, found["figure_05"].needs) == (0, "")
-    params = found["table_7"].as_params()
-    assert (params["label"], params["inputs"], params["parts"]) == (
-        "table_7",
-        ("fits", "theory"),
-        {"rows": ["a"]},
-    )
+    assert (found["table_7"].kind, found["figure_05"].numbers) == ("tables", "figures/figure_05.csv")
 
 
 @pytest.mark.parametrize(
@@ -58,9 +54,9 @@ def test_exhibits_come_in_the_order_of_the_file(listed):
         ("title: Table 7", "title: 7", "table_7.title"),
         ("shows: all", "show: all", "table_7"),
         ("[fits, theory]", "[fits, audit]", r"table_7.inputs.1"),
-        ("parts: {rows: [a]}", "parts: [a]", "table_7.parts"),
-        ("rows: [a]", "rows: [a, a]", "table_7.parts.rows"),
-        ("rows: [a]", "cohort: all", "table_7.parts.cohort"),
+        ("content: {rows: [a]}", "content: [a]", "table_7.content"),
+        ("rows: [a]", "rows: [a, a]", "table_7.content.rows"),
+        ("rows: [a]", "cohort: all", "table_7.content.cohort"),
         ("needs: b, ", "", "table_7"),
         ("inputs: [], ", "", "figure_05"),
     ],
@@ -72,11 +68,11 @@ def test_a_broken_item_is_named(listed, old, new, key):
 
 
 @pytest.mark.parametrize("label", exhibits.read())
-def test_each_exhibit_has_a_script_of_its_name_and_inputs_that_a_rule_makes(label):
+def test_each_exhibit_has_a_module_of_its_name_and_inputs_that_a_rule_makes(label):
     one = exhibits.read()[label]
     root = documents.ROOT
     kind, number, *more = label.split("_")
-    assert (root / "scripts" / f"{kind}s" / f"{label}.py").is_file()
+    assert (root / one.module).is_file()
     title, _, addition = one.title.partition(", ")
     assert title == f"{kind.capitalize()} {int(number)}"
     assert addition.split()[:1] == more
@@ -98,7 +94,7 @@ def words(value):
 @pytest.mark.parametrize("label", exhibits.read())
 def test_printed_values_are_named_by_ids_or_by_what_ids_begin_with(label):
     known = paper.reported()
-    for name in words(exhibits.read()[label].parts.get("printed", {})):
+    for name in words(exhibits.read()[label].content.get("printed", {})):
         assert name in known or any(one.startswith(f"{name}.") for one in known), name
 
 

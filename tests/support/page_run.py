@@ -89,7 +89,7 @@ def make_run(folder: Path) -> Run:
 def exhibits(folder: Path) -> dict[str, Path]:
     """Make the figure and the table that need no weights."""
     found = {}
-    for label, ending in (("figure_02", "svg"), ("table_6", "html")):
+    for label, ending in (("figure_02", "svg"), ("table_6", "json")):
         asked = request(label, folder, folder / "made", {}, {"steps": {}, "blocks": {}, "absent": {}})
         make(asked)
         found[label] = folder / "made" / f"{label}.{ending}"

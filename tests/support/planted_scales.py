@@ -4,7 +4,7 @@ import exhibit_maker
 from planted_fits import FACTS, write
 
 from weightfit import paper, table
-from weightfit.cohort import facts as cohort_facts
+from weightfit.paper import exhibits
 from weightfit.studies.steady_state import Origin, steady_state, steady_state_lines
 
 TRAINING = {"peak_learning_rate": 0.002, "weight_decay": 0.125, "steps": 400}
@@ -51,7 +51,7 @@ def request(folder, label, rows, entries, trainings=None, steps=None):
     scaling = table.read(folder / "scaling.parquet", "scaling")
     known = steady_state(scaling, origins, published, paper.states())
     table.write(folder / "steady_state.parquet", "steady_state", known, {})
-    lines = steady_state_lines(known, cohort_facts.groups())
+    lines = steady_state_lines(known, exhibits.groups())
     table.write(folder / "steady_state_lines.parquet", "steady_state_lines", lines, {})
     cohort = {"steps": steps or {}, "blocks": {}, "absent": {}}
     return exhibit_maker.request(label, folder, folder / "drawn", facts, cohort)

@@ -27,7 +27,7 @@ from weightfit.counts.histogram import histogram_of
 from weightfit.counts.part import read_part
 from weightfit.hub.growing_file import BUFFER
 from weightfit.hub.pinned import HUB
-from weightfit.hub.transfer import PART
+from weightfit.hub.transfer import UNFINISHED
 from weightfit.paper import exhibits
 
 BEARER = "hf_a-token-that-must-not-be-seen"
@@ -352,7 +352,7 @@ def weight_files(checkout: Checkout) -> int:
 
 def growing(checkout: Checkout) -> list[int]:
     """List the bytes of each weight file that is incomplete."""
-    found = (checkout / "resources").rglob(f"*{PART}")
+    found = (checkout / "resources").rglob(f"*{UNFINISHED}")
     return [path.stat().st_size for path in found if path.is_file()]
 
 

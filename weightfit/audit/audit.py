@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from weightfit import paper, table
-from weightfit.audit.needs import described
 from weightfit.audit import printed, verdict
 from weightfit.audit.evaluation import Evaluated
+from weightfit.audit.needs import described
 from weightfit.audit.registry import owner
 from weightfit.audit.text import text
 from weightfit.errors import ContractError

@@ -88,7 +88,7 @@ def milestones(cohort: Cohort) -> list[int]:
         step
         for exhibit in exhibits.read().values()
         if {"density", "tail"} & set(exhibit.inputs)
-        for step in exhibit.parts.get("steps", ())
+        for step in exhibit.content.get("steps", ())
     }
     return sorted({cohort.steps.get(step, step) for step in printed})
 

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weightfit.exhibits import style
@@ -23,7 +24,7 @@ def make_figure(
     Parameters
     ----------
     request
-        What the script is asked for.
+        What the figure is asked for.
     columns
         Of the CSV; the first two are ``panel`` and ``series``.
     rows
@@ -43,7 +44,7 @@ def make_figure(
     plt.close(figure)
     write_csv(request.paths["csv"], columns, found)
     told = [*request.cast.notes, lacking] if lacking else request.cast.notes
-    print(f"{request.exhibit['title']}: {len(found)} rows. {' '.join(told)}")
+    print(f"{request.exhibit.title}: {len(found)} rows. {' '.join(told)}")
 
 
 def _panel(sentence: str) -> "Figure":
@@ -69,7 +70,7 @@ def _write_notes(figure: "Figure", notes: Sequence[str]) -> None:
     )
 
 
-def write_figure(figure: "Figure", paths: Mapping[str, str]) -> None:
+def write_figure(figure: "Figure", paths: Mapping[str, Path]) -> None:
     """Write a figure as SVG, PNG and PDF with the same bytes every time.
 
     Parameters

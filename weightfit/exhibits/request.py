@@ -1,4 +1,4 @@
-"""What the script of an exhibit is asked for: its item of the list, this cohort's entries, and the tables it reads."""
+"""What an exhibit is asked for: its item of the list, this cohort's entries, and the tables that it reads."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from weightfit import paper, table
+from weightfit.paper.exhibits import Exhibit
 
 
 @dataclass(frozen=True)
@@ -42,46 +43,33 @@ class Cast:
 
 @dataclass(frozen=True)
 class Request:
-    """What the script of an exhibit is asked for.
+    """What an exhibit is asked for.
 
     Attributes
     ----------
     exhibit
-        Its item of `paper/exhibits.yaml`, as `weightfit.paper.exhibits.Exhibit.as_params` gives it.
+        Its item of `paper/exhibits.yaml`.
     entries
         Facts of this cohort's entries by id: ``paper_entry``, ``stand_in``, ``exclude``, ``initialization_of``.
     cohort
         ``steps`` and ``blocks`` (what stands for those that the paper names; empty where each stands for itself) and
         ``absent`` (entries of the paper that the cohort cannot have, with the reason).
     tables
-        Where each Parquet table of ``exhibit["inputs"]`` is.
+        Where each Parquet table of ``exhibit.inputs`` is.
     paths
         Where each ending is written.
     """
 
-    exhibit: Mapping[str, Any]
+    exhibit: Exhibit
     entries: Mapping[str, Mapping[str, Any]]
     cohort: Mapping[str, Mapping[Any, Any]]
     tables: Mapping[str, Path]
-    paths: Mapping[str, str]
-
-    @classmethod
-    def of(cls, job: Any) -> "Request":
-        """Take the request out of a Snakemake job."""
-        exhibit = job.params.exhibit
-        return cls(
-            exhibit,
-            job.params.entries,
-            job.params.cohort,
-            {name: Path(job.input[name]) for name in exhibit["inputs"]},
-            dict(job.output.items()),
-        )
+    paths: Mapping[str, Path]
 
     @property
-    def parts(self) -> Mapping[str, Any]:
+    def content(self) -> Mapping[str, Any]:
         """Panels and series, or rows and columns, and what else the item lists."""
-        parts: Mapping[str, Any] = self.exhibit["parts"]
-        return parts
+        return self.exhibit.content
 
     def read(self, name: str) -> pa.Table:
         """Read one of the tables that the exhibit lists as inputs."""
@@ -89,8 +77,8 @@ class Request:
 
     @cached_property
     def cast(self) -> Cast:
-        """The entries that the exhibit is about: those of ``parts.cohort``, or ``parts.entries`` one by one."""
-        return self.cast_of(wanted_entries(self.parts))
+        """The entries that the exhibit is about: those of ``content.cohort``, or ``content.entries`` one by one."""
+        return self.cast_of(wanted_entries(self.content))
 
     def cast_of(self, wanted: Sequence[str]) -> Cast:
         """Return which of these entries of the paper are shown.
@@ -114,9 +102,9 @@ class Request:
 
     @property
     def available(self) -> list[str]:
-        """The wanted entries that this cohort has; with ``parts.initializations`` simulated ones count too."""
+        """The wanted entries that this cohort has; with ``content.initializations`` simulated ones count too."""
         simulated = {facts["initialization_of"] for facts in self.entries.values()}
-        also = simulated if self.parts.get("initializations") else set()
+        also = simulated if self.content.get("initializations") else set()
         return [key for key in self.cast.wanted if key in self.cast.shown or key in also]
 
     def own_step(self, printed: int) -> int:
@@ -128,30 +116,30 @@ class Request:
         return int(self.cohort["blocks"].get(printed, printed))
 
     def printed(self, *keys: object) -> str:
-        """Return the text that the paper prints under ``parts.printed``.
+        """Return the text that the paper prints under ``content.printed``.
 
         Parameters
         ----------
         *keys
-            Of the mapping under ``parts.printed``, level by level; what is left of the way to the id is appended to
+            Of the mapping under ``content.printed``, level by level; what is left of the way to the id is appended to
             the text found there, with dots.
 
         Returns
         -------
         str
         """
-        place: Any = self.parts["printed"]
+        place: Any = self.content["printed"]
         rest = list(keys)
         while isinstance(place, Mapping):
             place = place[rest.pop(0)]
         return paper.printed(".".join([place, *map(str, rest)]))
 
 
-def wanted_entries(parts: Mapping[str, Any]) -> list[str]:
+def wanted_entries(content: Mapping[str, Any]) -> list[str]:
     """Return the ids of the paper's entries that an exhibit is about, in order."""
-    if "cohort" in parts:
-        return [key for key, entry in paper.entries().items() if parts["cohort"] in entry.cohort]
-    return list(parts.get("entries", ()))
+    if "cohort" in content:
+        return [key for key, entry in paper.entries().items() if content["cohort"] in entry.cohort]
+    return list(content.get("entries", ()))
 
 
 def stand_in_note(stand_ins: Sequence[str]) -> str:

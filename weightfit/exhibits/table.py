@@ -2,12 +2,14 @@
 
 import html
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import great_tables
-import pandas as pd
+import pyarrow as pa
 
+from weightfit.documents import write_json
 from weightfit.exhibits.numbers import Row, need, nothing, write_csv
 from weightfit.exhibits.request import Request
 
@@ -24,7 +26,7 @@ def make_table(
     Parameters
     ----------
     request
-        What the script is asked for; ``parts.columns`` maps each displayed column to its heading, in which
+        What the table is asked for; ``content.columns`` maps each displayed column to its heading, in which
         ``{measured}`` becomes "measured" or "stand-in".
     columns
         Of the CSV; the first is ``row``.
@@ -42,19 +44,19 @@ def make_table(
     measured = request.cast.heading
     headings = {
         column: _capital(str(heading).replace("{measured}", measured))
-        for column, heading in request.parts["columns"].items()
+        for column, heading in request.content["columns"].items()
     }
     write_table(
         request.paths,
-        request.exhibit["title"],
-        request.exhibit["caption"],
+        request.exhibit.title,
+        request.exhibit.caption,
         headings,
         [display(row) for row in found],
         [*request.cast.notes, *own],
-        request.parts.get("words", ()),
+        request.content.get("words", ()),
     )
     write_csv(request.paths["csv"], columns, found)
-    print(f"{request.exhibit['title']}: {len(found)} rows. {' '.join([*request.cast.notes, *own])}")
+    print(f"{request.exhibit.title}: {len(found)} rows. {' '.join([*request.cast.notes, *own])}")
 
 
 def _capital(text: str) -> str:
@@ -62,7 +64,7 @@ def _capital(text: str) -> str:
 
 
 def write_table(
-    paths: Mapping[str, str],
+    paths: Mapping[str, Path],
     title: str,
     caption: str,
     headings: Mapping[str, str],
@@ -70,12 +72,12 @@ def write_table(
     notes: Sequence[str],
     words: Sequence[str] = (),
 ) -> None:
-    """Write a table as HTML and LaTeX for people.
+    """Write a table as HTML and LaTeX for people, and as JSON (contract ``displayed``) for the pages that show it.
 
     Parameters
     ----------
     paths
-        Path of each ending ``html``, ``tex``.
+        Path of each ending ``html``, ``tex``, ``json``.
     title, caption
         Above the table.
     headings
@@ -87,15 +89,22 @@ def write_table(
     words
         Columns that hold words and stand on the left, like the first one.
     """
-    cells = [{column: row.get(column, "") for column in headings} for row in display]
-    frame = pd.DataFrame(cells, columns=list(headings))
-    table = great_tables.GT(frame, id=re.sub("[^a-z0-9]+", "-", title.lower()))
+    left = (next(iter(headings)), *words)
+    cells = {column: [row.get(column, "") for row in display] for column in headings}
+    texts = pa.table(cells, schema=pa.schema([(column, pa.string()) for column in headings]))
+    with warnings.catch_warnings():
+        # It says that Arrow's tables are new to it; a test holds what comes out against the texts that go in.
+        warnings.filterwarnings("ignore", message="PyArrow Table support", category=UserWarning)
+        table = great_tables.GT(texts, id=re.sub("[^a-z0-9]+", "-", title.lower()))
     table = table.tab_header(title=title, subtitle=caption).cols_label(dict(headings))
-    table = table.cols_align("right", columns=[name for name in list(headings)[1:] if name not in words])
+    table = table.cols_align("right", columns=[name for name in headings if name not in left])
     for note in notes:
         table = table.tab_source_note(note)
-    Path(paths["html"]).write_text(_page(title, table.as_raw_html()), encoding="utf-8")
-    Path(paths["tex"]).write_text(table.as_latex() + "\n", encoding="utf-8")
+    paths["html"].write_text(_page(title, table.as_raw_html()), encoding="utf-8")
+    paths["tex"].write_text(table.as_latex() + "\n", encoding="utf-8")
+    columns = [{"heading": heading, "is_number": name not in left} for name, heading in headings.items()]
+    displayed = {"columns": columns, "rows": list(zip(*cells.values(), strict=True)), "notes": list(notes)}
+    write_json(paths["json"], displayed)
 
 
 def _page(title: str, body: str) -> str:

@@ -25,34 +25,34 @@ def growing_folder(folder: Path) -> Iterator[Path]:
         With what an earlier process left in it.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    part = folder.with_name(f".{folder.name}.part")
-    handle = _lock(part)
+    unfinished = folder.with_name(f".{folder.name}.unfinished")
+    handle = _lock(unfinished)
     try:
-        yield part
+        yield unfinished
     finally:
-        if _is_at(handle, part) and not any(part.iterdir()):
-            part.rmdir()
+        if _is_at(handle, unfinished) and not any(unfinished.iterdir()):
+            unfinished.rmdir()
         os.close(handle)  # which releases the lock
 
 
-def take_name(part: Path, folder: Path) -> None:
+def take_name(unfinished: Path, folder: Path) -> None:
     """Give the hidden folder its name; a folder that has it already is replaced."""
     if folder.exists():
         shutil.rmtree(folder)
-    part.replace(folder)
+    unfinished.replace(folder)
 
 
-def _lock(part: Path) -> int:
+def _lock(unfinished: Path) -> int:
     while True:
-        part.mkdir(exist_ok=True)
-        handle = os.open(part, os.O_RDONLY | os.O_DIRECTORY)
+        unfinished.mkdir(exist_ok=True)
+        handle = os.open(unfinished, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(f"{part.name}: another process is at work on it; waiting until that has ended")
+            print(f"{unfinished.name}: another process is at work on it; waiting until that has ended")
             fcntl.flock(handle, fcntl.LOCK_EX)
         # The other process may have renamed or removed it: then this is the lock of another folder.
-        if _is_at(handle, part):
+        if _is_at(handle, unfinished):
             return handle
         os.close(handle)
 

@@ -20,12 +20,12 @@ from weightfit.hub.retry import FRESH_TRIES, Tries, Trouble, trouble_of
 PROGRESS = 16 << 20
 """Bytes beyond all that was reached before that count as progress, after which tries are counted anew."""
 
-PART = ".part"
+UNFINISHED = ".unfinished"
 
 
 def part_name(file: FilePin) -> str:
     """Return the name of a file while it is incomplete; a file with another digest has another name."""
-    return f".{file.path.rpartition('/')[2]}.{file.digest[:16]}{PART}"
+    return f".{file.path.rpartition('/')[2]}.{file.digest[:16]}{UNFINISHED}"
 
 
 def fetch(source: Revision, file: FilePin, path: Path, tries: Tries, mirror: str | None = None) -> None:

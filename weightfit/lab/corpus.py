@@ -19,6 +19,7 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
+from weightfit.documents import whole_file
 from weightfit.errors import CohortError, CorpusError
 
 Text = npt.NDArray[np.uint8]
@@ -155,8 +156,6 @@ def write_corpus(path: Path, corpus: Corpus) -> None:
     path : Path
     corpus : Corpus
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
     buffer = io.BytesIO()
     np.savez(
         buffer,
@@ -165,11 +164,8 @@ def write_corpus(path: Path, corpus: Corpus) -> None:
         held_out=corpus.held_out,
         sha256=np.frombuffer(corpus.sha256.encode(), np.uint8),
     )
-    try:
-        part.write_bytes(buffer.getvalue())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(path) as unfinished:
+        unfinished.write_bytes(buffer.getvalue())
 
 
 def read_corpus(path: Path) -> Corpus:

@@ -146,16 +146,18 @@ def train(settings: TrainingSettings, corpus: Corpus, folder: Path, base: Path |
     decay, on_device = jnp.asarray(decays(settings)), jnp.asarray(text)
     losses: list[npt.NDArray[np.float32]] = []
     held_out = {0: float(evaluate(state.weights, windows))}
-    with whole_folder(folder) as part:
-        write_json(part / "config.json", configuration(architecture, settings.sequence))
-        files = [write_checkpoint(part, 0, architecture, arrays)]
+    with whole_folder(folder) as unfinished:
+        write_json(unfinished / "config.json", configuration(architecture, settings.sequence))
+        files = [write_checkpoint(unfinished, 0, architecture, arrays)]
         for begin, end in _segments(settings.keep):
             count = end - begin
             state, loss = step(state, decay, on_device, _cut(schedule, begin, end), np.int32(count))
             losses.append(np.asarray(loss)[:count])
             if end in settings.keep:
                 files.append(
-                    write_checkpoint(part, end, architecture, split(architecture, np.asarray(state.weights)))
+                    write_checkpoint(
+                        unfinished, end, architecture, split(architecture, np.asarray(state.weights))
+                    )
                 )
         held_out[settings.steps] = float(evaluate(state.weights, windows))
         if not held_out[settings.steps] < entropy:

@@ -1,7 +1,7 @@
-"""The paper's tables and figures as `paper/exhibits.yaml` lists them: title, caption, parts and inputs."""
+"""The paper's tables and figures as `paper/exhibits.yaml` lists them: title, caption, content and inputs."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -17,7 +17,7 @@ class Exhibit:
     Attributes
     ----------
     label
-        Name of its rule, its script and its files.
+        Name of its rule, its module and its files.
     title
         As the paper numbers it.
     caption
@@ -30,7 +30,7 @@ class Exhibit:
         Fewest of the paper's entries that it is made from; below it says what it needs.
     needs
         What that is, in words; empty where it needs no weights.
-    parts
+    content
         Panels and series of a figure, or rows and columns of a table.
     """
 
@@ -41,11 +41,22 @@ class Exhibit:
     inputs: tuple[str, ...]
     minimum: int
     needs: str
-    parts: Mapping[str, Any]
+    content: Mapping[str, Any]
 
-    def as_params(self) -> dict[str, Any]:
-        """Return what the exhibit's script is told, so that a change of it redraws this exhibit alone."""
-        return asdict(self)
+    @property
+    def kind(self) -> str:
+        """``figures`` or ``tables``: where its module and its files are."""
+        return f"{self.label.partition('_')[0]}s"
+
+    @property
+    def module(self) -> str:
+        """The file of the package that makes it, relative to the repository."""
+        return f"weightfit/exhibits/{self.kind}/{self.label}.py"
+
+    @property
+    def numbers(self) -> str:
+        """The CSV of its numbers, in the results of a cohort."""
+        return f"{self.kind}/{self.label}.csv"
 
 
 @cache
@@ -71,7 +82,7 @@ def read() -> dict[str, Exhibit]:
             tuple(item["inputs"]),
             item.get("minimum", 0),
             item.get("needs", ""),
-            item["parts"],
+            item["content"],
         )
         for label, item in document.items()
     }
@@ -86,12 +97,12 @@ def readme_table() -> str:
 
 def groups() -> dict[str, list[str]]:
     """Return the entries of the main cohort through which lines are drawn: those of Figure 12, and all others."""
-    family = list(read()["figure_12"].parts["entries"])
+    family = list(read()["figure_12"].content["entries"])
     main = [key for key, entry in paper.entries().items() if "main" in entry.cohort]
     return {"pythia": family, "others": [key for key in main if key not in family]}
 
 
 def printed_band() -> tuple[float, float]:
     """Return the ends of the band of shapes, as printed with Table 1."""
-    ends = read()["table_1"].parts["printed"]
+    ends = read()["table_1"].content["printed"]
     return float(paper.printed(ends["band_low"])), float(paper.printed(ends["band_high"]))

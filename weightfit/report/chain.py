@@ -92,7 +92,8 @@ def chain(folder: Path, tables: Collection[str], entries: Collection[str]) -> li
 
 
 def _path(name: str) -> str:
-    return f"{name.split('_')[0]}s/{name}.csv" if name in exhibits.read() else f"{name}.parquet"
+    made = exhibits.read()
+    return made[name].numbers if name in made else f"{name}.parquet"
 
 
 def _link(folder: Path, name: str, entries: Collection[str]) -> Link:
@@ -101,7 +102,7 @@ def _link(folder: Path, name: str, entries: Collection[str]) -> Link:
         made = exhibits.read()[label]
         # An exhibit's numbers are plain text and record nothing: its inputs are those that its item lists.
         inputs: dict[str, str | None] = {f"{each}.parquet": None for each in made.inputs}
-        return Link(name, label, f"scripts/{Path(name).parent}/{label}.py", None, inputs, {})
+        return Link(name, label, made.module, None, inputs, {})
     recorded = table.read_provenance(folder / name)
     own = {
         each: digest

@@ -109,9 +109,9 @@ def neighbours(fits: pa.Table, stand_ins: Mapping[str, bool]) -> list[Neighbour]
 def printed_ranges() -> list[tuple[str, str, str]]:
     """Return what the paper prints of shapes: of what, least and greatest, as they are printed."""
     found = exhibits.read()
-    table_1 = found["table_1"].parts["printed"]
+    table_1 = found["table_1"].content["printed"]
     ranges = [("FFN, median of each entry", table_1["band_low"], table_1["band_high"])]
-    figure_9 = found["figure_09"].parts
+    figure_9 = found["figure_09"].content
     for group, ends in figure_9["printed"].items():
         kinds = " and ".join(COMPONENT_NAMES[kind] for kind in figure_9["printed_panels"][group])
         ranges.append((f"{kinds}, {group}, medians of entries", ends["low"], ends["high"]))

@@ -1,18 +1,19 @@
 """Exhibits as the page shows them: a figure's SVG that can stand beside others, a table's words and numbers."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from xml.etree import ElementTree
 
 from markupsafe import Markup
 
+from weightfit.documents import violation
 from weightfit.errors import ContractError
 from weightfit.paper import exhibits
 
-SHOWN = {"figure": "svg", "table": "html"}
-"""Ending of the file of an exhibit that the page shows, by kind."""
+SHOWN = {"figures": "svg", "tables": "json"}
+"""Ending of the file of an exhibit that the page reads, by kind."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,10 @@ def read(paths: Mapping[str, Path]) -> list[Shown]:
     Raises
     ------
     ContractError
-        If a file is not what an exhibit's script writes.
+        If a file is not what an exhibit writes.
     """
     return [
-        _figure(item, paths[label]) if label.startswith("figure") else _table(item, paths[label])
+        _figure(item, paths[label]) if item.kind == "figures" else _table(item, paths[label])
         for label, item in exhibits.read().items()
         if label in paths
     ]
@@ -116,23 +117,18 @@ def _figure(item: exhibits.Exhibit, path: Path) -> Shown:
 
 
 def _table(item: exhibits.Exhibit, path: Path) -> Shown:
-    found = re.search(r"<table.*</table>", path.read_text(encoding="utf-8"), re.S)
-    try:
-        root = ElementTree.fromstring(found[0] if found else "")  # noqa: S314 (made by this run's own table)
-    except ElementTree.ParseError as error:
-        raise ContractError(f"{path.name}: it holds no table ({error}); make the table again") from None
+    displayed = json.loads(path.read_text(encoding="utf-8"))
+    if broken := violation(displayed, "displayed"):
+        raise ContractError(f"{path.name}: {broken}; make the table again")
+    columns = displayed["columns"]
     return Shown(
         item.label,
         item.title,
         item.caption,
-        headings=_cells(root, ".//th"),
-        rows=tuple(_cells(row, "td") for row in root.findall("tbody/tr")),
-        notes=tuple(cell.text for cell in _cells(root, "tfoot//td")),
-    )
-
-
-def _cells(element: ElementTree.Element, place: str) -> tuple[Cell, ...]:
-    return tuple(
-        Cell("".join(cell.itertext()).strip(), "gt_right" in cell.get("class", "").split())
-        for cell in element.findall(place)
+        headings=tuple(Cell(column["heading"], column["is_number"]) for column in columns),
+        rows=tuple(
+            tuple(Cell(text, column["is_number"]) for text, column in zip(row, columns, strict=True))
+            for row in displayed["rows"]
+        ),
+        notes=tuple(displayed["notes"]),
     )

@@ -210,8 +210,8 @@ def initialize(
     if drawn < layers:
         config["weightfit_blocks"] = list(range(drawn))
 
-    with whole_folder(folder) as part:
-        with CheckpointWriter(part / "step0.safetensors", tensors) as writer:
+    with whole_folder(folder) as unfinished:
+        with CheckpointWriter(unfinished / "step0.safetensors", tensors) as writer:
             for index in range(len(tensors)):
                 matrix = list(TENSORS)[index % len(TENSORS)]
                 scale = np.float32(sigma[matrix])
@@ -219,7 +219,7 @@ def initialize(
                 for piece in normals((seed, layers, width, index), math.prod(shapes[matrix])):
                     np.multiply(piece, scale, out=piece)
                     writer.write(encode(piece, dtype))
-        write_json(part / "config.json", config)
+        write_json(unfinished / "config.json", config)
     settings = {
         "recipe": recipe,
         "standard_deviations": sigma,

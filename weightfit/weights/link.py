@@ -43,14 +43,14 @@ def link(source: Path, folder: Path) -> tuple[list[WeightFile], dict[str, object
     if config.is_file():
         _read_object(config)
     files = []
-    with whole_folder(folder) as part:
+    with whole_folder(folder) as unfinished:
         for path in paths:
-            (part / path.name).symlink_to(path.resolve())
+            (unfinished / path.name).symlink_to(path.resolve())
             with path.open("rb") as file:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
                 files.append(WeightFile(path.name, None, file.tell(), sha256))
         if config.is_file():
-            shutil.copyfile(config, part / "config.json")
+            shutil.copyfile(config, unfinished / "config.json")
     names = {path.name for path in paths}
     settings: dict[str, object] = {
         "index": (source / INDEX).is_file(),

@@ -119,15 +119,15 @@ def plant(
         (f"model.layers.{block}.{COMPONENTS[component]}.weight", dtype, shapes[component])
         for block, component in laws
     ]
-    with whole_folder(folder) as part:
-        with CheckpointWriter(part / "model.safetensors", tensors) as writer:
+    with whole_folder(folder) as unfinished:
+        with CheckpointWriter(unfinished / "model.safetensors", tensors) as writer:
             for (block, component), law in laws.items():
                 place = list(COMPONENTS).index(component)
                 generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, block, place])))
                 values = law.draw(generator, math.prod(shapes[component]))
                 writer.write(_encode(values, dtype, f"block {block}, component {component}, {law}"))
         write_json(
-            part / "config.json",
+            unfinished / "config.json",
             {
                 "architectures": ["OlmoForCausalLM"],
                 "model_type": "olmo",

@@ -47,15 +47,15 @@ def whole_folder(path: Path) -> Iterator[Path]:
         An empty folder beside ``path``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".unfinished", dir=path.parent))
     try:
-        part.chmod(0o755)  # mkdtemp's folder is closed to others
-        yield part
+        unfinished.chmod(0o755)  # mkdtemp's folder is closed to others
+        yield unfinished
         if path.exists():
             shutil.rmtree(path)
-        part.replace(path)
+        unfinished.replace(path)
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def write_manifest(

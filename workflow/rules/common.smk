@@ -1,12 +1,14 @@
 """What rules ask of the cohort and of the list of exhibits."""
 
 import json
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
 from weightfit import archive, paper
 from weightfit.cohort import facts
 from weightfit.paper import exhibits
+from weightfit.report.exhibits import SHOWN
 from weightfit.errors import WeightfitError
 from weightfit.hub.pin_file import parts, read_pins, unavailable
 from weightfit.hub.repository import HubSource
@@ -104,7 +106,7 @@ def drawn(wildcards):
     return paper.entries()[settings(wildcards)["of"]]
 
 
-ENDINGS = {"figure": ("svg", "png", "pdf", "csv"), "table": ("csv", "html", "tex")}
+ENDINGS = {"figures": ("svg", "png", "pdf", "csv"), "tables": ("csv", "html", "tex", "json")}
 
 COHORT_FACTS = {"steps": COHORT.steps, "blocks": COHORT.blocks, "absent": COHORT.absent}
 NO_COHORT = {fact: {} for fact in COHORT_FACTS}
@@ -119,23 +121,18 @@ def released_tables():
     )
 
 
-def is_figure(label):
-    return label.startswith("figure_")
-
-
 def is_weightless(exhibit):
     return set(exhibit.inputs) <= {"theory", "library"}
 
 
 def exhibit_files(label, exhibit):
     """List an exhibit's files by ending; the one that people open stands in the report of the run."""
-    kind = label.split("_")[0]
-    shown = {"figure": "svg", "table": "html"}[kind]
-    files = {ending: f"{RESULTS}/{kind}s/{label}.{ending}" for ending in ENDINGS[kind]}
+    shown = {"figures": "svg", "tables": "html"}[exhibit.kind]
+    files = {ending: f"{RESULTS}/{exhibit.kind}/{label}.{ending}" for ending in ENDINGS[exhibit.kind]}
     files[shown] = report(
         files[shown],
         caption="../report/exhibit.rst",
-        category=f"{kind.capitalize()}s",
+        category=exhibit.kind.capitalize(),
         labels={"exhibit": exhibit.title, "what it shows": exhibit.shows},
     )
     return files
@@ -144,7 +141,7 @@ def exhibit_files(label, exhibit):
 def shown_exhibits():
     """List the files of the exhibits as the page of the run shows them; without entries, those that need no weights."""
     return [
-        f"{RESULTS}/figures/{label}.svg" if is_figure(label) else f"{RESULTS}/tables/{label}.html"
+        f"{RESULTS}/{exhibit.kind}/{label}.{SHOWN[exhibit.kind]}"
         for label, exhibit in exhibits.read().items()
         if COHORT.entries or is_weightless(exhibit)
     ]

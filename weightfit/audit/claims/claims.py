@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from weightfit import paper, table
-from weightfit.audit.needs import described
 from weightfit.audit import printed, verdict
 from weightfit.audit.audit import judge, verdicts
 from weightfit.audit.claims import sentences
+from weightfit.audit.needs import described
 from weightfit.audit.references.printed import matching
 from weightfit.audit.registry import Reading, owner
 from weightfit.errors import ContractError

@@ -226,7 +226,7 @@ def _is_weightless(name: str) -> bool:
 def _is_before_training(name: str) -> bool:
     """Tell whether an exhibit compares initialisations, so that it rests on the first step alone."""
     made = exhibits.read()
-    return name in made and bool(made[name].parts.get("initializations"))
+    return name in made and bool(made[name].content.get("initializations"))
 
 
 def _concerned(name: str, where: Mapping[str, Value]) -> list[str]:
@@ -244,7 +244,7 @@ def _concerned(name: str, where: Mapping[str, Value]) -> list[str]:
 def _entries(name: str) -> list[str]:
     """Return the paper's entries that an exhibit is about; those of the main cohort for a study."""
     made = exhibits.read()
-    wanted = wanted_entries(made[name].parts) if name in made else []
+    wanted = wanted_entries(made[name].content) if name in made else []
     return wanted or [key for key, entry in paper.entries().items() if "main" in entry.cohort]
 
 

@@ -13,7 +13,7 @@ def last_blocks(request: Request) -> pa.Table:
     Parameters
     ----------
     request
-        What a figure is asked for: ``fits`` is among its inputs, ``parts.trim`` is the trim.
+        What a figure is asked for: ``fits`` is among its inputs, ``content.trim`` is the trim.
 
     Returns
     -------
@@ -25,7 +25,7 @@ def last_blocks(request: Request) -> pa.Table:
         & (pc.field("block") != POOLED)
         & (pc.field("protocol") == "centred")
         & (pc.field("sign") == "both")
-        & (pc.field("trim") == request.parts["trim"])
+        & (pc.field("trim") == request.content["trim"])
     )
     return chosen.sort_by([("entry", "ascending"), ("block", "ascending")])
 

@@ -85,7 +85,7 @@ def rows(request: Request, maps: Sequence[Map]) -> list[Row]:
             if (found, component) == (entry, one.component) and of_step:
                 out += [
                     key | {"step": of_step[0]["step"], "block": block} | row
-                    for row in _block(of_step, request.parts["quantiles"])
+                    for row in _block(of_step, request.content["quantiles"])
                 ]
     return out
 
@@ -220,8 +220,9 @@ def _image(rows: Sequence[Row], blocks: Sequence[int]) -> tuple[float, np.ndarra
     return first / BINS_PER_DECADE, np.ma.masked_invalid(cells)
 
 
-def finish(figure: "Figure", image: "AxesImage", axes: Any, handles: Sequence["Line2D"]) -> None:
+def finish(figure: "Figure", image: "AxesImage | None", axes: Any, handles: Sequence["Line2D"]) -> None:
     """Add the named colour bar and the legend of the quantiles."""
+    assert image is not None  # a figure with rows has a map
     bar = figure.colorbar(image, ax=axes, shrink=0.6, aspect=30, pad=0.01)
     bar.set_label(f"share of the weights in {1 / BINS_PER_DECADE:g} of log10 |w|", fontsize=7)
     bar.ax.tick_params(labelsize=6.5)

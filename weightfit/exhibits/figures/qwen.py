@@ -21,7 +21,7 @@ def regime(request: Request, key: str) -> str:
     Parameters
     ----------
     request
-        Whose ``parts.printed.regimes`` has the id of the printed text by entry.
+        Whose ``content.printed.regimes`` has the id of the printed text by entry.
     key
         Id of `paper/entries.tsv`.
 
@@ -40,7 +40,7 @@ def marks(request: Request) -> dict[str, tuple[str, str]]:
     Parameters
     ----------
     request
-        Whose ``parts.series`` has all entries of the cohort, in order.
+        Whose ``content.series`` has all entries of the cohort, in order.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def marks(request: Request) -> dict[str, tuple[str, str]]:
         By id of this cohort's entry: colour by printed regime, marker by place within the regime.
     """
     members: dict[str, list[str]] = {}
-    for key in request.parts["series"]:
+    for key in request.content["series"]:
         members.setdefault(regime(request, key), []).append(key)
     return {
         request.cast.shown[key]: (

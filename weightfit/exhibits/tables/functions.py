@@ -46,7 +46,7 @@ def compared_functions(request: Request, kind: str) -> dict[str, dict[str, objec
     }
 
 
-def shown(row: Row) -> Mapping[str, str]:
+def display(row: Row) -> Mapping[str, str]:
     """Format what both tables tell of a function for people."""
     nearest = NOTHING if row["nearest"] is None else str(row["nearest"])
     return {

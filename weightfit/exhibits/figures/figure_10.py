@@ -4,11 +4,9 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from weightfit.exhibits.figure import make_figure
 from weightfit.exhibits.numbers import Row
 from weightfit.exhibits.request import Request
 from weightfit.exhibits.style import COMPONENT_NAMES, FULL_WIDTH, markings
-from weightfit.task import logged
 
 STATISTICS = ("blocks", "scale_median", "scale_q25", "scale_q75", "scale_mean", "scale_mean_se")
 COLUMNS = ("panel", "series", "entry", "stand_in", "printed_step", "step", *STATISTICS)
@@ -16,7 +14,7 @@ COLUMNS = ("panel", "series", "entry", "stand_in", "printed_step", "step", *STAT
 
 def rows(request: Request) -> list[Row]:
     """Return the scales over blocks, by kind of matrix, entry and step."""
-    own = {request.own_step(step): step for step in request.parts["steps"]}
+    own = {request.own_step(step): step for step in request.content["steps"]}
     found = {
         (row["component"], row["entry"], row["step"]): row for row in request.read("scaling").to_pylist()
     }
@@ -30,7 +28,7 @@ def rows(request: Request) -> list[Row]:
             "step": step,
             **{name: found[panel, entry, step][name] for name in STATISTICS},
         }
-        for panel in request.parts["panels"]
+        for panel in request.content["panels"]
         for series, entry in request.cast.shown.items()
         for step, printed in own.items()
         if (panel, entry, step) in found
@@ -41,12 +39,12 @@ def draw(rows: list[Row], request: Request) -> Figure:
     """Draw one panel per kind of matrix, one line per model."""
     figure, panels = plt.subplots(2, 2, figsize=(FULL_WIDTH, 5.4), sharex=True)
     marks = markings(request.cast.wanted)
-    for panel, axes in zip(request.parts["panels"], panels.flat, strict=True):
+    for panel, axes in zip(request.content["panels"], panels.flat, strict=True):
         for number, (series, entry) in enumerate(request.cast.shown.items()):
             line = [row for row in rows if (row["panel"], row["series"]) == (panel, series)]
             steps = [row["step"] for row in line]
             colour, marker = f"C{number}", marks[series][1]
-            label = entry if panel == request.parts["panels"][0] else None
+            label = entry if panel == request.content["panels"][0] else None
             axes.plot(steps, [row["scale_median"] for row in line], marker=marker, color=colour, label=label)
             low, high = ([row[name] for row in line] for name in ("scale_q25", "scale_q75"))
             axes.fill_between(steps, low, high, color=colour, alpha=0.15, lw=0)
@@ -64,8 +62,3 @@ def draw(rows: list[Row], request: Request) -> Figure:
         axes.set_xlabel("training step")
     figure.legend(loc="outside lower center", ncols=5)
     return figure
-
-
-if __name__ == "__main__":
-    with logged(snakemake.log[0]):
-        make_figure(Request.of(snakemake), COLUMNS, rows, draw)

@@ -11,11 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from weightfit.components import POOLED
-from weightfit.exhibits.figure import make_figure
 from weightfit.exhibits.numbers import Row
 from weightfit.exhibits.request import Request
 from weightfit.exhibits.style import COLOURS, FULL_WIDTH, NOTE_COLOUR
-from weightfit.task import logged
 
 COLUMNS = (
     *("panel", "series", "entry", "stand_in", "printed_step", "step"),
@@ -42,11 +40,9 @@ PLACES = (0, 0.25, 0.63, 0.82)
 def rows(request: Request) -> list[Row]:
     """Return the counts of each bin and the statistics of each step."""
     (entry,) = request.cast.shown.values()
-    tables = {
-        name: request.read(name).filter(pc.field("entry") == entry) for name in request.exhibit["inputs"]
-    }
+    tables = {name: request.read(name).filter(pc.field("entry") == entry) for name in request.exhibit.inputs}
     out: list[Row] = []
-    for printed in request.parts["steps"]:
+    for printed in request.content["steps"]:
         step = request.own_step(printed)
         key = {
             "entry": entry,
@@ -85,34 +81,36 @@ def _cell(panel: str, series: str, value: object, error: object, null: object) -
 
 def _fit(fits: pa.Table, request: Request) -> list[dict[str, Any]]:
     chosen = (
-        (pc.field("component") == request.parts["component"])
+        (pc.field("component") == request.content["component"])
         & (pc.field("block") == POOLED)
         & (pc.field("protocol") == "centred")
         & (pc.field("sign") == "both")
-        & (pc.field("trim") == request.parts["trim"])
+        & (pc.field("trim") == request.content["trim"])
     )
-    return fits.filter(chosen).to_pylist()
+    rows: list[dict[str, Any]] = fits.filter(chosen).to_pylist()
+    return rows
 
 
 def _extremes(super_weights: pa.Table, request: Request) -> list[dict[str, Any]]:
-    chosen = (pc.field("pool") == request.parts["component"]) & (pc.field("block") == POOLED)
-    return super_weights.filter(chosen).to_pylist()
+    chosen = (pc.field("pool") == request.content["component"]) & (pc.field("block") == POOLED)
+    rows: list[dict[str, Any]] = super_weights.filter(chosen).to_pylist()
+    return rows
 
 
 def _printed(request: Request, name: str, step: int) -> str | None:
     """Return the printed text; a shape that is printed for one of two steps, not saying which, stands at both."""
-    known = request.parts["printed"][name]
+    known = request.content["printed"][name]
     if step in known:
         return request.printed(name, step)
     if name != "shape":
         return None
-    between = " or ".join(f"{other:,}" for other in request.parts["steps"] if other not in known)
+    between = " or ".join(f"{other:,}" for other in request.content["steps"] if other not in known)
     return f"{request.printed('shape_between')} (for step {between})"
 
 
 def draw(rows: list[Row], request: Request) -> Figure:
     """Draw body and tail of each step side by side, and beside them what the fit and the tail give."""
-    steps = [step for step in request.parts["steps"] if any(row["printed_step"] == step for row in rows)]
+    steps = [step for step in request.content["steps"] if any(row["printed_step"] == step for row in rows)]
     figure, grid = plt.subplots(
         *(len(steps), 3),
         figsize=(FULL_WIDTH, 1.5 * len(steps) + 0.8),
@@ -189,8 +187,3 @@ def _words(row: Row) -> tuple[str, ...]:
 
 def _remark(row: Row) -> str:
     return str(row["printed"] or "").partition(" (")[2].removesuffix(")")
-
-
-if __name__ == "__main__":
-    with logged(snakemake.log[0]):
-        make_figure(Request.of(snakemake), COLUMNS, rows, draw)

@@ -8,9 +8,7 @@ import pyarrow.compute as pc
 from weightfit import paper
 from weightfit.exhibits.numbers import Row
 from weightfit.exhibits.request import Request
-from weightfit.exhibits.table import make_table
 from weightfit.studies.scaling import input_output_ratio
-from weightfit.task import logged
 from weightfit.weights.initialize import standard_deviations
 
 COLUMNS = (
@@ -34,7 +32,7 @@ def rows(request: Request) -> list[Row]:
     scaling = request.read("scaling")
     return [
         _row(request, scaling, key, entry)
-        for key in request.parts["rows"]
+        for key in request.content["rows"]
         for entry, facts in sorted(request.entries.items(), key=lambda item: item[1]["stand_in"])
         if key in (facts["paper_entry"], facts["initialization_of"]) and _has_start(scaling, entry)
     ]
@@ -62,7 +60,7 @@ def _row(request: Request, scaling: pa.Table, key: str, entry: str) -> Row:
 
 
 def _has_start(scaling: pa.Table, entry: str) -> bool:
-    return scaling.filter((pc.field("entry") == entry) & (pc.field("step") == 0)).num_rows > 0
+    return bool(scaling.filter((pc.field("entry") == entry) & (pc.field("step") == 0)).num_rows)
 
 
 def display(row: Row) -> Mapping[str, str]:
@@ -85,8 +83,3 @@ def notes(_: Request) -> list[str]:
         "Entries ending in -initialization are simulated here at the true size from the recipe, seed 0; they test the "
         "instrument. L and d are the paper's; stand-ins have the same L and a smaller d."
     ]
-
-
-if __name__ == "__main__":
-    with logged(snakemake.log[0]):
-        make_table(Request.of(snakemake), COLUMNS, rows, display, notes)

@@ -11,14 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from weightfit.exhibits.figure import make_figure
 from weightfit.exhibits.figures import qwen
 from weightfit.exhibits.legend import lined
 from weightfit.exhibits.numbers import Row
 from weightfit.exhibits.request import Request
 from weightfit.exhibits.style import COMPONENT_NAMES, FULL_WIDTH
 from weightfit.studies.log_bins import BINS_PER_DECADE
-from weightfit.task import logged
 
 COLUMNS = (
     *("panel", "series", "entry", "stand_in", "printed_block", "block", "step", "bin", "log10_low"),
@@ -31,15 +29,15 @@ def rows(request: Request) -> list[Row]:
     entries = {entry: key for key, entry in request.cast.shown.items()}
     chosen = request.read("density").filter(
         pc.is_in(pc.field("entry"), pa.array(entries, pa.string()))
-        & pc.is_in(pc.field("component"), pa.array(request.parts["components"]))
+        & pc.is_in(pc.field("component"), pa.array(request.content["components"]))
         & pc.field("terminal")
     )
     own: dict[tuple[int, str], dict[str, list[dict[str, Any]]]] = {}
     for row in chosen.to_pylist():
         own.setdefault((row["block"], row["component"]), {}).setdefault(row["entry"], []).append(row)
     out: list[Row] = []
-    for printed in request.parts["blocks"]:
-        for component in request.parts["components"]:
+    for printed in request.content["blocks"]:
+        for component in request.content["components"]:
             panel = own.get((request.own_block(printed), component), {})
             medians = _null_medians(panel)
             out += [
@@ -70,12 +68,12 @@ def _null_medians(panel: dict[str, list[dict[str, Any]]]) -> dict[int, float]:
 
 def draw(rows: list[Row], request: Request) -> Figure:
     """Draw one panel per block and kind of matrix, one line per entry."""
-    blocks, components = request.parts["blocks"], request.parts["components"]
+    blocks, components = request.content["blocks"], request.content["components"]
     figure, grid = plt.subplots(
         len(blocks), len(components), figsize=(FULL_WIDTH, 6.4), sharex=True, sharey=True, squeeze=False
     )
     marks = qwen.marks(request)
-    least = request.parts["least_share"]
+    least = request.content["least_share"]
     for line, block in zip(grid, blocks, strict=True):
         own = request.own_block(block)
         stands = "" if own == block else f" (printed: {block})"
@@ -105,8 +103,3 @@ def _curve(axes: Axes, rows: list[Row], column: str, least: float, **style: Any)
     middles = [row["log10_low"] + 0.5 / BINS_PER_DECADE for row in known]
     shares = [row[column] for row in known]
     axes.plot(middles, [math.nan if share is None or share < least else share for share in shares], **style)
-
-
-if __name__ == "__main__":
-    with logged(snakemake.log[0]):
-        make_figure(Request.of(snakemake), COLUMNS, rows, draw)

@@ -3,18 +3,16 @@
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from weightfit.exhibits.figure import make_figure
 from weightfit.exhibits.numbers import Row
 from weightfit.exhibits.request import Request
-from weightfit.task import logged
 
 COLUMNS = ("panel", "series", "trim", "probability", "value", "printed")
 
 
 def rows(request: Request) -> list[Row]:
     """Return the noise over F, that at the trim's edges, and the edges that would be equally noisy."""
-    (panel,) = request.parts["panels"]
-    printed = {name: request.printed(name) for name in request.parts["printed"]}
+    (panel,) = request.content["panels"]
+    printed = {name: request.printed(name) for name in request.content["printed"]}
     return [
         {
             "panel": panel,
@@ -25,13 +23,13 @@ def rows(request: Request) -> list[Row]:
             "printed": printed.get(row["quantity"]),
         }
         for row in request.read("theory").to_pylist()
-        if row["quantity"] in request.parts["series"] and row["trim"] in (request.parts["trim"], None)
+        if row["quantity"] in request.content["series"] and row["trim"] in (request.content["trim"], None)
     ]
 
 
 def draw(rows: list[Row], request: Request) -> Figure:
     """Draw the variance over F, and the edges as points."""
-    trim = request.parts["trim"]
+    trim = request.content["trim"]
     curve = [row for row in rows if row["series"] == "relative_variance"]
     point = {row["series"]: row for row in rows if row["series"] != "relative_variance"}
     low, high = point["lower_edge_variance"], point["upper_edge_variance"]
@@ -82,8 +80,3 @@ def draw(rows: list[Row], request: Request) -> Figure:
     figure.legend(loc="outside lower center", ncols=2, handlelength=1.2)
     axes.set_title(f"Noise of the Weibull probability plot; shaded: the trim of {trim:.2f}", loc="left")
     return figure
-
-
-if __name__ == "__main__":
-    with logged(snakemake.log[0]):
-        make_figure(Request.of(snakemake), COLUMNS, rows, draw)

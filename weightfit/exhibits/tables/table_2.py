@@ -11,9 +11,7 @@ from weightfit.components import POOLED
 from weightfit.exhibits.numbers import Row
 from weightfit.exhibits.request import Request
 from weightfit.exhibits.style import COMPONENT_NAMES
-from weightfit.exhibits.table import make_table
 from weightfit.exhibits.words import cell, spread, with_error
-from weightfit.task import logged
 
 STATISTICS = {
     "ratio": ("median", "extreme"),
@@ -51,7 +49,7 @@ def rows(request: Request) -> list[Row]:
         found.setdefault((row["pool"], row["entry"]), []).append(row)
     return [
         _row(request, pool, key, entry, found.get((pool, entry), []))
-        for pool in request.parts["pools"]
+        for pool in request.content["pools"]
         for key, entry in request.cast.shown.items()
     ]
 
@@ -115,8 +113,3 @@ def notes(_: Request) -> list[str]:
         "in the same way; that of an extreme is the greatest of the blocks' expected values, which chance exceeds a "
         "little."
     ]
-
-
-if __name__ == "__main__":
-    with logged(snakemake.log[0]):
-        make_table(Request.of(snakemake), COLUMNS, rows, display, notes)

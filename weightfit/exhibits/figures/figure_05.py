@@ -2,17 +2,16 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from weightfit.exhibits.figure import make_figure
 from weightfit.exhibits.legend import lined, marked, shaded
 from weightfit.exhibits.numbers import Row
 from weightfit.exhibits.request import Request
 from weightfit.exhibits.style import ANCHOR_COLOUR, COLOURS, COMPONENT_NAMES, FULL_WIDTH, MARKERS, band
-from weightfit.task import logged
 
 KINDS = ("ffn", "transmission")
 FACTS = ("entry", "stand_in", "stage", "step", "matrices")
@@ -21,7 +20,7 @@ COLUMNS = ("panel", "series", *FACTS, "degrees", "value", "value_se", "value_nul
 
 def rows(request: Request) -> list[Row]:
     """Return the shapes and gaps of every entry at its first and last step, and those of Student-t weights."""
-    trims = request.parts["trims"]
+    trims = request.content["trims"]
     found = {
         (row["kind"], row["entry"], row["stage"], row["trim"]): row
         for row in request.read("ablation").to_pylist()
@@ -34,7 +33,7 @@ def rows(request: Request) -> list[Row]:
                 out += [_mark(request, row, kind, f"{row['trim']:.2f}", _shape(row)) for row in own]
                 if len(own) == len(trims):
                     out.append(_mark(request, own[0], "gap", f"{kind} gap", _gap(own[0], own[-1])))
-    return sorted([*out, *_student_t(request)], key=lambda row: request.parts["panels"].index(row["panel"]))
+    return sorted([*out, *_student_t(request)], key=lambda row: request.content["panels"].index(row["panel"]))
 
 
 def _mark(request: Request, row: Row, panel: str, series: str, values: Mapping[str, object]) -> Row:
@@ -73,32 +72,32 @@ def _student_t(request: Request) -> list[Row]:
             else request.printed("medians", row["trim"]),
         }
         for row in request.read("theory").to_pylist()
-        if row["quantity"] in names and row["trim"] in (None, *request.parts["trims"])
+        if row["quantity"] in names and row["trim"] in (None, *request.content["trims"])
     ]
 
 
 def printed_texts(request: Request) -> dict[str, str]:
     """Return the printed band, by the trim that it is of, and the printed gap."""
     return {
-        f"{request.parts['trims'][0]:.2f}": f"{request.printed('band_low')} to {request.printed('band_high')}",
+        f"{request.content['trims'][0]:.2f}": f"{request.printed('band_low')} to {request.printed('band_high')}",
         "gap": f"{request.printed('gap_mean')} ± {request.printed('gap_standard_deviation')}",
     }
 
 
 def marks(request: Request) -> dict[str, tuple[str, str]]:
     """Return the colour and the marker of each series."""
-    return dict(zip(request.parts["series"], zip(COLOURS, MARKERS, strict=True), strict=False))
+    return dict(zip(request.content["series"], zip(COLOURS, MARKERS, strict=True), strict=False))
 
 
 def draw(rows: list[Row], request: Request) -> Figure:
     """Draw entries on the left and Student-t weights on the right, gaps below shapes."""
     figure = plt.figure(figsize=(FULL_WIDTH, 6.6))
-    places = [["ffn", "student_t"], ["transmission", "legend"], ["gap", "student_t gap"]]
-    panels = figure.subplot_mosaic(places, width_ratios=(2.5, 1))
+    places: list[Any] = [["ffn", "student_t"], ["transmission", "legend"], ["gap", "student_t gap"]]
+    panels: dict[str, Axes] = figure.subplot_mosaic(places, width_ratios=(2.5, 1))
     panels["transmission"].sharey(panels["ffn"])
     panels["student_t gap"].sharey(panels["gap"])
     for panel in (*KINDS, "gap"):
-        for series in request.parts["series"]:
+        for series in request.content["series"]:
             own = [row for row in rows if (row["panel"], row["series"]) == (panel, series)]
             _entries(own, panels[panel], series, request)
     _degrees([row for row in rows if row["panel"] == "student_t"], panels, request)
@@ -119,7 +118,7 @@ def draw(rows: list[Row], request: Request) -> Figure:
         panels[name].set_ylabel("gap" if name == "gap" else "shape")
     panels["gap"].tick_params(axis="x", rotation=45)
     plt.setp(panels["gap"].get_xticklabels(), ha="right", rotation_mode="anchor")
-    first, *_, last = (f"{trim:.2f}" for trim in request.parts["trims"])
+    first, *_, last = (f"{trim:.2f}" for trim in request.content["trims"])
     panels["gap"].set_title(f"Gap: shape at trim {first} less that at {last}", loc="left")
     for kind in KINDS:
         panels[kind].set_title(f"Median over {COMPONENT_NAMES[kind]} matrices", loc="left")
@@ -138,8 +137,8 @@ def _entries(rows: list[Row], axes: Axes, series: str, request: Request) -> None
         values, errors = [row["value"] for row in own], [row["value_se"] or 0 for row in own]
         left = [place + shift + aside for place in places]
         axes.errorbar(left, values, errors, fmt=marker, color=colour, mfc=face, mew=0.8, elinewidth=0.8)
-        edges = ([place + side for place in places] for side in (-0.4, 0.4))
-        axes.hlines([row["value_null"] for row in own], *edges, ANCHOR_COLOUR, lw=0.9)
+        low, high = ([place + side for place in places] for side in (-0.4, 0.4))
+        axes.hlines([row["value_null"] for row in own], low, high, ANCHOR_COLOUR, lw=0.9)
 
 
 def _degrees(rows: list[Row], panels: Mapping[str, Axes], request: Request) -> None:
@@ -159,7 +158,7 @@ def _degrees(rows: list[Row], panels: Mapping[str, Axes], request: Request) -> N
 
 
 def _legend(axes: Axes, request: Request) -> None:
-    names = {f"{trim:.2f}": f"shape at trim {trim:.2f}" for trim in request.parts["trims"]}
+    names = {f"{trim:.2f}": f"shape at trim {trim:.2f}" for trim in request.content["trims"]}
     names |= {f"{kind} gap": f"gap, {COMPONENT_NAMES[kind]}" for kind in KINDS}
     found = marks(request)
     band_text, gap_text = printed_texts(request).values()
@@ -173,8 +172,3 @@ def _legend(axes: Axes, request: Request) -> None:
     ]
     axes.axis("off")
     axes.legend(handles=handles, loc="center left", borderaxespad=0, handlelength=1.4)
-
-
-if __name__ == "__main__":
-    with logged(snakemake.log[0]):
-        make_figure(Request.of(snakemake), COLUMNS, rows, draw)

@@ -10,8 +10,6 @@ from weightfit import paper, table
 from weightfit.exhibits.numbers import Row
 from weightfit.exhibits.request import Request
 from weightfit.exhibits.style import COMPONENT_NAMES
-from weightfit.exhibits.table import make_table
-from weightfit.task import logged
 
 COLUMNS = (
     "row",
@@ -30,11 +28,11 @@ COLUMNS = (
 
 def rows(request: Request) -> list[Row]:
     """Return one row per kind of matrix and trim, and the gap between the extreme trims."""
-    return [row for kind in request.parts["kinds"] for row in _rows(request, kind)]
+    return [row for kind in request.content["kinds"] for row in _rows(request, kind)]
 
 
 def _rows(request: Request, kind: str) -> list[Row]:
-    ablation, trims = request.read("ablation"), request.parts["trims"]
+    ablation, trims = request.read("ablation"), request.content["trims"]
     trained = {trim: _medians(ablation, request, kind, trim, "terminal") for trim in trims}
     untrained = {trim: _medians(ablation, request, kind, trim, "initial") for trim in trims}
     null = {
@@ -109,8 +107,3 @@ def notes(request: Request) -> list[str]:
         f"{len(request.cast.shown)} of {of_all} entries. Band: [{request.printed('band_low')}, "
         f"{request.printed('band_high')}]. Printed gap: mean ± standard deviation."
     ]
-
-
-if __name__ == "__main__":
-    with logged(snakemake.log[0]):
-        make_table(Request.of(snakemake), COLUMNS, rows, display, notes)

@@ -5,14 +5,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from weightfit.exhibits.figure import make_figure
 from weightfit.exhibits.figures.blocks import blocks_of, last_blocks
 from weightfit.exhibits.figures.qwen import handles, marks, regime
 from weightfit.exhibits.legend import lined, shaded
 from weightfit.exhibits.numbers import Row
 from weightfit.exhibits.request import Request
 from weightfit.exhibits.style import COMPONENT_NAMES, FULL_WIDTH, band
-from weightfit.task import logged
 
 VALUES = ("value", "value_se", "value_null")
 COLUMNS = ("panel", "series", "entry", "stand_in", "printed_regime", "step", "block", *VALUES, "printed")
@@ -22,7 +20,7 @@ def rows(request: Request) -> list[Row]:
     """Return shape and scale of every block, by component and entry."""
     fits = last_blocks(request)
     out: list[Row] = []
-    for panel in request.parts["panels"]:
+    for panel in request.content["panels"]:
         statistic, component = panel.split()
         for key, entry in request.cast.shown.items():
             own = blocks_of(fits, entry, component)
@@ -52,14 +50,15 @@ def printed_band(request: Request) -> str:
 
 def draw(rows: list[Row], request: Request) -> Figure:
     """Draw shapes above and scales below, one panel per component, one line per entry."""
-    names = request.parts["panels"]
+    names = request.content["panels"]
     figure, panels = plt.subplots(2, len(names) // 2, figsize=(FULL_WIDTH, 5.6), sharex=True, sharey="row")
     for name, axes in zip(names, panels.flat, strict=True):
         statistic, component = name.split()
         _lines([row for row in rows if row["panel"] == name], axes, request)
         axes.set_title(f"{statistic}, {COMPONENT_NAMES[component]}", loc="left")
     for axes in panels[0]:
-        band(axes, *(float(request.printed(f"band_{side}")) for side in ("low", "high")), "printed band")
+        low, high = (float(request.printed(f"band_{side}")) for side in ("low", "high"))
+        band(axes, low, high, "printed band")
     for axes in panels[1]:
         axes.set_yscale("log")
         axes.set_xlabel("block")
@@ -103,8 +102,3 @@ def _lines(rows: list[Row], axes: Axes, request: Request) -> None:
             ecolor=(colour, 0.5),
             elinewidth=0.7,
         )
-
-
-if __name__ == "__main__":
-    with logged(snakemake.log[0]):
-        make_figure(Request.of(snakemake), COLUMNS, rows, draw)

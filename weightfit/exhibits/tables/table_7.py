@@ -7,11 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from weightfit import paper, table
-from weightfit.crossing import least_fraction
 from weightfit.exhibits.numbers import Row
 from weightfit.exhibits.request import Request
-from weightfit.exhibits.table import make_table
-from weightfit.task import logged
 
 FACTS = ("layers", "params", "tokens")
 PRINTED = {
@@ -36,8 +33,8 @@ COLUMNS = (
 def rows(request: Request) -> list[Row]:
     """Return two rows per entry, one for each reading of shallow."""
     matrices = request.read("bimodality")
-    matrices = matrices.filter(pc.is_in(pc.field("component"), pa.array(request.parts["components"])))
-    shown = {key: request.cast.shown[key] for key in request.parts["rows"] if key in request.cast.shown}
+    matrices = matrices.filter(pc.is_in(pc.field("component"), pa.array(request.content["components"])))
+    shown = {key: request.cast.shown[key] for key in request.content["rows"] if key in request.cast.shown}
     return [
         _row(request, key, reading, matrices.filter(pc.field("entry") == entry))
         for key, entry in shown.items()
@@ -80,7 +77,7 @@ def _deep(request: Request) -> int:
 
 def _window(request: Request, matrices: pa.Table) -> dict[str, float | None]:
     """Return the shapes of one kind of matrix over these blocks, and how many of all have a second mode."""
-    gates = matrices.filter(pc.field("component") == request.parts["median_of"])
+    gates = matrices.filter(pc.field("component") == request.content["median_of"])
     shape, null = table.column(gates, "shape"), table.column(gates, "shape_null")
     medians = [*np.quantile(shape, [0.5, 0.25, 0.75]), np.median(null)] if shape.size else [None] * 4
     counts = [matrices.num_rows, pc.sum(matrices["bimodal"], min_count=0).as_py()]
@@ -142,16 +139,16 @@ def notes(request: Request) -> list[str]:
     """Say which blocks are meant, what the thresholds are, and how much of a second population they take."""
     windows = {reading: "{}-{}".format(*_shallow(request, reading)) for reading in READINGS}
     levels = [request.printed("clean_from"), request.printed("bimodal_to")]
-    calibration, planted = request.read("calibration"), request.parts["planted"]
+    calibration, planted = request.read("calibration"), request.content["planted"]
     one_mode = calibration.filter(pc.is_null(pc.field("weights_needed")))
-    crossed = [
-        [
+    shares = []
+    for level in levels:
+        crossed = [
             least_fraction(calibration, planted["centre"], spread, "shape", float(level))
             for spread in planted["spreads"]
         ]
-        for level in levels
-    ]
-    shares = [f"{100 * min(found):.1f} to {100 * max(found):.1f} %" for found in crossed]
+        found = [100 * fraction for fraction in crossed if fraction is not None]
+        shares.append(f"{min(found):.1f} to {max(found):.1f} %")
     return [
         "Blocks of these weights: "
         + ", ".join(f"{own} for {reading}" for reading, own in windows.items())
@@ -167,6 +164,38 @@ def notes(request: Request) -> list[str]:
     ]
 
 
-if __name__ == "__main__":
-    with logged(snakemake.log[0]):
-        make_table(Request.of(snakemake), COLUMNS, rows, display, notes)
+def least_fraction(
+    calibration: pa.Table, centre: float, spread: float, column: str, level: float
+) -> float | None:
+    """Return the share of the small population from which a statistic has reached a level.
+
+    Parameters
+    ----------
+    calibration
+        Table of contract ``calibration``.
+    centre, spread
+        One of its small populations.
+    column
+        ``shape``, which falls as the share grows, or ``dip``, which rises.
+    level
+        What is to be reached, a threshold of the shape or `weightfit.studies.dip.critical_dip` at a number of weights.
+
+    Returns
+    -------
+    float or None
+        The least such share, interpolated linearly between those of the table and 0; None where none of them
+        does.
+    """
+    own = calibration.filter((pc.field("centre") == centre) & (pc.field("spread") == spread))
+    start = own["shape_null"][0].as_py() if column == "shape" else 0.0
+    fractions = np.concatenate([[0.0], table.column(own, "fraction")])
+    values = np.concatenate([[start], table.column(own, column)])
+    sign = -1.0 if column == "shape" else 1.0
+    reached = np.flatnonzero(sign * values >= sign * level)
+    if not reached.size:
+        return None
+    last = int(reached[0])
+    if last == 0:
+        return 0.0
+    part = (level - values[last - 1]) / (values[last] - values[last - 1])
+    return float(fractions[last - 1] + part * (fractions[last] - fractions[last - 1]))

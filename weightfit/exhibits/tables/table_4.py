@@ -9,9 +9,7 @@ import pyarrow.compute as pc
 from weightfit import paper
 from weightfit.exhibits.numbers import Row
 from weightfit.exhibits.request import Request
-from weightfit.exhibits.table import make_table
 from weightfit.exhibits.words import ABSENT, cell, with_error
-from weightfit.task import logged
 
 RATES = {"learning_rate": "peak_learning_rate", "weight_decay": "weight_decay"}
 WEIGHTS = {
@@ -40,7 +38,7 @@ def rows(request: Request) -> list[Row]:
     for row in request.read("steady_state").filter(pc.field("statistic") == "mean").to_pylist():
         known.setdefault(row["entry"], []).append(row)
     out: list[Row] = []
-    for key in request.parts["rows"]:
+    for key in request.content["rows"]:
         printed = {column: request.printed(key, end) for column, end in PRINTED.items()}
         found = known.get(request.cast.shown.get(key, ""), [])
         lines = [_measured(row) for row in found] or [
@@ -104,7 +102,7 @@ def departures(request: Request) -> dict[str, str]:
     out = {}
     for name in others:
         found: dict[tuple[str, float], list[str]] = {}
-        for key in request.parts["rows"]:
+        for key in request.content["rows"]:
             for told, quantity in RATES.items():
                 value = paper.training(name).get(key, {}).get(quantity)
                 if value is not None and value != paper.training(printed)[key][quantity]:
@@ -131,8 +129,3 @@ def spans(request: Request) -> list[str]:
         low, high, span = (request.printed("spans", group, part) for part in ("low", "high", "span"))
         out.append(f"Ratios of {group}: {'; '.join(told)}; printed: {low} to {high}, {span} times.")
     return out
-
-
-if __name__ == "__main__":
-    with logged(snakemake.log[0]):
-        make_table(Request.of(snakemake), COLUMNS, rows, display, notes)

@@ -3,24 +3,22 @@
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from weightfit.exhibits.figure import make_figure
 from weightfit.exhibits.figures import heatmap
 from weightfit.exhibits.numbers import Row
 from weightfit.exhibits.request import Request
 from weightfit.exhibits.style import FULL_WIDTH
-from weightfit.task import logged
 
 COLUMNS = heatmap.COLUMNS
 
 
 def rows(request: Request) -> list[Row]:
     """Return the bins and the quantiles of the merged matrix at each step, and of its parts at the last."""
-    steps = request.parts["steps"]
-    columns = [(request.parts["merged"], step) for step in steps]
-    columns += [(component, steps[-1]) for component in request.parts["apart"]]
+    steps = request.content["steps"]
+    columns = [(request.content["merged"], step) for step in steps]
+    columns += [(component, steps[-1]) for component in request.content["apart"]]
     maps = [
         heatmap.Map(f"{component} {step}", series, component, step)
-        for series in request.parts["series"]
+        for series in request.content["series"]
         for component, step in columns
     ]
     return heatmap.rows(request, maps)
@@ -30,8 +28,8 @@ def draw(rows: list[Row], request: Request) -> Figure:
     """Draw one line of maps per size: the merged matrix through training, then its parts."""
     scale, height = heatmap.norm(), heatmap.limits(rows)
     found = heatmap.by_map(rows)
-    shown = [series for series in request.parts["series"] if series in request.cast.shown]
-    panels = request.parts["panels"]
+    shown = [series for series in request.content["series"] if series in request.cast.shown]
+    panels = request.content["panels"]
     figure, grid = plt.subplots(
         len(shown), len(panels), figsize=(FULL_WIDTH, 0.9 + 1.45 * len(shown)), sharey=True, squeeze=False
     )
@@ -47,10 +45,5 @@ def draw(rows: list[Row], request: Request) -> Figure:
         line[0].set_ylabel(f"{request.cast.shown[series]}\n{state}\nlog10 |w|", fontsize=6.5)
     for axes in grid[-1]:
         axes.set_xlabel("block", fontsize=7)
-    heatmap.finish(figure, image, grid, heatmap.handles(request.parts["quantiles"]))
+    heatmap.finish(figure, image, grid, heatmap.handles(request.content["quantiles"]))
     return figure
-
-
-if __name__ == "__main__":
-    with logged(snakemake.log[0]):
-        make_figure(Request.of(snakemake), COLUMNS, rows, draw)

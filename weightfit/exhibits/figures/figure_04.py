@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
-from weightfit.exhibits.figure import make_figure
 from weightfit.exhibits.legend import lined, marked, shaded
 from weightfit.exhibits.numbers import Row
 from weightfit.exhibits.request import Request
@@ -25,7 +24,6 @@ from weightfit.exhibits.style import (
     markings,
 )
 from weightfit.studies.drift import as_stored, class_medians
-from weightfit.task import logged
 
 VALUES = {"drift": "drift", "terminal": "shape_terminal"}
 """What each panel shows, as the table of drifts names it."""
@@ -51,12 +49,12 @@ def rows(request: Request) -> list[Row]:
     cells = {
         panel: [
             _cell(panel, name, key, found[kind, entry], request)
-            for name, kinds in request.parts["classes"].items()
+            for name, kinds in request.content["classes"].items()
             for kind in kinds
             for key, entry in request.cast.shown.items()
             if (kind, entry) in found
         ]
-        for panel in request.parts["panels"]
+        for panel in request.content["panels"]
     }
     medians = [
         dict.fromkeys(COLUMNS)
@@ -86,19 +84,19 @@ def _cell(panel: str, name: str, key: str, row: Mapping[str, Any], request: Requ
 
 
 def _anchor(request: Request) -> float:
-    at = (pc.field("quantity") == "half_normal_shape") & (pc.field("trim") == request.parts["trim"])
+    at = (pc.field("quantity") == "half_normal_shape") & (pc.field("trim") == request.content["trim"])
     (value,) = request.read("theory").filter(at)["value"].to_pylist()
     return float(value)
 
 
 def draw(rows: list[Row], request: Request) -> Figure:
     """Draw the drifts above the final shapes, kind by kind, one mark per entry."""
-    classes = request.parts["classes"]
+    classes = request.content["classes"]
     kinds = [kind for members in classes.values() for kind in members]
     colours = markings(request.cast.wanted)
     look = {entry: colours[key] for key, entry in request.cast.shown.items()}
     figure, panels = plt.subplots(2, 1, figsize=(FULL_WIDTH, 7.4), sharex=True)
-    for panel, axes in zip(request.parts["panels"], panels, strict=True):
+    for panel, axes in zip(request.content["panels"], panels, strict=True):
         for place, kind in enumerate(kinds):
             marks = [row for row in rows if (row["panel"], row["series"]) == (panel, kind)]
             step = min(STEP, SPAN / max(len(marks), 1))
@@ -124,7 +122,8 @@ def draw(rows: list[Row], request: Request) -> Figure:
 
 def pale(colour: str) -> str:
     """Return a colour on its way to white."""
-    return to_hex([PALE * part + 1 - PALE for part in to_rgb(colour)])
+    red, green, blue = (PALE * shade + 1 - PALE for shade in to_rgb(colour))
+    return to_hex((red, green, blue))
 
 
 def _mark(row: Row, place: float, colour: str, marker: str, axes: Axes) -> None:
@@ -154,7 +153,7 @@ def _class(name: str, medians: list[Row], first: int, end: int, measured: str, a
             told.append(f"printed median: {row['printed']}")
             drawn = ((row["value"], "black", "-"), (float(row["printed"]), PRINTED_COLOUR, "--"))
             for value, colour, style in drawn:
-                axes.hlines(value, first - 0.45, end - 0.55, colour, style, lw=1.2, zorder=2)
+                axes.hlines(value, first - 0.45, end - 0.55, colour, ls=style, lw=1.2, zorder=2)
         told.append(f"{measured}, {row['reading']}: {row['value']:.4f} (null {row['value_null']:.4f})")
     axes.text(
         (first + end - 1) / 2,
@@ -178,7 +177,7 @@ def _entries(look: Mapping[str, tuple[str, str]]) -> list[Any]:
 
 def _signs(rows: list[Row]) -> list[Any]:
     """Return what a legend says beside the entries."""
-    signs = [
+    signs: list[Any] = [
         marked("A: less the entry's own step 0"),
         marked("A: less the anchor, no step 0", filled=False),
         marked("pale: the entry does not store it so", pale(NULL_COLOUR)),
@@ -193,8 +192,3 @@ def _signs(rows: list[Row]) -> list[Any]:
             lined(f"B: anchor, {row['anchor']:.4f}", style="--"),
         ]
     return signs
-
-
-if __name__ == "__main__":
-    with logged(snakemake.log[0]):
-        make_figure(Request.of(snakemake), COLUMNS, rows, draw)

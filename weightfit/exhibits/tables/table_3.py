@@ -7,9 +7,7 @@ from typing import Any
 from weightfit import paper
 from weightfit.exhibits.numbers import Row
 from weightfit.exhibits.request import Request
-from weightfit.exhibits.table import make_table
 from weightfit.exhibits.words import ABSENT, cell, cells, percent
-from weightfit.task import logged
 
 TRAINING = ("t_over_tau", "state_library", "state_database")
 ENDS = ("initial", "terminal")
@@ -49,7 +47,7 @@ def rows(request: Request) -> list[Row]:
     """Return one row per size and source of its hyperparameters."""
     scales: dict[str, list[dict[str, Any]]] = {}
     for row in request.read("scaling").to_pylist():
-        if row["component"] == request.parts["component"]:
+        if row["component"] == request.content["component"]:
             scales.setdefault(row["entry"], []).append(row)
     known: dict[str, dict[str, dict[str, Any]]] = {}
     for row in request.read("steady_state").to_pylist():
@@ -123,7 +121,7 @@ def _peak(
 
 
 def _printed(request: Request, key: str) -> dict[str, object]:
-    retreats = request.parts["printed"]["retreat"]
+    retreats = request.content["printed"]["retreat"]
     return {
         **{column: request.printed(key, end) for column, end in PRINTED.items()},
         "peak_step_printed": request.printed("peak_step"),
@@ -158,8 +156,3 @@ def notes(_: Request) -> list[str]:
         "The peak is that of the median scale of o over all steps of these weights; where it is the last step, the "
         "scale has not fallen yet.",
     ]
-
-
-if __name__ == "__main__":
-    with logged(snakemake.log[0]):
-        make_table(Request.of(snakemake), COLUMNS, rows, display, notes)

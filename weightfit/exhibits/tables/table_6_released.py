@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 from weightfit.exhibits.numbers import Row
 from weightfit.exhibits.request import Request
-from weightfit.exhibits.table import make_table
-from weightfit.exhibits.tables.functions import COLUMNS as TOLD
-from weightfit.exhibits.tables.functions import compared_functions, notes, shown
-from weightfit.task import logged
+from weightfit.exhibits.tables import functions
+from weightfit.exhibits.tables.functions import compared_functions, notes
 
-COLUMNS = ("row", *TOLD, "handed_through")
+__all__ = ["COLUMNS", "display", "notes", "rows"]
+
+COLUMNS = ("row", *functions.COLUMNS, "handed_through")
 
 
 def rows(request: Request) -> list[Row]:
@@ -22,9 +22,4 @@ def rows(request: Request) -> list[Row]:
 
 def display(row: Row) -> Mapping[str, str]:
     """Format a row for people."""
-    return {**shown(row), "handed_through": "the library's" if row["handed_through"] else "ours"}
-
-
-if __name__ == "__main__":
-    with logged(snakemake.log[0]):
-        make_table(Request.of(snakemake), COLUMNS, rows, display, notes)
+    return {**functions.display(row), "handed_through": "the library's" if row["handed_through"] else "ours"}

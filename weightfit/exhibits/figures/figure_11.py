@@ -6,13 +6,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from weightfit.exhibits.figure import make_figure
 from weightfit.exhibits.figures.blocks import blocks_of, last_blocks
 from weightfit.exhibits.legend import lined, marked, shaded
 from weightfit.exhibits.numbers import Row
 from weightfit.exhibits.request import Request
 from weightfit.exhibits.style import COLOURS, COMPONENT_NAMES, FULL_WIDTH, MARKERS, band
-from weightfit.task import logged
 
 COLUMNS = (
     "panel",
@@ -40,8 +38,8 @@ def rows(request: Request) -> list[Row]:
     fits = last_blocks(request)
     low, high = printed_band(request)
     out: list[Row] = []
-    for panel in request.parts["panels"]:
-        for series in request.parts["series"]:
+    for panel in request.content["panels"]:
+        for series in request.content["series"]:
             for entry in request.cast.shown.values():
                 own = blocks_of(fits, entry, series)
                 blocks = own.to_pylist()
@@ -90,10 +88,10 @@ def printed(request: Request, panel: str) -> str:
 
 def draw(rows: list[Row], request: Request) -> Figure:
     """Draw scale on the left and shape on the right, one line of panels per pool."""
-    series = request.parts["series"]
+    series = request.content["series"]
     figure, panels = plt.subplots(len(series), 2, figsize=(FULL_WIDTH, 5.6), sharex=True, sharey="col")
     for number, pool in enumerate(series):
-        for panel, axes in zip(request.parts["panels"], panels[number], strict=True):
+        for panel, axes in zip(request.content["panels"], panels[number], strict=True):
             own = [row for row in rows if (row["panel"], row["series"]) == (panel, pool)]
             _blocks(own, axes, COLOURS[number], MARKERS[number])
             axes.set_title(f"{COMPONENT_NAMES[pool]}: {_summary(own, panel)}", loc="left", fontsize=7.5)
@@ -137,8 +135,3 @@ def _summary(rows: list[Row], panel: str) -> str:
         return f"max/min {ratio} (Gaussian: {null})"
     variation, variation_null = (f"{100 * rows[0][name]:.1f} %" for name in ("variation", "variation_null"))
     return f"max/min {ratio}, CV {variation} (Gaussian: {null}, {variation_null})"
-
-
-if __name__ == "__main__":
-    with logged(snakemake.log[0]):
-        make_figure(Request.of(snakemake), COLUMNS, rows, draw)

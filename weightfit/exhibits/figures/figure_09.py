@@ -7,7 +7,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from weightfit import paper, table
-from weightfit.exhibits.figure import make_figure
 from weightfit.exhibits.figures.blocks import blocks_of, last_blocks
 from weightfit.exhibits.legend import lined, marked, shaded
 from weightfit.exhibits.numbers import Row
@@ -20,7 +19,6 @@ from weightfit.exhibits.style import (
     FULL_WIDTH,
     MARKERS,
 )
-from weightfit.task import logged
 
 VALUES = ("shape_low", "shape_q25", "shape_median", "shape_q75", "shape_high", "shape_null")
 COLUMNS = ("panel", "series", "entry", "stand_in", "step", "as_stored", "blocks", *VALUES, "printed")
@@ -38,8 +36,8 @@ def rows(request: Request) -> list[Row]:
     """Return the shapes over blocks, by component, group and entry."""
     fits = last_blocks(request)
     out: list[Row] = []
-    for panel in request.parts["panels"]:
-        for series in request.parts["series"]:
+    for panel in request.content["panels"]:
+        for series in request.content["series"]:
             for key, entry in request.cast.shown.items():
                 own = blocks_of(fits, entry, panel)
                 if group(key) != series or not own.num_rows:
@@ -67,7 +65,7 @@ def rows(request: Request) -> list[Row]:
 
 def printed(request: Request, panel: str, series: str) -> str | None:
     """Return the range that the paper prints for a group, in the panels that it is about."""
-    if panel not in request.parts["printed_panels"][series]:
+    if panel not in request.content["printed_panels"][series]:
         return None
     return " to ".join(request.printed(series, side) for side in ("low", "high"))
 
@@ -75,7 +73,7 @@ def printed(request: Request, panel: str, series: str) -> str | None:
 def places(request: Request) -> dict[str, int]:
     """Return the line of each group's heading, by its name, and of each entry below it."""
     names: list[str] = []
-    for series in request.parts["series"]:
+    for series in request.content["series"]:
         members = [entry for key, entry in request.cast.shown.items() if group(key) == series]
         names += [series, *members] if members else []
     return {name: place for place, name in enumerate(names)}
@@ -86,16 +84,16 @@ def draw(rows: list[Row], request: Request) -> Figure:
     lines = places(request)
     figure, panels = plt.subplots(
         1,
-        len(request.parts["panels"]),
+        len(request.content["panels"]),
         figsize=(FULL_WIDTH, 1.6 + 0.19 * len(lines)),
         sharex=True,
         sharey=True,
     )
-    for panel, axes in zip(request.parts["panels"], panels, strict=True):
+    for panel, axes in zip(request.content["panels"], panels, strict=True):
         for row in rows:
             if row["panel"] == panel:
                 _line(row, lines[row["entry"]], axes, request)
-        for series in request.parts["series"]:
+        for series in request.content["series"]:
             _printed_range(panel, series, lines, axes, request)
         axes.set_title(COMPONENT_NAMES[panel], loc="left")
         axes.set_xlabel("shape")
@@ -103,7 +101,7 @@ def draw(rows: list[Row], request: Request) -> Figure:
         axes.tick_params(axis="y", length=0)
     panels[0].set_yticks(list(lines.values()), list(lines))
     for label in panels[0].get_yticklabels():
-        if label.get_text() in request.parts["series"]:
+        if label.get_text() in request.content["series"]:
             label.set_fontweight("bold")
     panels[0].set_ylim(len(lines) - 0.4, -0.6)
     other = "median, the other way: pooled though\nstored apart, or split though stored as one"
@@ -123,7 +121,7 @@ def draw(rows: list[Row], request: Request) -> Figure:
 
 
 def _line(row: Row, place: int, axes: Axes, request: Request) -> None:
-    number = request.parts["series"].index(row["series"])
+    number = request.content["series"].index(row["series"])
     colour = COLOURS[number]
     axes.hlines(place, row["shape_low"], row["shape_high"], colour, lw=0.9)
     axes.hlines(place, row["shape_q25"], row["shape_q75"], colour, lw=3)
@@ -164,8 +162,3 @@ def _printed_range(panel: str, series: str, lines: dict[str, int], axes: Axes, r
         fontsize=6.8,
         transform=axes.get_yaxis_transform(),
     )
-
-
-if __name__ == "__main__":
-    with logged(snakemake.log[0]):
-        make_figure(Request.of(snakemake), COLUMNS, rows, draw)

@@ -3,13 +3,11 @@
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from weightfit.exhibits.figure import make_figure
 from weightfit.exhibits.figures import heatmap
 from weightfit.exhibits.legend import lined
 from weightfit.exhibits.numbers import Row
 from weightfit.exhibits.request import Request
 from weightfit.exhibits.style import COMPONENT_NAMES, FULL_WIDTH
-from weightfit.task import logged
 
 COLUMNS = heatmap.COLUMNS
 
@@ -18,21 +16,21 @@ def rows(request: Request) -> list[Row]:
     """Return the bins and the quantiles of each kind of matrix at the last step."""
     maps = [
         heatmap.Map(panel, series, panel, None)
-        for panel in request.parts["panels"]
-        for series in request.parts["series"]
+        for panel in request.content["panels"]
+        for series in request.content["series"]
     ]
     return heatmap.rows(request, maps)
 
 
 def draw(rows: list[Row], request: Request) -> Figure:
     """Draw one map per kind of matrix on one colour scale, and the printed blocks and extent of the tail."""
-    (series,) = request.parts["series"]
+    (series,) = request.content["series"]
     tail = float(request.printed("tail"))
     scale, height = heatmap.norm(), heatmap.limits(rows, [tail])
     found = heatmap.by_map(rows)
     figure, grid = plt.subplots(2, 4, figsize=(FULL_WIDTH, 4.4), sharey=True)
     image = None
-    for panel, axes in zip(request.parts["panels"], grid.flat, strict=False):
+    for panel, axes in zip(request.content["panels"], grid.flat, strict=False):
         image = heatmap.draw(axes, found.get((panel, series), []), height, scale) or image
         axes.set_title(COMPONENT_NAMES[panel], loc="left")
         axes.set_xlabel("block", fontsize=7)
@@ -54,13 +52,8 @@ def draw(rows: list[Row], request: Request) -> Figure:
     for axes in grid[:, 0]:
         axes.set_ylabel("log10 |w|")
     handles = [
-        *heatmap.handles(request.parts["quantiles"]),
+        *heatmap.handles(request.content["quantiles"]),
         lined("printed extent", heatmap.COLOURS["printed"], ":"),
     ]
     heatmap.finish(figure, image, grid, handles)
     return figure
-
-
-if __name__ == "__main__":
-    with logged(snakemake.log[0]):
-        make_figure(Request.of(snakemake), COLUMNS, rows, draw)

@@ -8,13 +8,11 @@ import pyarrow.compute as pc
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from weightfit.exhibits.figure import make_figure
 from weightfit.exhibits.legend import lined, marked
 from weightfit.exhibits.numbers import Row
 from weightfit.exhibits.request import Request
 from weightfit.exhibits.style import FULL_WIDTH, NULL_COLOUR, markings
 from weightfit.exhibits.words import cell
-from weightfit.task import logged
 
 POINT = {
     "step": "step",
@@ -27,8 +25,10 @@ POINT = {
 """Each column of an entry's scales, and its name in the table; before training they are the null."""
 
 FITTED = ("slope", "correlation", "exponent", "r_squared")
-SURE = ("slope_se", "slope_low", "slope_high", "correlation_low", "correlation_high")
-SURE += ("exponent_se", "exponent_low", "exponent_high")
+SURE = (
+    *("slope_se", "slope_low", "slope_high", "correlation_low", "correlation_high"),
+    *("exponent_se", "exponent_low", "exponent_high"),
+)
 DEVIATIONS = ("deviation_measured", "deviation_predicted")
 LIMITS = tuple(f"{name}_{side}" for name in DEVIATIONS for side in ("low", "high"))
 PRINTED = ("slope", "correlation", "deviation_low", "deviation_high")
@@ -50,9 +50,9 @@ COLUMNS = (
 
 def rows(request: Request) -> list[Row]:
     """Return by source one row per entry, with its scale before training, and one for the line through them."""
-    (line_series,) = set(request.parts["series"]) - set(request.cast.wanted)
+    (line_series,) = set(request.content["series"]) - set(request.cast.wanted)
     mean = pc.field("statistic") == "mean"
-    own_group = pc.field("group") == request.parts["group"]
+    own_group = pc.field("group") == request.content["group"]
     lines = {
         (line["weights"], line["convention"], line["stage"]): line
         for line in request.read("steady_state_lines").filter(mean & own_group).to_pylist()
@@ -62,7 +62,7 @@ def rows(request: Request) -> list[Row]:
         for row in request.read("steady_state").filter(mean).to_pylist()
     }
     out: list[Row] = []
-    order = list(request.parts["panels"])
+    order = list(request.content["panels"])
     for panel in sorted(
         {convention for convention, _ in found},
         key=lambda name: (order.index(name) if name in order else -1, name),
@@ -71,11 +71,11 @@ def rows(request: Request) -> list[Row]:
             key: found[panel, entry] for key, entry in request.cast.shown.items() if (panel, entry) in found
         }
         for weights in dict.fromkeys(row["weights"] for row in points.values()):
-            ends = [lines.get((weights, panel, stage), {}) for stage in ("terminal", "initial")]
+            last, first = (lines.get((weights, panel, stage), {}) for stage in ("terminal", "initial"))
             own = {key: row for key, row in points.items() if row["weights"] == weights}
-            out += [_row(panel, key) | _point(row, ends[0].get("slope")) for key, row in own.items()]
-            if ends[0]:
-                out.append(_row(panel, line_series) | _line(weights, *ends, request))
+            out += [_row(panel, key) | _point(row, last.get("slope")) for key, row in own.items()]
+            if last:
+                out.append(_row(panel, line_series) | _line(weights, last, first, request))
     return out
 
 
@@ -171,8 +171,3 @@ def _draw_line(row: Row, reach: float, axes: Axes) -> list[Any]:
         f"exponent {cell(row['exponent_null'], '.2f')}, R² {cell(row['r_squared_null'], '.2f')}"
     )
     return [*handles, lined(before, NULL_COLOUR, ":", 1.2)]
-
-
-if __name__ == "__main__":
-    with logged(snakemake.log[0]):
-        make_figure(Request.of(snakemake), COLUMNS, rows, draw)

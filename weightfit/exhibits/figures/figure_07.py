@@ -4,13 +4,11 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from weightfit import paper
-from weightfit.exhibits.figure import make_figure
 from weightfit.exhibits.figures import heatmap
 from weightfit.exhibits.legend import lined
 from weightfit.exhibits.numbers import Row
 from weightfit.exhibits.request import Request
 from weightfit.exhibits.style import FULL_WIDTH
-from weightfit.task import logged
 
 COLUMNS = heatmap.COLUMNS
 
@@ -19,8 +17,8 @@ def rows(request: Request) -> list[Row]:
     """Return the bins and the quantiles of q and k at the last step."""
     maps = [
         heatmap.Map(panel, series, panel, None)
-        for panel in request.parts["panels"]
-        for series in request.parts["series"]
+        for panel in request.content["panels"]
+        for series in request.content["series"]
     ]
     return heatmap.rows(request, maps)
 
@@ -30,7 +28,7 @@ def draw(rows: list[Row], request: Request) -> Figure:
     tail = float(request.printed("tail"))
     scale, height = heatmap.norm(), heatmap.limits(rows, [tail])
     found = heatmap.by_map(rows)
-    panels, columns = request.parts["panels"], request.parts["series"]
+    panels, columns = request.content["panels"], request.content["series"]
     figure, grid = plt.subplots(len(panels), len(columns), figsize=(FULL_WIDTH, 4.2), sharey=True)
     image = None
     for line, panel in zip(grid, panels, strict=True):
@@ -44,7 +42,7 @@ def draw(rows: list[Row], request: Request) -> Figure:
             axes.set_xlabel("block", fontsize=7)
         line[0].set_ylabel("log10 |w|")
     handles = [
-        *heatmap.handles(request.parts["quantiles"]),
+        *heatmap.handles(request.content["quantiles"]),
         lined(
             f"printed extent without QK-norm, {request.printed('tail')}",
             heatmap.COLOURS["printed"],
@@ -53,8 +51,3 @@ def draw(rows: list[Row], request: Request) -> Figure:
     ]
     heatmap.finish(figure, image, grid, handles)
     return figure
-
-
-if __name__ == "__main__":
-    with logged(snakemake.log[0]):
-        make_figure(Request.of(snakemake), COLUMNS, rows, draw)
