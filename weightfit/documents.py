@@ -69,9 +69,9 @@ def parse_object(text: bytes, what: str) -> dict[str, object]:
 
     Parameters
     ----------
-    text : bytes
+    text
         UTF-8.
-    what : str
+    what
         Name of the text for messages.
 
     Raises
@@ -134,9 +134,9 @@ def write_json(path: Path, value: Mapping[str, object]) -> None:
 
     Parameters
     ----------
-    path : Path
+    path
         Its folder is made.
-    value : mapping
+    value
         Numbers in it must be finite.
 
     Raises

@@ -30,10 +30,6 @@ def contract(name: str) -> dict[str, Any]:
     name
         `workflow/schemas/{name}.schema.yaml`: JSON Schema of one row, whose ``properties`` are the columns
         in order; ``key`` lists the columns that no two rows share; ``arrow`` narrows a column's type.
-
-    Returns
-    -------
-    dict
     """
     law: dict[str, Any] = yaml.safe_load(schema(name).read_text(encoding="utf-8"))
     return law

@@ -36,7 +36,7 @@ def add(table: Path, *cells: str) -> None:
 def test_every_number_that_needs_no_weights_has_readings():
     rows = paper.reported()
     found = registry.read()
-    assert list(found) == [id for id in rows if id in found]  # noqa: A001
+    assert list(found) == [key for key in rows if key in found]
     for row in rows.values():
         if row.restates is None and row.needs not in WEIGHTS:
             assert row.id in found, f"{row.id}: {row.definition}"
@@ -45,7 +45,7 @@ def test_every_number_that_needs_no_weights_has_readings():
 def test_a_restatement_has_the_readings_of_its_original():
     found = registry.read()
     rows = paper.reported()
-    assert {id for id in found if rows[id].restates} == OTHER_FORM  # noqa: A001
+    assert {key for key in found if rows[key].restates} == OTHER_FORM
     for row in rows.values():
         expected = row.id if row.id in OTHER_FORM or row.restates is None else row.restates
         assert owner(found, row.id) == expected
@@ -59,8 +59,8 @@ def test_readings_are_named_once_and_evaluated_or_explained():
 
 
 def test_nothing_decides_itself():
-    for id, readings in registry.read().items():  # noqa: A001
-        assert id not in decided_by(readings), id
+    for key, readings in registry.read().items():
+        assert key not in decided_by(readings), key
 
 
 def test_nothing_that_the_paper_prints_is_typed_into_a_formula():

@@ -175,10 +175,10 @@ def test_the_weights_behind_a_cell(results):
     ],
 )
 def test_only_pinned_weights_of_the_paper_decide(results, formula, outcome, stand_in, needs):
-    id = "T2.pythia-160m.median"  # noqa: A001 (printed 6.6)
-    reading = Reading(id, "literal", "weights", formula, None, "Note.")
+    key = "T2.pythia-160m.median"
+    reading = Reading(key, "literal", "weights", formula, None, "Note.")
     made = Evaluator(Sources(results)).evaluated(reading)
-    (judged,) = judge(paper.reported()[id], read(id), [made])
+    (judged,) = judge(paper.reported()[key], read(key), [made])
     assert (judged.outcome, made.is_stand_in) == (outcome, stand_in)
     if needs is not None:
         assert [need.name for need in judged.needs] == needs

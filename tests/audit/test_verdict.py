@@ -163,5 +163,5 @@ def test_two_texts_that_cannot_both_hold(one, other, expected):
 
 
 def test_no_text_of_the_paper_contradicts_itself():
-    for id in paper.reported():  # noqa: A001
-        assert not contradicts(printed.read(id), printed.read(id)), id
+    for key in paper.reported():
+        assert not contradicts(printed.read(key), printed.read(key)), key

@@ -8,8 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 from test_part import BLOCKS, CONFIG, NAMES, draw, write
 
-from weightfit import part, table
+from weightfit import table
 from weightfit.counts import join as joining
+from weightfit.counts import part
 from weightfit.counts.histogram import HISTOGRAM_CONTRACT, histogram_of
 from weightfit.counts.join import join
 from weightfit.counts.part import count_part, read_part

@@ -219,8 +219,8 @@ PAPER = {
 }
 
 
-def meaning(id):  # noqa: A002 (the column's own name)
-    return printed.read(id).value
+def meaning(key):
+    return printed.read(key).value
 
 
 @pytest.mark.parametrize(("formula", "ends"), PAPER.items())

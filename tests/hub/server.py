@@ -176,7 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
     def hub(self) -> Hub:
         return self.server.hub
 
-    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 (the base class's own name)
         pass
 
     def do_HEAD(self) -> None:

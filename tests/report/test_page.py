@@ -68,9 +68,9 @@ def elements(text: str) -> Elements:
     return Elements(text)
 
 
-def part(text: str, id: str) -> str:  # noqa: A002
+def part(text: str, key: str) -> str:
     """Return what stands between an id and the next number, table or part of the page."""
-    start = text.index(f' id="{id}"')
+    start = text.index(f' id="{key}"')
     ends = [text.find(end, start) for end in ("</tbody>", "</details>\n<details", "</section>")]
     return html.unescape(text[start : min(end for end in ends if end > 0)])
 
@@ -268,8 +268,8 @@ def test_the_search_over_the_database_is_told(run: Run) -> None:
     text = page(replace(run, search=pa.Table.from_pylist([row], schema=schema)))
     told = part(text, "database")
     assert "was given no released database" not in told
-    for statistic, id in PRINTED.items():  # noqa: A001
-        assert f'<a href="#{id}">{statistic.replace("_", " ")}</a>' in told
+    for statistic, key in PRINTED.items():
+        assert f'<a href="#{key}">{statistic.replace("_", " ")}</a>' in told
     for name in TOGETHER:
         assert f"<td>{name}, together</td>" in told
     assert NOTHING_SEARCHED.num_rows == 0

@@ -124,19 +124,19 @@ def readings() -> pa.Table:
     known = registry.read()
     rows = [
         {
-            "id": id,
+            "id": key,
             "reading": reading.reading,
             "evidence": reading.evidence,
             "formula": reading.value,
             "value": None,
             "null": None,
-            "stand_in": "1.75" if id == MEASURED and reading.evidence == "weights" else None,
+            "stand_in": "1.75" if key == MEASURED and reading.evidence == "weights" else None,
             "outcome": "pending" if reading.value else "untraced",
             "needs": None,
             "note": reading.note,
         }
-        for id in paper.reported()  # noqa: A001
-        for reading in known.get(registry.owner(known, id), ())
+        for key in paper.reported()
+        for reading in known.get(registry.owner(known, key), ())
     ]
     return built("evaluated_readings", rows)
 

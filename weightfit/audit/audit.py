@@ -118,7 +118,7 @@ def contradictions(owners: Collection[str]) -> dict[str, tuple[str, ...]]:
         ):
             found.setdefault(row.id, []).append(row.restates)
             found.setdefault(row.restates, []).append(row.id)
-    return {id: tuple(others) for id, others in found.items()}  # noqa: A001 (the column's own name)
+    return {key: tuple(others) for key, others in found.items()}
 
 
 def audit(results: Mapping[str, Sequence[Evaluated]]) -> tuple[pa.Table, pa.Table]:
@@ -202,11 +202,11 @@ def _notes(said: Verdict, deciding: Sequence[Judged], judged: Sequence[Judged]) 
     return notes
 
 
-def _reading(id: str, judged: Judged) -> dict[str, object]:  # noqa: A002 (the column's own name)
+def _reading(key: str, judged: Judged) -> dict[str, object]:
     result, reading = judged.result, judged.result.reading
     value = None if result.value is None else text(result.value)
     return {
-        "id": id,
+        "id": key,
         "reading": reading.reading,
         "evidence": reading.evidence,
         "formula": reading.value,

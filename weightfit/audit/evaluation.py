@@ -75,7 +75,7 @@ def evaluate_all(registry: Registry, sources: Sources) -> Mapping[str, Sequence[
         If a reference does not resolve or a formula is not defined; the message names id and reading.
     """
     evaluator = Evaluator(sources)
-    return {id: tuple(map(evaluator.evaluated, readings)) for id, readings in registry.items()}  # noqa: A001
+    return {key: tuple(map(evaluator.evaluated, readings)) for key, readings in registry.items()}
 
 
 class Evaluator:

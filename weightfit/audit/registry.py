@@ -55,17 +55,17 @@ def _read(path: Path) -> Registry:
     for row in (Reading(**row) for row in rows):  # type: ignore[arg-type]
         _check(path, row)
         found.setdefault(row.id, []).append(row)
-    registry = {id: tuple(found[id]) for id in paper.reported() if id in found}  # noqa: A001 (the column's own name)
+    registry = {key: tuple(found[key]) for key in paper.reported() if key in found}
     _check_order(path, registry)
     return registry
 
 
-def owner(registry: Collection[str], id: str) -> str:  # noqa: A002 (the column's own name)
+def owner(registry: Collection[str], key: str) -> str:
     """Return the id whose readings a printed number has: a restatement has those of its original.
 
     A restatement that tells its original in another form, such as a trim by its edges, has readings of its own.
     """
-    return id if id in registry else paper.reported()[id].restates or id
+    return key if key in registry else paper.reported()[key].restates or key
 
 
 def _check(path: Path, row: Reading) -> None:
@@ -84,9 +84,9 @@ def _check(path: Path, row: Reading) -> None:
 
 def _check_order(path: Path, registry: Registry) -> None:
     """Remove ids whose numbers are all known until none is left; a circle would remain."""
-    waiting = {id: decided_by(registry[id]) for id in registry}  # noqa: A001 (the column's own name)
+    waiting = {key: decided_by(registry[key]) for key in registry}
     while waiting:
-        ready = [id for id, others in waiting.items() if not others & waiting.keys()]  # noqa: A001
+        ready = [key for key, others in waiting.items() if not others & waiting.keys()]
         if not ready:
             raise ContractError(
                 f"{path}: {', '.join(sorted(waiting))} are decided by one another; break the circle"
@@ -98,12 +98,12 @@ def _check_order(path: Path, registry: Registry) -> None:
 def decided_by(readings: Sequence[Reading]) -> set[str]:
     """Return the originals of the printed numbers that the formulas of some readings name."""
     named = {
-        id
+        key
         for row in readings
         for formula in (row.value, row.null)
         if formula
         for leaf in leaves(formula, NAMES)
-        for id in ids_behind(leaf)  # noqa: A001 (the column's own name)
+        for key in ids_behind(leaf)
     }
     rows = paper.reported()
     return {rows[each].restates or each for each in named}

@@ -127,10 +127,6 @@ def read_cohort(name: str) -> Cohort:
     name
         Name of a file in `cohorts/`, without ending, or a path that ends in ``.yaml``.
 
-    Returns
-    -------
-    Cohort
-
     Raises
     ------
     CohortError

@@ -253,10 +253,6 @@ def histogram_of(values: NDArray[np.generic], name: str = "array") -> Histogram:
     name
         What error messages call it.
 
-    Returns
-    -------
-    Histogram
-
     Raises
     ------
     DegenerateHistogram
@@ -285,10 +281,6 @@ def pool(histograms: Sequence[Histogram]) -> Histogram:
     ----------
     histograms
         At least one.
-
-    Returns
-    -------
-    Histogram
     """
     if len(histograms) == 1:
         return histograms[0]

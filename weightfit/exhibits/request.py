@@ -87,10 +87,6 @@ class Request:
         ----------
         wanted
             Ids of `paper/entries.tsv`.
-
-        Returns
-        -------
-        Cast
         """
         own = {facts["paper_entry"]: entry for entry, facts in self.entries.items() if facts["paper_entry"]}
         shown = {key: own[key] for key in wanted if key in own}
@@ -123,10 +119,6 @@ class Request:
         *keys
             Of the mapping under ``content.printed``, level by level; what is left of the way to the id is appended to
             the text found there, with dots.
-
-        Returns
-        -------
-        str
         """
         place: Any = self.content["printed"]
         rest = list(keys)

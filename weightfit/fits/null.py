@@ -123,10 +123,6 @@ def null_fits(law: GaussianMixture, n: int, trims: Sequence[float]) -> list[Null
         Number of weights.
     trims
         Kept fractions.
-
-    Returns
-    -------
-    list of NullFit
     """
     if law.single:
         sigma = float(law.sigma[0])

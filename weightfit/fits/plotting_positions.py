@@ -74,10 +74,6 @@ def y_sums(n: int, before: NDArray[np.int64], through: NDArray[np.int64]) -> NDA
         Number of order statistics.
     before, through
         Ranks, int64 ``(m,)``, 0 <= before <= through <= n.
-
-    Returns
-    -------
-    ndarray of float64 ``(m,)``
     """
     if n <= _TABLE_LIMIT:
         table = _cumulative_y(n)

@@ -84,10 +84,6 @@ def magnitudes(histogram: Histogram, centre: float = 0.0, sign: Sign = "both") -
         Subtracted before the absolute value is taken, in float64.
     sign
         ``both``, or only the weights above (``positive``) or below (``negative``) the centre.
-
-    Returns
-    -------
-    Magnitudes
     """
     shifted = histogram.value.astype(np.float64) - centre
     first_zero, first_positive = np.searchsorted(shifted, [0.0, np.nextafter(0.0, 1.0)])
@@ -228,10 +224,6 @@ def weighted_line(x: NDArray[np.float64], y_sum: NDArray[np.float64], weight: ND
         Sum of y over the ranks at each x ``(m,)``.
     weight
         Number of ranks at each x ``(m,)``.
-
-    Returns
-    -------
-    Line
     """
     total, mean_x, mean_y, sum_xx, sum_xy, sum_yy = _weighted_sums(x, y_sum, weight)
     shape = sum_xy / sum_xx

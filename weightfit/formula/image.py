@@ -54,10 +54,6 @@ def image(function: Function, box: Sequence[Interval]) -> Image:
     box
         One interval per quantity; the quantities are unrelated.
 
-    Returns
-    -------
-    Image
-
     Raises
     ------
     ZeroDivisionError, ValueError

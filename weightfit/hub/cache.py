@@ -12,11 +12,6 @@ from weightfit.hub.repository import FilePin, Revision
 def cached(source: Revision, file: FilePin) -> Path | None:
     """Return a file of the Hub cache that has exactly the pinned bytes, or None.
 
-    Parameters
-    ----------
-    source : Revision
-    file : FilePin
-
     Returns
     -------
     Path or None

@@ -25,12 +25,11 @@ def download(part: Part, folder: Path, tries: int = TRIES, wait: float = WAIT) -
 
     Parameters
     ----------
-    part : Part
-    folder : Path
+    folder
         Replaced if it is there and is not what is asked for. Empty afterwards if the files are unavailable.
-    tries : int
+    tries
         Tries in a row without progress after which a file counts as failed.
-    wait : float
+    wait
         Seconds before the second try, doubled before each later one.
 
     Returns
@@ -103,15 +102,10 @@ def manifest(part: Part, source: Revision, folder: Path) -> dict[str, Any]:
 
     Parameters
     ----------
-    part : Part
-    source : Revision
+    source
         What came of the part's own one.
-    folder : Path
+    folder
         Where the files are.
-
-    Returns
-    -------
-    dict
     """
     files = []
     for file in source.files:

@@ -8,8 +8,7 @@ class Unavailable(WeightfitError):
 
     Attributes
     ----------
-    reason : str
-    remedy : str
+    remedy
         What a person can do about it.
     """
 

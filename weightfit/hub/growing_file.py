@@ -20,16 +20,16 @@ class GrowingFile:
 
     Parameters
     ----------
-    path : Path
+    path
         Bytes that are there already are hashed and kept.
-    file : FilePin
+    file
         What it is to become.
 
     Attributes
     ----------
-    size : int
+    size
         Bytes so far, those in the buffer included.
-    reached : int
+    reached
         The most bytes that there were at the begin, or since then by the count of whoever sets it.
     """
 

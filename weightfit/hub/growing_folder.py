@@ -15,10 +15,6 @@ def growing_folder(folder: Path) -> Iterator[Path]:
     When the block ends it stays, so that the next process continues, unless it is empty. Another process that
     asks for the same folder waits until this one has ended.
 
-    Parameters
-    ----------
-    folder : Path
-
     Yields
     ------
     Path

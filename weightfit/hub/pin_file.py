@@ -20,10 +20,9 @@ def read_pins(path: Path, chosen: str, sources: Mapping[str, HubSource]) -> dict
 
     Parameters
     ----------
-    path : Path
-    chosen : str
+    chosen
         What is said on the command line, such as ``cohort=paper``, for the remedy.
-    sources : mapping
+    sources
         By id of the entry.
 
     Returns
@@ -51,8 +50,7 @@ def load(path: Path, remedy: str) -> dict[str, list[Revision]]:
 
     Parameters
     ----------
-    path : Path
-    remedy : str
+    remedy
         What the message of an error ends with.
 
     Raises
@@ -89,9 +87,9 @@ def unavailable(path: Path, manifests: Path) -> dict[str, str]:
 
     Parameters
     ----------
-    path : Path
+    path
         A file of pins; of one that breaks its schema nothing is told here, see `read_pins`.
-    manifests : Path
+    manifests
         Folder of the manifests that an earlier run left: what is pinned can be gone when it is fetched.
     """
     try:
@@ -131,8 +129,7 @@ def parts(pins: Pins, sources: Mapping[str, HubSource]) -> list[Part]:
 
     Parameters
     ----------
-    pins : mapping
-    sources : mapping
+    sources
         By id of the entry.
 
     Returns

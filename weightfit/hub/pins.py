@@ -34,7 +34,7 @@ def kept(before: Pins, after: Pins) -> tuple[dict[str, list[Revision]], list[str
 
     Parameters
     ----------
-    before, after : mapping
+    before, after
         Pins.
 
     Returns
@@ -96,9 +96,9 @@ def report(before: Pins, after: Pins, sources: Mapping[str, HubSource]) -> list[
 
     Parameters
     ----------
-    before, after : mapping
+    before, after
         Pins.
-    sources : mapping
+    sources
         By id of the entry.
 
     Returns
@@ -119,15 +119,15 @@ def pin(cohort: str, sources: Mapping[str, HubSource], path: Path, tries: int, w
 
     Parameters
     ----------
-    cohort : str
+    cohort
         Its name.
-    sources : mapping
+    sources
         By id of the entry.
-    path : Path
+    path
         The file of pins.
-    tries : int
+    tries
         Tries in a row without an answer.
-    wait : float
+    wait
         Seconds before the second try.
 
     Returns

@@ -26,13 +26,13 @@ def provide(settings: Mapping[str, Any], folder: Path, tries: int, wait: float) 
 
     Parameters
     ----------
-    settings : mapping
+    settings
         As `paper/released_database.yaml`.
-    folder : Path
+    folder
         Gets the tables, ``pins.json`` and, by revision, what was fetched with its manifest below ``fetched``.
-    tries : int
+    tries
         Tries in a row without progress after which this fails.
-    wait : float
+    wait
         Seconds before the second try.
 
     Raises
@@ -71,11 +71,11 @@ def table_name(path: str, sha256: str, commit: str, tables: Mapping[str, str]) -
 
     Parameters
     ----------
-    path : str
+    path
         In the data set.
-    sha256, commit : str
+    sha256, commit
         Of the file, and of the revision that it was fetched from.
-    tables : mapping
+    tables
         Digest to name.
     """
     known = Path(path)

@@ -13,14 +13,13 @@ PIECE = 1 << 20
 class FilePin:
     """One file of a repository, at one commit.
 
-    Parameters
+    Attributes
     ----------
-    path : str
+    path
         In the repository.
-    bytes : int
-    sha256 : str or None
+    sha256
         In hexadecimal digits; the Hub knows it of large files.
-    blob : str or None
+    blob
         The id that git gives to a small file: the sha1 of ``blob``, its size and its bytes. Exactly one of the two
         digests is given; it is also the file's ETag.
     """
@@ -86,21 +85,19 @@ class FilePin:
 class Revision:
     """One revision of a repository, as it was found.
 
-    Parameters
+    Attributes
     ----------
-    kind : str
+    kind
         ``model`` or ``dataset``.
-    repository : str
-    revision : str
+    revision
         Branch, tag or commit, as the cohort file says it.
-    step : int or None
-    commit : str or None
+    commit
         None if the revision is unavailable.
-    files : tuple of FilePin
+    files
         The weight files, or the files of a data set.
-    beside : tuple of FilePin
+    beside
         Small files that each weight file needs: config.json and the index.
-    reason, remedy : str or None
+    reason, remedy
         Why it is unavailable and what can be done.
     """
 
@@ -150,13 +147,13 @@ class Revision:
 class Part:
     """What one job fetches.
 
-    Parameters
+    Attributes
     ----------
-    entry : str
+    entry
         Id of the entry in its cohort.
-    source : Revision
+    source
         A revision with this weight file as its only one, or with none if it is unavailable.
-    mirror : str or None
+    mirror
         The declared replacement of a gated repository.
     """
 
@@ -184,20 +181,19 @@ class Part:
 class HubSource:
     """What a cohort file says of an entry that comes from the Hub.
 
-    Parameters
+    Attributes
     ----------
-    repository : str
-    revisions : mapping of str to int or None
+    revisions
         Branch, tag or commit to training step.
-    kind : str
+    kind
         ``model`` or ``dataset``.
-    mirror : str or None
+    mirror
         A repository that may be named instead where this one is gated.
-    files : sequence of str
+    files
         The files of a data set; those of a model are found.
-    expected : mapping
+    expected
         Revision to ``commit`` and ``sha256`` (by file) that were seen earlier; a difference gives a note.
-    equal : sequence of sequences of str
+    equal
         Revisions that are known to have the same weights.
     """
 

@@ -26,11 +26,11 @@ def resolve(
 
     Parameters
     ----------
-    sources : mapping
+    sources
         By id of the entry.
-    tries : int
+    tries
         Tries in a row without an answer after which this fails.
-    wait : float
+    wait
         Seconds before the second try, doubled before each later one.
 
     Returns

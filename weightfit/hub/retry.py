@@ -51,13 +51,13 @@ class Trouble(Exception):
 
     Parameters
     ----------
-    reason : str
+    reason
         What happened, in a few words.
-    final : WeightfitError, optional
+    final
         What is raised when it happens too often; by default `DownloadFailed` with the reason.
-    tries : int, optional
+    tries
         How often it may happen in a row; by default as often as the caller allows.
-    wait : float, optional
+    wait
         Seconds that the server asked to wait.
     """
 
@@ -81,11 +81,11 @@ class Tries:
 
     Parameters
     ----------
-    errand : str
+    errand
         What is being fetched, for messages.
-    limit : int
+    limit
         Tries in a row without progress.
-    wait : float
+    wait
         Seconds before the second try.
     """
 
@@ -129,16 +129,12 @@ def trouble_of(error: httpx2.HTTPError, subject: str, mirror: str | None = None)
 
     Parameters
     ----------
-    error : httpx2.HTTPError
+    error
         From huggingface_hub or the client below it.
-    subject : str
+    subject
         What was asked for.
-    mirror : str, optional
+    mirror
         The repository that the cohort file declares as a replacement of a gated one.
-
-    Returns
-    -------
-    Trouble
     """
     if isinstance(error, HfHubHTTPError):
         return _of_status(error, subject, mirror)

@@ -38,11 +38,11 @@ def weights(
 
     Parameters
     ----------
-    siblings : sequence of RepoSibling
+    siblings
         What the API lists.
-    read : callable
+    read
         Returns the bytes of a small file; called for an index only.
-    subject : str
+    subject
         For messages.
 
     Returns

@@ -33,13 +33,11 @@ def fetch(source: Revision, file: FilePin, path: Path, tries: Tries, mirror: str
 
     Parameters
     ----------
-    source : Revision
+    source
         With a commit.
-    file : FilePin
-    path : Path
+    path
         Its folder is there. What an earlier call left of the file in this folder is continued.
-    tries : Tries
-    mirror : str, optional
+    mirror
         The declared replacement of a gated repository, for the remedy.
 
     Raises

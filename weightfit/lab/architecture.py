@@ -154,10 +154,6 @@ def shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
     Queries, keys and values are one matrix, and so are gate and up: the product is the same and under an
     elementwise optimizer so is the training.
 
-    Parameters
-    ----------
-    architecture : Architecture
-
     Returns
     -------
     dict
@@ -206,13 +202,8 @@ def configuration(architecture: Architecture, sequence: int) -> dict[str, object
 
     Parameters
     ----------
-    architecture : Architecture
-    sequence : int
+    sequence
         Tokens that the model was trained on at a time.
-
-    Returns
-    -------
-    dict
     """
     family = architecture.family
     config: dict[str, object] = {

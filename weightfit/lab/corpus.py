@@ -73,7 +73,7 @@ def collect(corpus: Mapping[str, Any]) -> tuple[Corpus, dict[str, object]]:
 
     Parameters
     ----------
-    corpus : mapping
+    corpus
         ``sha256`` of the whole text, and ``packages``: distribution to ``version``, ``folders`` whose .py files
         are taken with their subfolders, and ``numeric``, those of them that are numerical code.
 
@@ -121,7 +121,7 @@ def bigram_entropy(text: Text) -> float:
 
     Parameters
     ----------
-    text : ndarray of uint8, shape (n,)
+    text
         At least two bytes.
 
     Returns
@@ -149,13 +149,7 @@ def bigram_entropy(text: Text) -> float:
 
 
 def write_corpus(path: Path, corpus: Corpus) -> None:
-    """Write the text as an uncompressed ``.npz``; the file appears whole or not at all.
-
-    Parameters
-    ----------
-    path : Path
-    corpus : Corpus
-    """
+    """Write the text as an uncompressed ``.npz``; the file appears whole or not at all."""
     buffer = io.BytesIO()
     np.savez(
         buffer,
@@ -170,14 +164,6 @@ def write_corpus(path: Path, corpus: Corpus) -> None:
 
 def read_corpus(path: Path) -> Corpus:
     """Read what `write_corpus` wrote.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    Corpus
 
     Raises
     ------

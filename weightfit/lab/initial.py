@@ -25,10 +25,8 @@ def scales(initialization: str, layers: int, width: int) -> dict[str, float]:
 
     Parameters
     ----------
-    initialization : str
+    initialization
         One of `INITIALIZATIONS`.
-    layers : int
-    width : int
 
     Returns
     -------
@@ -61,10 +59,8 @@ def draw(architecture: Architecture, initialization: str, seed: int) -> dict[str
 
     Parameters
     ----------
-    architecture : Architecture
-    initialization : str
+    initialization
         One of `INITIALIZATIONS`.
-    seed : int
 
     Returns
     -------

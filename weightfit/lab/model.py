@@ -17,10 +17,8 @@ def next_byte_loss(architecture: Architecture, arrays: Arrays, tokens: jax.Array
 
     Parameters
     ----------
-    architecture : Architecture
-    arrays : mapping
+    arrays
         Name to float32 array, as `weightfit.lab.architecture.shapes` lists them.
-    tokens : array of int, shape (batch, sequence + 1)
 
     Returns
     -------
@@ -39,15 +37,10 @@ def predict(architecture: Architecture, arrays: Arrays, seen: jax.Array) -> jax.
 
     Parameters
     ----------
-    architecture : Architecture
-    arrays : mapping
+    arrays
         Name to float32 array, as `weightfit.lab.architecture.shapes` lists them.
-    seen : array of float32, shape (batch, sequence, 256)
+    seen
         Indicator vectors of the tokens.
-
-    Returns
-    -------
-    array of float32, shape (batch, sequence, 256)
     """
     blocks = {name: array for name, array in arrays.items() if name not in OUTSIDE}
 

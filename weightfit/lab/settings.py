@@ -141,16 +141,12 @@ def read_settings(entry: str, training: Mapping[str, Any], own: Mapping[str, Any
 
     Parameters
     ----------
-    entry : str
+    entry
         Id of the entry.
-    training : mapping
+    training
         The file's ``training``: what all entries share.
-    own : mapping
+    own
         The entry's ``train``.
-
-    Returns
-    -------
-    TrainingSettings
 
     Raises
     ------
@@ -186,10 +182,6 @@ def _typed(where: str, value: object, kind: object) -> Any:
 
 def learning_rates(settings: TrainingSettings) -> npt.NDArray[np.float64]:
     """Return the learning rate of each step: a straight warm-up, then half a cosine.
-
-    Parameters
-    ----------
-    settings : TrainingSettings
 
     Returns
     -------

@@ -98,16 +98,10 @@ def write_checkpoint(folder: Path, step: int, architecture: Architecture, arrays
 
     Parameters
     ----------
-    folder : Path
+    folder
         The entry's folder of weights.
-    step : int
-    architecture : Architecture
-    arrays : mapping
+    arrays
         Name to float32 array, as `shapes` lists them.
-
-    Returns
-    -------
-    WeightFile
 
     Raises
     ------
@@ -131,11 +125,6 @@ def write_checkpoint(folder: Path, step: int, architecture: Architecture, arrays
 
 def read_checkpoint(path: Path, architecture: Architecture) -> dict[str, npt.NDArray[np.float32]]:
     """Read the arrays of a checkpoint that `write_checkpoint` wrote.
-
-    Parameters
-    ----------
-    path : Path
-    architecture : Architecture
 
     Returns
     -------

@@ -76,12 +76,8 @@ def kept_compilations(folder: Path) -> Iterator[None]:
 
     Parameters
     ----------
-    folder : Path
+    folder
         May be shared by processes that run at the same time.
-
-    Yields
-    ------
-    None
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".", dir=folder) as name:
@@ -109,11 +105,9 @@ def train(settings: TrainingSettings, corpus: Corpus, folder: Path, base: Path |
 
     Parameters
     ----------
-    settings : TrainingSettings
-    corpus : Corpus
-    folder : Path
+    folder
         The entry's folder of weights; it appears whole or not at all.
-    base : Path or None
+    base
         Folder of weights of the entry that this one continues.
 
     Returns
@@ -190,7 +184,7 @@ def step_of(settings: TrainingSettings) -> Step:
 
     Parameters
     ----------
-    settings : TrainingSettings
+    settings
         Entries with the same shape, sequence, batch, betas, epsilon and clip share a program.
 
     Returns
@@ -232,11 +226,6 @@ def step_of(settings: TrainingSettings) -> Step:
 def split(architecture: Architecture, vector: Vector) -> dict[str, Vector]:
     """Cut a vector of all weights into the arrays of `shapes`.
 
-    Parameters
-    ----------
-    architecture : Architecture
-    vector : array, shape (number of parameters,)
-
     Returns
     -------
     dict
@@ -251,16 +240,7 @@ def split(architecture: Architecture, vector: Vector) -> dict[str, Vector]:
 
 
 def decays(settings: TrainingSettings) -> npt.NDArray[np.float32]:
-    """Return the decay of each weight: that of the settings for matrices, none for biases and norms.
-
-    Parameters
-    ----------
-    settings : TrainingSettings
-
-    Returns
-    -------
-    ndarray of float32, shape (number of parameters,)
-    """
+    """Return the decay of each weight: that of the settings for matrices, none for biases and norms."""
     return np.concatenate(
         [
             np.full(math.prod(shape), settings.weight_decay if name in MATRICES else 0, np.float32)
@@ -274,8 +254,7 @@ def make_schedule(settings: TrainingSettings, size: int) -> Schedule:
 
     Parameters
     ----------
-    settings : TrainingSettings
-    size : int
+    size
         Bytes of the text.
 
     Returns
@@ -298,15 +277,10 @@ def held_out_windows(text: Text, sequence: int, count: int) -> npt.NDArray[np.ui
 
     Parameters
     ----------
-    text : ndarray of uint8, shape (n,)
-    sequence : int
+    sequence
         Bytes that are predicted per sequence.
-    count : int
+    count
         Bytes that are predicted in all, rounded up to whole groups of sequences.
-
-    Returns
-    -------
-    ndarray of uint8, shape (groups, WINDOWS, sequence + 1)
 
     Raises
     ------

@@ -132,7 +132,7 @@ def reported() -> dict[str, Reported]:
     return dict(_reported(data("paper/reported.tsv")))
 
 
-def printed(id: str) -> str:  # noqa: A002 (the column's own name)
+def printed(key: str) -> str:
     """Return the text that the paper prints for one id.
 
     Raises
@@ -147,9 +147,9 @@ def printed(id: str) -> str:  # noqa: A002 (the column's own name)
     """
     rows = _reported(data("paper/reported.tsv"))
     try:
-        return rows[id].printed
+        return rows[key].printed
     except KeyError:
-        raise _unknown("printed number", id, rows, "paper/reported.tsv") from None
+        raise _unknown("printed number", key, rows, "paper/reported.tsv") from None
 
 
 def hyperparameters() -> tuple[Hyperparameter, ...]:

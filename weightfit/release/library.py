@@ -167,10 +167,6 @@ def compare(pairs: Iterable[Pair]) -> Agreement:
     ----------
     pairs
         Ours and theirs.
-
-    Returns
-    -------
-    Agreement
     """
     differences: list[float] = []
     unequal = values = 0

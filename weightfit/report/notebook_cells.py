@@ -43,10 +43,6 @@ def read(name: str) -> pa.Table:
     name
         Of the table and of its contract.
 
-    Returns
-    -------
-    pyarrow.Table
-
     Raises
     ------
     ContractError
@@ -175,10 +171,6 @@ def whose_weights(steady_state: pa.Table) -> Weights:
     ----------
     steady_state
         Table of contract ``steady_state``.
-
-    Returns
-    -------
-    Weights
     """
     rows = {row["entry"]: row for row in steady_state.to_pylist()}
     places = {key: place for place, key in enumerate(paper.entries())}

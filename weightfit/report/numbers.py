@@ -141,8 +141,8 @@ def _references(formula: str, targets: Mapping[str, str]) -> Iterator[Reference]
         if name in targets:
             yield Reference(name, targets[name])
         if leaf.name in REFERENCES:
-            for id in ids_behind(leaf):  # noqa: A001 (the column's own name)
-                yield Reference(id, id, paper.printed(id))
+            for key in ids_behind(leaf):
+                yield Reference(key, key, paper.printed(key))
 
 
 def _table(leaf: Leaf) -> str:

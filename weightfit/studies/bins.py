@@ -19,10 +19,6 @@ def counts_in(sample: Magnitudes, edges: Values) -> NDArray[np.int64]:
         Magnitudes.
     edges
         Rising ``(m,)``, in units of the weights.
-
-    Returns
-    -------
-    ndarray of int64 ``(m - 1,)``
     """
     below = np.concatenate([[0], np.cumsum(sample.count)])
     counts: NDArray[np.int64] = np.diff(below[np.searchsorted(sample.value, edges)])

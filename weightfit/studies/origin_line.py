@@ -71,10 +71,6 @@ def through_origin(x: NDArray[np.float64], y: NDArray[np.float64]) -> OriginLine
     x, y
         Positive, float64 ``(n,)``, n >= 2, in any units.
 
-    Returns
-    -------
-    OriginLine
-
     Raises
     ------
     ContractError

@@ -49,10 +49,6 @@ def valley(counts: Values) -> int:
     ----------
     counts
         Of the cells between `LOG_EDGES`; averaged over a quarter of a decade first.
-
-    Returns
-    -------
-    int
     """
     smooth = np.convolve(counts, np.full(5, 0.2), mode="same")
     left = np.maximum.accumulate(smooth)

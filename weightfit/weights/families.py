@@ -62,19 +62,19 @@ def thirds_of_each_head(tensor: Fused) -> tuple[Rows, ...]:
 class Table:
     """The tensor names of one family; ``{i}`` stands for the block's number.
 
-    Parameters
+    Attributes
     ----------
-    architectures : tuple of str
+    architectures
         The classes of config.json's ``architectures`` that store these names.
-    counted : mapping
+    counted
         Name to the layout of its rows and the components that they hold, in this order.
-    left_out : mapping
+    left_out
         Name to the reason.
-    marks : tuple of str
+    marks
         Names that each checkpoint of the family has and that tell it from families with the same matrices.
-    needs : tuple of str
+    needs
         Keys that config.json must give because the names and shapes do not tell.
-    keys : mapping
+    keys
         The family's own spelling of transformers' keys in config.json.
     """
 
@@ -287,7 +287,7 @@ def components(family: str) -> tuple[str, ...]:
 
     Parameters
     ----------
-    family : str
+    family
         One of `FAMILIES`.
 
     Examples

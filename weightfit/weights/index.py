@@ -19,10 +19,9 @@ def weight_map(text: bytes, ending: str, what: str) -> dict[str, str]:
 
     Parameters
     ----------
-    text : bytes
-    ending : str
+    ending
         Of the files that it may name.
-    what : str
+    what
         Name of the text for messages.
 
     Raises
@@ -49,10 +48,6 @@ INDEX_LIMIT = 64 << 20
 
 def read_index(path: Path) -> dict[str, str]:
     """Read the index of a sharded checkpoint: the file of each tensor.
-
-    Parameters
-    ----------
-    path : Path
 
     Returns
     -------
@@ -81,14 +76,6 @@ def weight_files(folder: Path) -> list[Path]:
 
     With a ``model.safetensors.index.json`` these are the files that it names, for a folder may hold the same
     weights twice; without one, all ``*.safetensors``.
-
-    Parameters
-    ----------
-    folder : Path
-
-    Returns
-    -------
-    list of Path
 
     Raises
     ------

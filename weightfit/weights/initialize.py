@@ -37,11 +37,11 @@ def standard_deviations(recipe: str, layers: int, width: int) -> dict[str, float
 
     Parameters
     ----------
-    recipe : {"recipe-a", "recipe-b"}
+    recipe
         In the spelling of ``paper/entries.tsv``, column ``initialization``.
-    layers : int
+    layers
         Blocks of the whole model.
-    width : int
+    width
         Width of the residual stream.
 
     Returns
@@ -76,10 +76,8 @@ def normals(seed: Sequence[int], count: int, piece: int = PIECE) -> Iterator[npt
 
     Parameters
     ----------
-    seed : sequence of int
+    seed
         Entropy of the seed sequence of a PCG64.
-    count : int
-    piece : int
 
     Yields
     ------
@@ -99,9 +97,8 @@ def encode(values: npt.NDArray[np.float32], dtype: str) -> npt.NDArray[np.generi
 
     Parameters
     ----------
-    values : ndarray of float32
+    values
         Finite, and finite after rounding.
-    dtype : {"F16", "BF16", "F32"}
 
     Returns
     -------
@@ -154,14 +151,11 @@ def initialize(
 
     Parameters
     ----------
-    folder : Path
+    folder
         Replaced if it is there.
-    layers, width, heads, hidden : int
+    layers, width, heads, hidden
         Of the whole model: blocks, width of the residual stream, attention heads, feed-forward width.
-    recipe : {"recipe-a", "recipe-b"}
-    seed : int
-    dtype : {"F16", "BF16", "F32"}
-    blocks : int, optional
+    blocks
         Only the first so many blocks are written; all by default. The standard deviations stay those of
         ``layers``.
 

@@ -16,9 +16,9 @@ def link(source: Path, folder: Path) -> tuple[list[WeightFile], dict[str, object
 
     Parameters
     ----------
-    source : Path
+    source
         Relative paths are relative to the working folder.
-    folder : Path
+    folder
         Replaced if it is there.
 
     Returns

@@ -33,11 +33,9 @@ OWN_CONFIG = "put the config.json of these files beside them"
 class Piece:
     """The rows of a tensor that belong to one matrix: rows r with start <= r % period < start + length.
 
-    Parameters
+    Attributes
     ----------
-    block : int
-    component : str
-    start, length, period : int
+    start, length, period
         The tensor's number of rows is a multiple of ``period``.
     """
 
@@ -52,14 +50,14 @@ class Piece:
 class Plan:
     """What is counted in a checkpoint, and what is not.
 
-    Parameters
+    Attributes
     ----------
-    family : str
+    family
         One of `FAMILIES`, or `DECLARED`.
-    pieces : dict of str to tuple of Piece
+    pieces
         By tensor name, sorted by block and component. The pieces of a tensor share one period and cover each
         of its rows once.
-    left_out : dict of str to str
+    left_out
         By tensor name, sorted: why it is not counted.
     """
 
@@ -93,17 +91,17 @@ def plan(
 
     Parameters
     ----------
-    headers : sequence of Header
+    headers
         Of all files of one checkpoint; a block may be spread over files.
-    config : mapping or None
+    config
         The parsed config.json. Its ``architectures``, ``num_hidden_layers``, ``hidden_size``,
         ``num_attention_heads``, ``num_key_value_heads``, ``head_dim`` and ``intermediate_size`` are checked
         against the tensors where it has them. ``weightfit_blocks`` (a list of block numbers) says that only
         these blocks are there.
-    index : mapping, optional
+    index
         The file of each tensor of the checkpoint, of which the headers are then a part only. What is checked by
         name is checked of all of it; the headers must have the tensors that it says of their files, and no other.
-    declared : Table, optional
+    declared
         The names of an architecture that is none of `FAMILIES`.
 
     Returns
@@ -176,10 +174,6 @@ def plan(
 
 def read_config(folder: Path) -> dict[str, object] | None:
     """Read config.json of a checkpoint's folder, or return None where there is none.
-
-    Parameters
-    ----------
-    folder : Path
 
     Raises
     ------

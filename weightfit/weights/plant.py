@@ -37,14 +37,13 @@ COMPONENTS = {
 class Planted:
     """Which law the matrices of some components of one block follow.
 
-    Parameters
+    Attributes
     ----------
-    block : int
-    components : sequence of str
+    components
         Keys of `COMPONENTS`.
-    law : str
+    law
         A key of `LAWS`.
-    parameters : mapping of str to float
+    parameters
         All parameters of the law except ``size``.
     """
 
@@ -73,15 +72,14 @@ def plant(
 
     Parameters
     ----------
-    folder : Path
+    folder
         Replaced if it is there.
-    matrices : sequence of Planted
+    matrices
         Together they name every component of the blocks 0, 1, ... exactly once.
-    width, heads, key_value_heads, hidden : int
+    width, heads, key_value_heads, hidden
         Shapes as in transformers: q and o are (width, width), k and v (key_value_heads width / heads, width),
         gate and up (hidden, width), down (width, hidden).
-    seed : int
-    dtype : {"F16", "BF16", "F32"}
+    dtype
         Small magnitudes of F16 are multiples of 2^-24.
 
     Returns

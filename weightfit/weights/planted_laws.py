@@ -37,12 +37,7 @@ class Law(ABC):
 
 @dataclass(frozen=True)
 class HalfNormal(Law):
-    """Gaussian weights of mean 0: their magnitudes are half-normal.
-
-    Parameters
-    ----------
-    sigma : float
-    """
+    """Gaussian weights of mean 0: their magnitudes are half-normal."""
 
     sigma: float
 
@@ -66,12 +61,7 @@ class HalfNormal(Law):
 
 @dataclass(frozen=True)
 class Weibull(Law):
-    """Weibull magnitudes with random signs.
-
-    Parameters
-    ----------
-    shape, scale : float
-    """
+    """Weibull magnitudes with random signs."""
 
     shape: float
     scale: float
@@ -97,11 +87,11 @@ class Weibull(Law):
 class StudentT(Law):
     """Weights that follow Student's t law.
 
-    Parameters
+    Attributes
     ----------
-    degrees : float
+    degrees
         Degrees of freedom.
-    scale : float
+    scale
         Not the standard deviation, which is scale sqrt(degrees / (degrees - 2)).
     """
 
@@ -138,12 +128,7 @@ class StudentT(Law):
 
 @dataclass(frozen=True)
 class Uniform(Law):
-    """Weights uniform between -limit and limit.
-
-    Parameters
-    ----------
-    limit : float
-    """
+    """Weights uniform between -limit and limit."""
 
     limit: float
 
@@ -168,13 +153,13 @@ class Uniform(Law):
 class TwoPopulation(Law):
     """A Gaussian body and a population of small weights, like shallow Qwen blocks in the paper's Appendix C.
 
-    Parameters
+    Attributes
     ----------
-    sigma : float
+    sigma
         Standard deviation of the body.
-    fraction : float
+    fraction
         Share of the small weights.
-    centre, spread : float
+    centre, spread
         Mean and standard deviation of log10|w| of the small weights.
     """
 
@@ -222,14 +207,13 @@ class TwoPopulation(Law):
 class Outliers(Law):
     """Gaussian weights of which a fixed number is replaced by plus or minus a multiple of sigma.
 
-    Parameters
+    Attributes
     ----------
-    sigma : float
-    count : int
+    count
         How many of the weights are outliers.
-    multiple : float
+    multiple
         Magnitude of every outlier in units of sigma.
-    size : int
+    size
         Number of weights of the matrix.
     """
 
@@ -290,16 +274,12 @@ def make_law(name: str, parameters: Mapping[str, float], size: int) -> Law:
 
     Parameters
     ----------
-    name : str
+    name
         A key of `LAWS`.
-    parameters : mapping of str to float
+    parameters
         All parameters of the law except ``size``.
-    size : int
+    size
         Number of weights of the matrix.
-
-    Returns
-    -------
-    Law
 
     Raises
     ------

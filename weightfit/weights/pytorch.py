@@ -45,10 +45,6 @@ class _Member:
 def read_header(path: Path) -> Header:
     """Read what a PyTorch checkpoint holds, and check every law of its form; the weights are not read.
 
-    Parameters
-    ----------
-    path : Path
-
     Returns
     -------
     Header

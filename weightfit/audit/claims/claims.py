@@ -128,7 +128,6 @@ def evaluated(claim: str, test: ClaimTest, evaluator: Evaluator) -> dict[str, Ev
     ----------
     claim
         Id of the claim.
-    test
     evaluator
         Of a run.
 
@@ -202,10 +201,10 @@ def _numbers(claim: Claim, results: Results) -> Numbers:
     """Return verdict, evidence and readings of the printed numbers that a claim rests on."""
     found = {}
     for pattern in claim.numbers:
-        for id in matching(pattern):  # noqa: A001 (the column's own name)
-            row = paper.reported()[id]
-            judged = judge(row, printed.read(id), results.get(owner(results, id), ()))
-            found[id] = verdict.of_number(verdicts(judged)), judged
+        for key in matching(pattern):
+            row = paper.reported()[key]
+            judged = judge(row, printed.read(key), results.get(owner(results, key), ()))
+            found[key] = verdict.of_number(verdicts(judged)), judged
     return found
 
 

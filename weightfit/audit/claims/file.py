@@ -76,18 +76,18 @@ def _read(path: Path) -> tuple[Claim, ...]:
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
     if broken := violation(document, "claims"):
         raise ContractError(f"claims.yaml: {broken}; claims.schema.yaml says what is allowed")
-    return tuple(_claim(id, item) for id, item in document.items())  # noqa: A001 (as the tables call it)
+    return tuple(_claim(key, item) for key, item in document.items())
 
 
-def _claim(id: str, item: Mapping[str, Any]) -> Claim:  # noqa: A002
+def _claim(key: str, item: Mapping[str, Any]) -> Claim:
     numbers = tuple(item.get("numbers", ()))
     for pattern in numbers:
         matching(pattern)
-    tests = tuple(_test(id, test) for test in item.get("tests", ()))
-    return Claim(id, item["place"], " ".join(item["quote"].split()), numbers, tests)
+    tests = tuple(_test(key, test) for test in item.get("tests", ()))
+    return Claim(key, item["place"], " ".join(item["quote"].split()), numbers, tests)
 
 
-def _test(id: str, item: Mapping[str, Any]) -> ClaimTest:  # noqa: A002
+def _test(key: str, item: Mapping[str, Any]) -> ClaimTest:
     values = item["values"]
     for formula in values.values():
         leaves(formula, NAMES)
@@ -95,7 +95,7 @@ def _test(id: str, item: Mapping[str, Any]) -> ClaimTest:  # noqa: A002
     for one, _, other in when:
         for name in (one, other):
             if name not in values:
-                raise ContractError(f"claims.yaml: {id}: a relation names {name!r}, which is no value of it")
+                raise ContractError(f"claims.yaml: {key}: a relation names {name!r}, which is no value of it")
     return ClaimTest(
         item["evidence"],
         values,

@@ -100,10 +100,10 @@ def counted(numbers: Numbers) -> str:
     subject = "printed number" if len(numbers) == 1 else "printed numbers"
     found = [
         told_of
-        for id, ((said, evidence), judged) in numbers.items()  # noqa: A001 (the column's own name)
+        for key, ((said, evidence), judged) in numbers.items()
         if said in TOLD
         for told_of in _beside(
-            id, [each for each in judged if each.evidence == evidence and not each.result.is_stand_in]
+            key, [each for each in judged if each.evidence == evidence and not each.result.is_stand_in]
         )
     ]
     return "; ".join([f"It rests on {len(numbers)} {subject}: {told}", *found]) + "."
@@ -113,23 +113,23 @@ def of_stand_ins(numbers: Numbers) -> str:
     """Say what stand-ins give beside the numbers of a claim; empty if there are none."""
     found = [
         told
-        for id, (_, judged) in numbers.items()  # noqa: A001
-        for told in _beside(id, [each for each in judged if each.result.is_stand_in])
+        for key, (_, judged) in numbers.items()
+        for told in _beside(key, [each for each in judged if each.result.is_stand_in])
     ]
     return "; ".join(found) + "." if found else ""
 
 
-def _beside(id: str, judged: Sequence[Judged]) -> list[str]:  # noqa: A002
+def _beside(key: str, judged: Sequence[Judged]) -> list[str]:
     """Return a printed number and what comes out beside it, unless that is what is printed."""
-    meaning = printed.read(id)
+    meaning = printed.read(key)
     values = [each.result.value for each in judged if each.result.value is not None]
     if all(_is_printed(meaning, value) for value in values):
         return []
     found = " or ".join(dict.fromkeys(text(value) for value in values))
     if meaning.sort == "claim" and all(isinstance(value, str) for value in values):
-        return [f"{id}, printed as {meaning.text!r}, comes out as {found!r}"]
-    unit = " %" if paper.reported()[id].unit == PER_CENT else ""
-    return [f"{id} is printed {meaning.text}{unit}, and {found} comes out"]
+        return [f"{key}, printed as {meaning.text!r}, comes out as {found!r}"]
+    unit = " %" if paper.reported()[key].unit == PER_CENT else ""
+    return [f"{key} is printed {meaning.text}{unit}, and {found} comes out"]
 
 
 def _is_printed(meaning: printed.Printed, value: Value) -> bool:

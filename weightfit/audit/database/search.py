@@ -193,13 +193,13 @@ def _statistics(found: Mapping[str, tuple[Array, Admitted]]) -> dict[str, object
     }
 
 
-def _whole(id: str) -> int:  # noqa: A002 (the column's own name)
+def _whole(key: str) -> int:
     """Return a printed count or setting."""
-    return int(_number(id).stands)
+    return int(_number(key).stands)
 
 
-def _number(id: str) -> Number:  # noqa: A002
-    found = printed.read(id).number
+def _number(key: str) -> Number:
+    found = printed.read(key).number
     if found is None:
-        raise ContractError(f"{id} is printed without a number; name one that has it")
+        raise ContractError(f"{key} is printed without a number; name one that has it")
     return found

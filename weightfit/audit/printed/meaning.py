@@ -87,10 +87,10 @@ def read_all() -> dict[str, Printed]:
     ContractError
         If a text fits no rule, or its qualifier cannot be told.
     """
-    return {id: read(id) for id in paper.reported()}  # noqa: A001 (the column's own name)
+    return {key: read(key) for key in paper.reported()}
 
 
-def read(id: str) -> Printed:  # noqa: A002 (the column's own name)
+def read(key: str) -> Printed:
     """Return what the printed text of one id means.
 
     Raises
@@ -105,9 +105,9 @@ def read(id: str) -> Printed:  # noqa: A002 (the column's own name)
     >>> str(read("T4.pythia-70m.lambda").value)
     '[0.02235, 0.02245]'
     """
-    text = paper.printed(id)
-    row = paper.reported()[id]
-    words = _contexts(data("paper/contexts.tsv")).get(id, row.quote)
+    text = paper.printed(key)
+    row = paper.reported()[key]
+    words = _contexts(data("paper/contexts.tsv")).get(key, row.quote)
     try:
         if parse(text, row.kind, row.unit).number is None:
             return parse(text, row.kind, row.unit)
@@ -118,7 +118,7 @@ def read(id: str) -> Printed:  # noqa: A002 (the column's own name)
             raise ContractError(f"{text!r} is {found} in {words!r}; give its words in paper/contexts.tsv")
         return meanings.pop()
     except ContractError as error:
-        raise ContractError(f"paper/reported.tsv: id {id}: {error}") from None
+        raise ContractError(f"paper/reported.tsv: id {key}: {error}") from None
 
 
 def parse(text: str, kind: str, unit: str = "-", relation: Relation = "equal") -> Printed:

@@ -59,15 +59,15 @@ def rules_table() -> str:
     """Return the README's table of what printed text means; the examples are read as all other ids are."""
     lines = ["| printed | what agrees | examples |", "|---|---|---|"]
     for rule in RULES:
-        examples = "; ".join(_example(id) for id in rule.examples)  # noqa: A001 (the column's own name)
+        examples = "; ".join(_example(key) for key in rule.examples)
         lines.append(f"| {rule.form} | {rule.meaning} | {examples} |")
     return "\n".join(lines)
 
 
-def _example(id: str) -> str:  # noqa: A002 (the column's own name)
-    made = printed.read(id)
+def _example(key: str) -> str:
+    made = printed.read(key)
     meaning = made.label if made.number is None else numbers(made.number)
-    return f"`{paper.printed(id).strip(' |')}` (`{id}`): {meaning}"
+    return f"`{paper.printed(key).strip(' |')}` (`{key}`): {meaning}"
 
 
 def numbers(number: Number) -> str:

@@ -228,8 +228,8 @@ def _numbers(values: Sequence[Value]) -> list[float]:
     return [float(value) for value in values]
 
 
-def _bound(id: str) -> Interval:  # noqa: A002 (the column's own name)
-    value = printed.read(id).value
+def _bound(key: str) -> Interval:
+    value = printed.read(key).value
     if isinstance(value, str):
-        raise ContractError(f"{id} is the label {value!r}; name a number")
+        raise ContractError(f"{key} is the label {value!r}; name a number")
     return lift(value)

@@ -31,11 +31,7 @@ def ids_behind(leaf: Leaf) -> list[str]:
     patterns = [text for text in texts if "*" in text]
     if not patterns:
         return [text for text in known if text in exact] if exact else []
-    return [
-        id
-        for id in known  # noqa: A001
-        if id in exact or any(fnmatchcase(id, pattern) for pattern in patterns)
-    ]
+    return [key for key in known if key in exact or any(fnmatchcase(key, pattern) for pattern in patterns)]
 
 
 def matching(pattern: str) -> list[str]:
@@ -46,15 +42,15 @@ def matching(pattern: str) -> list[str]:
     ContractError
         If there is none.
     """
-    found = [id for id in paper.reported() if fnmatchcase(id, pattern)]  # noqa: A001
+    found = [key for key in paper.reported() if fnmatchcase(key, pattern)]
     if not found:
         raise ContractError(f"no id of paper/reported.tsv fits {pattern!r}; correct the pattern")
     return found
 
 
-def value(id: str) -> Value:  # noqa: A002 (the column's own name)
+def value(key: str) -> Value:
     """Return what a formula computes with for a printed number: ``printed(id)``."""
-    return printed.read(id).value
+    return printed.read(key).value
 
 
 def values(pattern: str, equal: str = "", distinct: int = 0) -> tuple[Value, ...]:
@@ -69,11 +65,7 @@ def values(pattern: str, equal: str = "", distinct: int = 0) -> tuple[Value, ...
     distinct
         1 to give equal labels once.
     """
-    found = [
-        value(id)
-        for id in matching(pattern)  # noqa: A001 (the column's own name)
-        if not equal or _label(id) == printed.canonical(equal)
-    ]
+    found = [value(key) for key in matching(pattern) if not equal or _label(key) == printed.canonical(equal)]
     return tuple(dict.fromkeys(found)) if distinct else tuple(found)
 
 
@@ -100,12 +92,12 @@ def listed(*items: str) -> int:
     return len(items)
 
 
-def side(id: str, least: str, upper: str, greatest: str, lower: str) -> str:  # noqa: A002
+def side(key: str, least: str, upper: str, greatest: str, lower: str) -> str:
     """Return on which side of two printed thresholds a printed number lies: ``side(...)``.
 
     Parameters
     ----------
-    id
+    key
         The number.
     least, upper
         Id of the least number of the upper class, and the name of the class.
@@ -117,14 +109,14 @@ def side(id: str, least: str, upper: str, greatest: str, lower: str) -> str:  # 
     Undecided
         If the rounding of what is printed leaves it open.
     """
-    number, low, high = _interval(id), _interval(least), _interval(greatest)
+    number, low, high = _interval(key), _interval(least), _interval(greatest)
     if number.low >= low.high:
         return upper
     if number.high <= high.low:
         return lower
     if high.high < number.low and number.high < low.low:
         return f"neither {upper} nor {lower}"
-    raise Undecided(f"{id}: {number} lies on a threshold, {low} or {high}, as far as it is printed")
+    raise Undecided(f"{key}: {number} lies on a threshold, {low} or {high}, as far as it is printed")
 
 
 def within(pattern: str, low: str, high: str, says: str, where: str = "", equal: str = "") -> str:
@@ -173,26 +165,28 @@ def count_within(pattern: str, low: str, high: str, where: str = "", equal: str 
 
 def _chosen(pattern: str, where: str, equal: str) -> list[str]:
     """Return the ids that fit a pattern and in whose table's row a column has a label."""
-    chosen = [id for id in matching(pattern) if not where or _beside(id, where) == printed.canonical(equal)]  # noqa: A001
+    chosen = [
+        key for key in matching(pattern) if not where or _beside(key, where) == printed.canonical(equal)
+    ]
     if not chosen:
         raise ContractError(f"no row of {pattern!r} has {equal!r} as its {where!r}; correct the reference")
     return chosen
 
 
-def _beside(id: str, column: str) -> str:  # noqa: A002
+def _beside(key: str, column: str) -> str:
     """Return the label in another column of the row in which an id stands."""
-    return _label(f"{id.rpartition('.')[0]}.{column}")
+    return _label(f"{key.rpartition('.')[0]}.{column}")
 
 
-def _label(id: str) -> str:  # noqa: A002
-    found = printed.read(id)
+def _label(key: str) -> str:
+    found = printed.read(key)
     return printed.canonical(found.text if found.label is None else found.label)
 
 
-def _interval(id: str) -> Interval:  # noqa: A002
-    number = value(id)
+def _interval(key: str) -> Interval:
+    number = value(key)
     if isinstance(number, str):
-        raise ContractError(f"{id} is the label {number!r}; name a number")
+        raise ContractError(f"{key} is the label {number!r}; name a number")
     return lift(number)
 
 

@@ -62,8 +62,8 @@ def _deviation(initializer: str) -> str:
     return statements()[initializer, "standard_deviation", "gpt-neox"]
 
 
-def _text(id: str) -> str:  # noqa: A002 (the column's own name)
-    found = printed.read(id)
+def _text(key: str) -> str:
+    found = printed.read(key)
     return found.label if found.label is not None else str(found.value)
 
 

@@ -14,4 +14,7 @@ def rows(request: Request) -> list[Row]:
     """Return one row per function, in the paper's order."""
     found = compared_functions(request, "paper")
     names = {row: request.printed(row) for row in request.content["rows"]}
-    return [{"row": row} | {column: found[name][column] for column in functions.COLUMNS} for row, name in names.items()]
+    return [
+        {"row": row} | {column: found[name][column] for column in functions.COLUMNS}
+        for row, name in names.items()
+    ]
