@@ -8,7 +8,8 @@ import pyarrow.compute as pc
 from weightfit import table
 from weightfit.documents import data, write_csv
 from weightfit.report.diagnosis import neighbours, place, render
-from weightfit.studies.diagnosis import TRIM, diagnose, scale_ratios
+from weightfit.studies.diagnosis import diagnose, scale_ratios
+from weightfit.studies.selection import TRIM
 from weightfit.task import logged
 
 if __name__ == "__main__":

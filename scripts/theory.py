@@ -10,6 +10,5 @@ from weightfit.task import logged
 if __name__ == "__main__":
     with logged(snakemake.log[0]):
         rows = theory()
-        names = table.arrow_schema("theory").names
-        built = table.build("theory", {name: [row[name] for row in rows] for name in names})
+        built = table.of_rows("theory", rows)
         table.write(Path(snakemake.output[0]), "theory", built, provenance("theory", "scripts/theory.py", {}))

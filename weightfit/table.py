@@ -83,6 +83,11 @@ def build(name: str, columns: Mapping[str, Sequence[object]]) -> pa.Table:
     return table
 
 
+def of_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Make a table from rows, as `build` makes it from columns; what a row has beyond these is left out."""
+    return build(name, {column: [row[column] for row in rows] for column in arrow_schema(name).names})
+
+
 def _array(values: Sequence[object], kind: pa.DataType) -> pa.Array:
     # Arrow would cut the fraction off floats and take booleans for ones.
     wrong = (float, bool, np.floating) if pa.types.is_integer(kind) else bool

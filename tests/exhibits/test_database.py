@@ -57,7 +57,7 @@ def fit_rows():
 
 def build(name, rows):
     rows = list(rows)
-    return table.build(name, {key: [row[key] for row in rows] for key in table.arrow_schema(name).names})
+    return table.of_rows(name, rows)
 
 
 def closure_rows(fits):

@@ -65,8 +65,7 @@ def make_tables(cohort, folder):
     families = {
         f"own-{key}": paper.entries()[key].family for key in keys if origins[f"own-{key}"].paper_entry
     }
-    rows, names = theory(), table.arrow_schema("theory").names
-    made["theory"] = table.build("theory", {name: [row[name] for row in rows] for name in names})
+    made["theory"] = table.of_rows("theory", theory())
     made["ablation"] = ablation(made["fits"])
     made["drift"] = drift(made["fits"], [])
     made["scaling"] = scaling(made["fits"])
@@ -267,7 +266,7 @@ def test_entries_come_in_the_papers_order_and_others_last(tables):
         rows[0] | {"entry": entry, "weights": kind, "paper_entry": key}
         for entry, (kind, key) in sorted(known.items())
     ]
-    built = table.build("steady_state", {name: [row[name] for row in made] for name in names})
+    built = table.of_rows("steady_state", made)
     found = whose_weights(built)
     assert list(found.kind) == ["y", "z", "v", "x", "w"]
     assert found.stand_ins == ["z"]

@@ -38,8 +38,7 @@ def fits(entries):
                                 | {"shape": 1 + random.random(), "shape_null": 1 + random.random()}
                                 | {"r_squared": random.random()}
                             )
-    names = table.arrow_schema("fits").names
-    return rows, table.build("fits", {name: [row[name] for row in rows] for name in names})
+    return rows, table.of_rows("fits", rows)
 
 
 PYTHIA, LLAMA = ("q", "o", "ffn_in", "ffn_out"), ("k", "o", "gate", "up", "down")

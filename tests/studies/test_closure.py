@@ -208,8 +208,7 @@ def cohort(tmp_path_factory):
     parts = [count(folder / key, key, own) for key, own in weights.items()]
     fits = [fit_part(part, [CENTRED, ONE_SIGN], EXCLUDED[part.stem])[0] for part in parts]
     rows = [row for one in fits for row in one.to_pylist()]
-    names = table.arrow_schema("fits").names
-    return weights, table.build("fits", {name: [row[name] for row in rows] for name in names}), parts
+    return weights, table.of_rows("fits", rows), parts
 
 
 def test_each_single_matrix_at_the_last_step_has_one_row_per_reading(cohort):

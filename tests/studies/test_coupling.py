@@ -32,8 +32,7 @@ BLOCKS = 5
 
 
 def build(rows):
-    names = table.arrow_schema("fits").names
-    return table.build("fits", {name: [(FIXED | row)[name] for row in rows] for name in names})
+    return table.of_rows("fits", [FIXED | row for row in rows])
 
 
 @pytest.fixture(scope="module")

@@ -19,8 +19,7 @@ SIZE = {"q": 64, "k": 32, "v": 32, "qkv": 128}
 
 
 def build(rows):
-    names = table.arrow_schema("fits").names
-    return table.build("fits", {name: [(FIXED | row)[name] for row in rows] for name in names})
+    return table.of_rows("fits", [FIXED | row for row in rows])
 
 
 @pytest.fixture(scope="module")

@@ -21,8 +21,7 @@ COMPONENTS = ("qkv", "o", "ffn_in", "ffn_out")
 
 
 def build(rows):
-    names = table.arrow_schema("fits").names
-    return table.build("fits", {name: [(FIXED | row)[name] for row in rows] for name in names})
+    return table.of_rows("fits", [FIXED | row for row in rows])
 
 
 @pytest.fixture(scope="module")

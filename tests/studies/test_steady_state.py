@@ -36,8 +36,7 @@ def row(entry, component, scale, *, step=None, terminal=True, blocks=4, **change
 
 
 def build(rows):
-    names = table.arrow_schema("scaling").names
-    return table.build("scaling", {name: [row[name] for row in rows] for name in names})
+    return table.of_rows("scaling", rows)
 
 
 def made(rows, origins):

@@ -35,11 +35,7 @@ def tables(drawn, protocol=PROTOCOL):
             kinds = zip(("", "_se"), moments_of(unit.histogram), strict=True)
             kinds = (*kinds, ("_null", null_moments(unit.law, unit.histogram.n)))
             moment_rows.append(key | {f"{n}{kind}": v for kind, made in kinds for n, v in vars(made).items()})
-    names = table.arrow_schema("fits").names, table.arrow_schema("moments").names
-    return (
-        table.build("fits", {name: [row[name] for row in fits] for name in names[0]}),
-        table.build("moments", {name: [row[name] for row in moment_rows] for name in names[1]}),
-    )
+    return table.of_rows("fits", fits), table.of_rows("moments", moment_rows)
 
 
 def draw(seed, sigmas, blocks):

@@ -40,8 +40,7 @@ def test_the_variance_of_the_ordinate_is_that_of_simulated_ranks():
 @pytest.fixture(scope="module")
 def made():
     rows = theory()
-    names = table.arrow_schema("theory").names
-    return table.build("theory", {name: [row[name] for row in rows] for name in names}).to_pylist()
+    return table.of_rows("theory", rows).to_pylist()
 
 
 def test_the_table_of_theory(made, certified):

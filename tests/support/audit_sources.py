@@ -13,10 +13,8 @@ NO_COHORT: CohortFacts = NOTHING.cohort
 
 def weightless(folder: Path) -> dict[str, Path]:
     """Write the tables ``theory`` and ``library``; returns their paths by name."""
-    rows = theory()
-    names = table.arrow_schema("theory").names
     made = {
-        "theory": table.build("theory", {name: [row[name] for row in rows] for name in names}),
+        "theory": table.of_rows("theory", theory()),
         "library": library(paper_names(), counterparts()),
     }
     paths = {name: folder / f"{name}.parquet" for name in made}

@@ -74,5 +74,4 @@ def fits_of(parts: Sequence[Path], excluded: Mapping[str, Mapping[str, str]]) ->
     rows = [
         row for part in parts for row in fit_part(part, PROTOCOLS, excluded.get(part.stem, {}))[0].to_pylist()
     ]
-    names = table.arrow_schema("fits").names
-    return table.build("fits", {name: [row[name] for row in rows] for name in names})
+    return table.of_rows("fits", rows)

@@ -36,8 +36,7 @@ def fit(entry, component, **values):
 
 
 def write(folder, name, rows):
-    names = table.arrow_schema(name).names
-    built = table.build(name, {column: [row[column] for row in rows] for column in names})
+    built = table.of_rows(name, rows)
     table.write(folder / f"{name}.parquet", name, built, {})
 
 

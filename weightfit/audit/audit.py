@@ -148,7 +148,7 @@ def audit(results: Mapping[str, Sequence[Evaluated]]) -> tuple[pa.Table, pa.Tabl
         judged = judge(row, printed.read(row.id), results.get(owner(results, row.id), ()))
         numbers.append(_number(row, judged, against.get(row.id, ())))
         readings.extend(_reading(row.id, each) for each in judged)
-    return _table("audit", numbers), _table("evaluated_readings", readings)
+    return table.of_rows("audit", numbers), table.of_rows("evaluated_readings", readings)
 
 
 def _number(row: Reported, judged: Sequence[Judged], against: Sequence[str]) -> dict[str, object]:
@@ -217,8 +217,3 @@ def _reading(key: str, judged: Judged) -> dict[str, object]:
         "needs": described(judged.needs) or None,
         "note": reading.note,
     }
-
-
-def _table(name: str, rows: Sequence[Mapping[str, object]]) -> pa.Table:
-    columns = table.arrow_schema(name).names
-    return table.build(name, {column: [row[column] for row in rows] for column in columns})

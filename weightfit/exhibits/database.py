@@ -15,9 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from weightfit import table
-from weightfit.components import COMPONENTS, POOLED
-from weightfit.exhibits.medians import TRIM, medians
+from weightfit.components import COMPONENTS
+from weightfit.exhibits.medians import medians
 from weightfit.paper import State
+from weightfit.studies.selection import IN_BLOCKS, TRIM, of, protocol
 
 RECORDED = (*COMPONENTS, "qkv")
 """What a document lists in each block; qkv is the pool of three, stored as one tensor by some models."""
@@ -50,12 +51,7 @@ def documents(fits: pa.Table, closure: pa.Table, facts: Facts) -> Iterator[dict[
     for row in closure.to_pylist():
         key = tuple(row[name] for name in ("entry", "step", "block", "component"))
         errors.setdefault(key, {})[row["reading"]] = row["error"]
-    chosen = fits.filter(
-        (pc.field("block") != POOLED)
-        & (pc.field("protocol") == "centred")
-        & (pc.field("sign") == "both")
-        & pc.is_in(pc.field("component"), pa.array(RECORDED))
-    )
+    chosen = fits.filter(IN_BLOCKS & protocol(None) & of(RECORDED))
     for entry in dict.fromkeys(chosen["entry"].to_pylist()):
         own = chosen.filter(pc.field("entry") == entry)
         for step in dict.fromkeys(own["step"].to_pylist()):

@@ -11,9 +11,8 @@ from weightfit import table
 from weightfit.components import COMPONENTS, POOLED, POOLS
 from weightfit.paper import State
 from weightfit.paper.rows import state
+from weightfit.studies import selection
 from weightfit.weights.families import attention_kind
-
-TRIM = 0.80
 
 _BELOW = 0.95  # the threshold that the columns R2_below_95_... are named for
 
@@ -42,12 +41,7 @@ def medians(
     pyarrow.Table
         Contract ``medians``. Components are counted as they are stored: qkv where it is one tensor, else q, k and v.
     """
-    terminal = fits.filter(
-        pc.field("terminal")
-        & (pc.field("protocol") == protocol)
-        & (pc.field("sign") == "both")
-        & (pc.field("trim") == TRIM)
-    )
+    terminal = fits.filter(pc.field("terminal") & selection.protocol(name=protocol))
     names = table.arrow_schema("medians").names
     rows = []
     for entry in dict.fromkeys(terminal["entry"].to_pylist()):
@@ -59,9 +53,9 @@ def medians(
             | {"size": known["size"] or str(everything["n"][0])}
             | {"arch": _attention(known)}
             | _duration(known, thresholds)
-            | _medians(own.filter(pc.field("block") != POOLED), known["storage"] == "merged")
+            | _medians(own.filter(selection.IN_BLOCKS), known["storage"] == "merged")
         )
-    return table.build("medians", {name: [row.get(name) for row in rows] for name in names})
+    return table.of_rows("medians", [dict.fromkeys(names) | row for row in rows])
 
 
 def _medians(matrices: pa.Table, merged: bool) -> dict[str, object]:

@@ -123,7 +123,7 @@ def fit_part(
             f"{entry}: {len(refusals)} matrices or pools cannot be fitted; name each with its reason under 'exclude' "
             "in the cohort file:\n  " + "\n  ".join(refusals)
         )
-    return _table("fits", fit_rows), _table("moments", moment_rows)
+    return table.of_rows("fits", fit_rows), table.of_rows("moments", moment_rows)
 
 
 def _refused_when_counted(
@@ -245,8 +245,3 @@ def _moments(unit: Unit) -> dict[str, object]:
         row[f"{field.name}_se"] = getattr(errors, field.name)
         row[f"{field.name}_null"] = getattr(null, field.name)
     return row
-
-
-def _table(name: str, rows: list[dict[str, Any]]) -> pa.Table:
-    columns = table.arrow_schema(name).names
-    return table.build(name, {column: [row[column] for row in rows] for column in columns})

@@ -79,8 +79,7 @@ def library(names: Sequence[str], nearest: Mapping[str, Counterpart]) -> pa.Tabl
     if missing:
         raise ContractError(f"paper/counterparts.tsv: there is no row for {missing}; add one for each")
     rows = [_of_paper(nearest[name]) for name in names] + [_of_library(nearest[name]) for name in exported]
-    columns = table.arrow_schema("library").names
-    return table.build("library", {column: [row[column] for row in rows] for column in columns})
+    return table.of_rows("library", rows)
 
 
 def _of_paper(counterpart: Counterpart) -> dict[str, object]:

@@ -18,7 +18,8 @@ from weightfit.exhibits import style
 from weightfit.exhibits.style import COLOURS, COMPONENT_NAMES, MARKERS
 from weightfit.paper import exhibits
 from weightfit.report.template import environment
-from weightfit.studies.diagnosis import TRIM, diagnose, last, medians, scale_ratios
+from weightfit.studies.diagnosis import diagnose, last, medians, scale_ratios
+from weightfit.studies.selection import TRIM
 
 PRINTED_VALUES = (
     "T1.k80.median",

@@ -1,13 +1,12 @@
 """How the shape of transmission matrices moves with the trim, entry by entry (the paper, section 3.2)."""
 
-import math
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from weightfit import table
-from weightfit.components import POOLED, POOLS
+from weightfit.components import POOLS
+from weightfit.studies.selection import IN_BLOCKS, median_error, of, protocol
 
 KINDS = ("ffn", "transmission")
 """The paper's text says FFN, its Figure 5 says FFN and the attention output: both are kept."""
@@ -27,12 +26,7 @@ def ablation(fits: pa.Table) -> pa.Table:
         Contract ``ablation``. The standard error of a median over m matrices is 1.2533 s / sqrt(m), that
         of m independent Gaussian values with the standard deviation s seen among them.
     """
-    matrices = fits.filter(
-        (pc.field("block") != POOLED)
-        & (pc.field("protocol") == "centred")
-        & (pc.field("sign") == "both")
-        & pc.is_in(pc.field("component"), pa.array(POOLS["transmission"]))
-    )
+    matrices = fits.filter(IN_BLOCKS & protocol(None) & of(POOLS["transmission"]))
     rows: list[dict[str, object]] = []
     for entry in dict.fromkeys(matrices["entry"].to_pylist()):
         own = matrices.filter(pc.field("entry") == entry)
@@ -42,14 +36,13 @@ def ablation(fits: pa.Table) -> pa.Table:
             stages = {"initial": own.filter(pc.field("step") == first), **stages}
         for stage, chosen in stages.items():
             for kind in KINDS:
-                members = chosen.filter(pc.is_in(pc.field("component"), pa.array(POOLS[kind])))
+                members = chosen.filter(of(POOLS[kind]))
                 for trim in sorted(set(members["trim"].to_pylist())):
                     rows.append(
                         {"entry": entry, "stage": stage, "kind": kind, "trim": trim}
                         | _summary(members.filter(pc.field("trim") == trim))
                     )
-    names = table.arrow_schema("ablation").names
-    return table.build("ablation", {name: [row[name] for row in rows] for name in names})
+    return table.of_rows("ablation", rows)
 
 
 def _summary(members: pa.Table) -> dict[str, object]:
@@ -60,7 +53,7 @@ def _summary(members: pa.Table) -> dict[str, object]:
         "step": step,
         "matrices": shape.size,
         "shape_median": float(np.median(shape)),
-        "shape_median_se": None if spread is None else 1.2533 * spread / math.sqrt(shape.size),
+        "shape_median_se": None if spread is None else median_error(spread, shape.size),
         "shape_mean": float(shape.mean()),
         "shape_low": float(shape.min()),
         "shape_high": float(shape.max()),

@@ -15,9 +15,9 @@ from weightfit.counts.histogram import Histogram
 from weightfit.counts.part import read_part
 from weightfit.counts.spread import counts_between
 from weightfit.studies.dip import critical_dip, dip
+from weightfit.studies.selection import TRIM
 from weightfit.studies.two_populations import LOG_EDGES, SmallPopulation, Values, small_population
 
-TRIM = 0.80
 SEED = 20261123
 REPLICATES = 32
 """Simulated matrices of Gaussian weights behind each expected dip."""
@@ -55,8 +55,7 @@ def bimodality(histograms: Sequence[Path], fits: pa.Table) -> pa.Table:
         for entry, step, block, component, histogram in _terminal_matrices(path)
         if (entry, block, component) in shapes
     ]
-    names = table.arrow_schema("bimodality").names
-    return table.build("bimodality", {name: [row[name] for row in rows] for name in names})
+    return table.of_rows("bimodality", rows)
 
 
 def measure(histogram: Histogram) -> dict[str, object]:

@@ -7,8 +7,9 @@ import pyarrow as pa
 
 from weightfit import table
 from weightfit.fits.probability_plot import Magnitudes, fit
-from weightfit.studies.bimodality import MAGNITUDE_EDGES, TRIM
+from weightfit.studies.bimodality import MAGNITUDE_EDGES
 from weightfit.studies.dip import UNIFORM_QUANTILE, dip
+from weightfit.studies.selection import TRIM
 from weightfit.studies.two_populations import LOG_EDGES
 from weightfit.weights.planted_laws import HalfNormal, Law, TwoPopulation
 
@@ -45,8 +46,7 @@ def calibration() -> pa.Table:
                 "weights_needed": (UNIFORM_QUANTILE / seen) ** 2 if seen > _NO_DIP else None,
             }
         )
-    names = table.arrow_schema("calibration").names
-    return table.build("calibration", {name: [row[name] for row in rows] for name in names})
+    return table.of_rows("calibration", rows)
 
 
 def _shape(law: Law) -> float:

@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from scipy.special import gamma, gammainc, ndtri
 
 from weightfit import table
-from weightfit.components import COMPONENTS, POOLED
+from weightfit.components import COMPONENTS
 from weightfit.counts.part import read_part
 from weightfit.errors import ContractError
 from weightfit.fits.influence import fit_influence, ranks_kept
 from weightfit.fits.population import half_normal_log_quantile, population_fit
 from weightfit.fits.probability_plot import Magnitudes, magnitudes
+from weightfit.studies.selection import IN_BLOCKS, TRIM, of, protocol
 
-TRIM = 0.80
 READINGS = (
     "standard_deviation_magnitude",
     "standard_deviation",
@@ -60,14 +60,7 @@ def closure(fits: pa.Table, parts: Iterable[Path]) -> pa.Table:
     ContractError
         If a fitted matrix is in none of the parts.
     """
-    matrices = fits.filter(
-        pc.field("terminal")
-        & (pc.field("block") != POOLED)
-        & pc.is_in(pc.field("component"), pa.array(COMPONENTS))
-        & (pc.field("protocol") == "centred")
-        & (pc.field("sign") == "both")
-        & (pc.field("trim") == TRIM)
-    )
+    matrices = fits.filter(pc.field("terminal") & IN_BLOCKS & of(COMPONENTS) & protocol())
     wanted: dict[str, dict[tuple[int, str], dict[str, Any]]] = {}
     for row in matrices.to_pylist():
         wanted.setdefault(row["entry"], {})[row["block"], row["component"]] = row
@@ -78,8 +71,7 @@ def closure(fits: pa.Table, parts: Iterable[Path]) -> pa.Table:
                 f"{entry}: block {block}, {component} is fitted, but no histogram of it was given; give the "
                 "histograms that the fits were made from"
             )
-    names = table.arrow_schema("closure").names
-    return table.build("closure", {name: [row[name] for row in rows] for name in names})
+    return table.of_rows("closure", rows)
 
 
 def _rows_of_part(

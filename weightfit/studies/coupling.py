@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from weightfit import table
-from weightfit.components import POOLED
+from weightfit.studies.selection import IN_BLOCKS, of, protocol
 
-TRIM = 0.80
 PARTNERS = ("ffn_out", "down")
 """The matrix through which the feed-forward part writes into the residual stream; an entry has one of the two."""
 
@@ -85,20 +84,13 @@ def coupling(fits: pa.Table, groups: Mapping[str, str], continued: Collection[st
         for (group, pair), members in families.items()
         for row in (*_rows_of_group(members), *(row for one in members for row in _rows_of_entry(one)))
     ]
-    names = table.arrow_schema("coupling").names
-    return table.build("coupling", {name: [row[name] for row in rows] for name in names})
+    return table.of_rows("coupling", rows)
 
 
 def _scales(fits: pa.Table, groups: Collection[str]) -> dict[tuple[str, str], dict[int | None, Scales]]:
     """Return the scales by entry and partner, then by rising step."""
-    chosen = fits.filter(
-        (pc.field("block") != POOLED)
-        & (pc.field("protocol") == "centred")
-        & (pc.field("sign") == "both")
-        & (pc.field("trim") == TRIM)
-        & pc.is_in(pc.field("component"), pa.array(["o", *PARTNERS]))
-        & pc.is_in(pc.field("entry"), pa.array(list(groups), pa.string()))
-    )
+    of_groups = pc.is_in(pc.field("entry"), pa.array(list(groups), pa.string()))
+    chosen = fits.filter(IN_BLOCKS & protocol() & of(["o", *PARTNERS]) & of_groups)
     found: dict[tuple[str, int | None], dict[str, dict[int, tuple[float, float]]]] = {}
     names = ["entry", "step", "block", "component", "scale", "scale_null"]
     for entry, step, block, component, *scale in zip(

@@ -8,19 +8,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from weightfit import table
-from weightfit.components import COMPONENTS, POOLED, POOLS
-
-TRIM = 0.80
-"""That of the paper's protocol."""
+from weightfit.components import COMPONENTS, POOLS
+from weightfit.studies.selection import IN_BLOCKS, median_error, of, protocol
 
 FAR = 5.0
 """Deviations from the median, beyond which a block is named."""
 
 OF_A_DEVIATION = 1.4826
 """Standard deviation over median absolute deviation, of Gaussian values."""
-
-OF_A_MEDIAN = 1.2533
-"""Standard error of the median over that of the mean, of Gaussian values."""
 
 PAIRS = (("qkv", "o"), ("ffn_in", "ffn_out"), ("gate", "down"), ("up", "down"))
 """Input side and output side of a block's parts; the paper has the first two (Table 5)."""
@@ -51,8 +46,7 @@ def diagnose(fits: pa.Table, band: tuple[float, float]) -> pa.Table:
             found = of_entry.filter(pc.field("component") == component)
             if found.num_rows:
                 rows.append(_row(entry, component, found, band))
-    names = table.arrow_schema("diagnosis").names
-    return table.build("diagnosis", {name: [row[name] for row in rows] for name in names})
+    return table.of_rows("diagnosis", rows)
 
 
 def medians(fits: pa.Table) -> dict[str, dict[str, float]]:
@@ -104,23 +98,14 @@ def scale_ratios(fits: pa.Table) -> pa.Table:
                 # ASSUME block-ratios: the ratio of two scales is the median over blocks of that within a block.
                 ratio = over / under
                 error = standard_error(ratio, ratio * np.hypot(over_se / over, under_se / under))
-                rows.append((entry, above, below, len(blocks), float(np.median(ratio)), error))
-    names = table.arrow_schema("scale_ratios").names
-    return table.build(
-        "scale_ratios", {name: [row[place] for row in rows] for place, name in enumerate(names)}
-    )
+                ratios = {"blocks": len(blocks), "ratio": float(np.median(ratio)), "ratio_se": error}
+                rows.append({"entry": entry, "input": above, "output": below} | ratios)
+    return table.of_rows("scale_ratios", rows)
 
 
 def last(fits: pa.Table, components: Collection[str]) -> pa.Table:
     """Return the fits block by block by the paper's protocol at the last steps, sorted by entry and block."""
-    kept = fits.filter(
-        pc.field("terminal")
-        & (pc.field("block") != POOLED)
-        & pc.is_in(pc.field("component"), pa.array(sorted(components)))
-        & (pc.field("protocol") == "centred")
-        & (pc.field("sign") == "both")
-        & (pc.field("trim") == TRIM)
-    )
+    kept = fits.filter(pc.field("terminal") & IN_BLOCKS & of(components) & protocol())
     return kept.sort_by([("entry", "ascending"), ("block", "ascending")])
 
 
@@ -160,7 +145,7 @@ def standard_error(values: Array, errors: Array) -> float:
     """
     if values.size == 1:
         return float(errors[0])
-    return OF_A_MEDIAN * _deviation(values, errors) / float(np.sqrt(values.size))
+    return median_error(_deviation(values, errors), values.size)
 
 
 def far(shapes: Array, errors: Array) -> Sequence[int]:

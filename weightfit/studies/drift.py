@@ -10,11 +10,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from weightfit import paper, table
-from weightfit.components import COMPONENTS, POOLED, POOLS
+from weightfit.components import COMPONENTS, POOLS
 from weightfit.errors import ContractError
 from weightfit.fits.null import GaussianMixture, null_fits
+from weightfit.studies.selection import IN_BLOCKS, TRIM, of, protocol
 
-TRIM = 0.80
 KINDS = (*COMPONENTS, "qkv")
 
 _MEDIAN = math.sqrt(math.pi / 2)
@@ -39,14 +39,8 @@ def drift(fits: pa.Table, continued: Collection[str]) -> pa.Table:
         Contract ``drift``: centred fits at trim 0.80. Where an entry has no step 0 of untrained weights before its
         last step, the shape before training is the anchor: what one Gaussian law gives at that number of weights.
     """
-    chosen = fits.filter(
-        (pc.field("block") != POOLED)
-        & (pc.field("protocol") == "centred")
-        & (pc.field("sign") == "both")
-        & (pc.field("trim") == TRIM)
-        & pc.is_in(pc.field("component"), pa.array(KINDS))
-        & (pc.field("terminal") | (pc.field("step") == 0))
-    )
+    ends_of_training = pc.field("terminal") | (pc.field("step") == 0)
+    chosen = fits.filter(IN_BLOCKS & protocol() & of(KINDS) & ends_of_training)
     ends: dict[str, dict[str, tuple[Blocks, Blocks]]] = {}
     for row in chosen.to_pylist():
         untrained, last = ends.setdefault(row["entry"], {}).setdefault(row["component"], ({}, {}))
@@ -58,8 +52,7 @@ def drift(fits: pa.Table, continued: Collection[str]) -> pa.Table:
         if kind in kinds
         for first, last in [kinds[kind]]
     ]
-    names = table.arrow_schema("drift").names
-    return table.build("drift", {name: [row[name] for row in rows] for name in names})
+    return table.of_rows("drift", rows)
 
 
 def _row(entry: str, kind: str, untrained: Blocks, last: Blocks) -> dict[str, object]:

@@ -98,8 +98,7 @@ def laws(histograms: Sequence[Path], excluded: Mapping[str, Mapping[str, str]]) 
                     "best": law == aic[:, place].argmin(),
                 }
             )
-    names = table.arrow_schema("laws").names
-    return table.build("laws", {name: [row[name] for row in rows] for name in names})
+    return table.of_rows("laws", rows)
 
 
 def akaike(log_likelihood: Values) -> Values:

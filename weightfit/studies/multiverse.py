@@ -26,6 +26,7 @@ from weightfit.studies.plot_variants import (
     gaussian_magnitudes,
     log_bins,
 )
+from weightfit.studies.selection import median_error, protocol
 from weightfit.studies.stage import read_stages, stages
 
 Array = NDArray[np.float64]
@@ -143,13 +144,12 @@ def multiverse(
                 | {"entries": len(chosen), "value": value, "value_se": error, "value_null": null}
                 | {"difference": value - base, "difference_null": null - base_null}
             )
-    names = table.arrow_schema("multiverse").names
-    return table.build("multiverse", {name: [row[name] for row in rows] for name in names})
+    return table.of_rows("multiverse", rows)
 
 
 def _of_fits(own: pa.Table) -> Iterator[Shapes]:
     """Yield the shapes that are fitted already: the paper's protocol, of single matrices and of pools."""
-    centred = own.filter((pc.field("protocol") == "centred") & (pc.field("sign") == "both"))
+    centred = own.filter(protocol(None))
     columns = ["entry", "block", "component", "shape", "shape_null"]
     body, full = (centred.filter(pc.field("trim") == trim).select(columns).to_pylist() for trim in TRIMS)
     at_full = {(row["entry"], row["block"], row["component"]): row for row in full}
@@ -278,5 +278,7 @@ def _error(statistic: str, values: Collection[float]) -> float | None:
     """Return the standard error of a mean or median of independent Gaussian values with the spread seen."""
     if len(values) < 2 or statistic not in ("median", "mean"):
         return None
-    factor = 1.2533 if statistic == "median" else 1.0
-    return factor * float(np.std(np.array(list(values)), ddof=1)) / math.sqrt(len(values))
+    deviation = float(np.std(np.array(list(values)), ddof=1))
+    return (
+        median_error(deviation, len(values)) if statistic == "median" else deviation / math.sqrt(len(values))
+    )

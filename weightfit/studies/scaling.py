@@ -7,9 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from weightfit import table
-from weightfit.components import POOLED
+from weightfit.studies.selection import IN_BLOCKS, protocol
 
-TRIM = 0.80
 PAIRS = {"attention": ("qkv", "o"), "feed_forward": ("ffn_in", "ffn_out")}
 """Input-side and output-side matrices whose scales the paper compares (Table 5)."""
 
@@ -28,12 +27,7 @@ def scaling(fits: pa.Table) -> pa.Table:
         Contract ``scaling``: centred fits at trim 0.80. The paper gives some scales as medians over
         blocks and some as means: both stand here.
     """
-    chosen = fits.filter(
-        (pc.field("block") != POOLED)
-        & (pc.field("protocol") == "centred")
-        & (pc.field("sign") == "both")
-        & (pc.field("trim") == TRIM)
-    )
+    chosen = fits.filter(IN_BLOCKS & protocol())
     keys = ["entry", "step", "terminal", "component"]
     groups = chosen.group_by(keys, use_threads=False).aggregate(
         [("scale", "list"), ("scale_se", "list"), ("shape", "list")]
@@ -43,8 +37,7 @@ def scaling(fits: pa.Table) -> pa.Table:
         | _summary(group["scale_list"], group["scale_se_list"], group["shape_list"])
         for group in groups.to_pylist()
     ]
-    names = table.arrow_schema("scaling").names
-    return table.build("scaling", {name: [row[name] for row in rows] for name in names})
+    return table.of_rows("scaling", rows)
 
 
 def _summary(scales: list[float], errors: list[float], shapes: list[float]) -> dict[str, object]:

@@ -137,8 +137,7 @@ def steady_state(
             f"state_{name}": None if reached is None else state(reached, known)
             for name, known in thresholds.items()
         }
-    names = table.arrow_schema("steady_state").names
-    return table.build("steady_state", {name: [row[name] for row in rows] for name in names})
+    return table.of_rows("steady_state", rows)
 
 
 def _average(rows: Sequence[Mapping[str, float]], statistic: str) -> tuple[float | None, float | None]:
@@ -212,8 +211,7 @@ def steady_state_lines(rows: pa.Table, groups: Mapping[str, Collection[str]]) ->
                 if len(points) > 1:
                     line = through_origin(*np.array(points).T)
                     found.append(key | {"group": group, "stage": stage} | asdict(line))
-    names = table.arrow_schema("steady_state_lines").names
-    return table.build("steady_state_lines", {name: [row[name] for row in found] for name in names})
+    return table.of_rows("steady_state_lines", found)
 
 
 def _points(

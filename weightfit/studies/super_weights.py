@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from weightfit import table
 from weightfit.components import POOLS
+from weightfit.studies.selection import protocol
 
-TRIM = 0.80
 BLOCK_POOLS = ("ffn", "transmission", "all")
 """Which matrices a block of Table 2 pools is not defined in the paper: all three stand here."""
 
@@ -33,9 +32,9 @@ def super_weights(fits: pa.Table, moments: pa.Table) -> pa.Table:
         Contract ``super_weights``: every step of ``moments``. Where a block has one matrix of a pool, there is
         no pool to measure, and the row is that matrix, as its column ``component`` says.
     """
-    chosen = fits.filter(
-        (pc.field("protocol") == "centred") & (pc.field("sign") == "both") & (pc.field("trim") == TRIM)
-    ).select([*_UNIT, "shape", "shape_se", "shape_null", "scale", "scale_se", "scale_null"])
+    chosen = fits.filter(protocol()).select(
+        [*_UNIT, "shape", "shape_se", "shape_null", "scale", "scale_se", "scale_null"]
+    )
     laws = {_unit(row): row for row in chosen.to_pylist()}
     statistics = [f"{name}{kind}" for name in _STATISTICS for kind in ("", "_se", "_null")]
     places: dict[tuple[object, ...], dict[str, dict[str, Any]]] = {}
@@ -47,8 +46,7 @@ def super_weights(fits: pa.Table, moments: pa.Table) -> pa.Table:
         for pool in BLOCK_POOLS
         for row in _measured(found, pool)
     ]
-    names = table.arrow_schema("super_weights").names
-    return table.build("super_weights", {name: [row[name] for row in rows] for name in names})
+    return table.of_rows("super_weights", rows)
 
 
 def _unit(row: Mapping[str, Any]) -> tuple[object, ...]:

@@ -18,9 +18,9 @@ from weightfit.fits.moments import QUANTILES
 from weightfit.fits.null import GaussianMixture
 from weightfit.fits.probability_plot import Magnitudes, magnitudes
 from weightfit.studies.bins import counts_in, gaussian_shares, weibull_shares
+from weightfit.studies.selection import of, protocol
 from weightfit.studies.stage import Stage, read_stages, stages
 
-TRIM = 0.80
 COMPONENT = "transmission"
 BINS = 60
 """Number of bins of equal width in the body, and in the tail."""
@@ -48,13 +48,7 @@ def tail(fits: pa.Table, parts: Iterable[Path], milestones: Collection[int]) -> 
     ContractError
         If a fitted matrix is in none of the parts.
     """
-    pooled = fits.filter(
-        (pc.field("block") == POOLED)
-        & (pc.field("component") == COMPONENT)
-        & (pc.field("protocol") == "centred")
-        & (pc.field("sign") == "both")
-        & (pc.field("trim") == TRIM)
-    )
+    pooled = fits.filter((pc.field("block") == POOLED) & of([COMPONENT]) & protocol())
     laws = {(row["entry"], row["step"]): row for row in pooled.to_pylist()}
     chosen = [stage for stage in stages(fits, milestones) if (stage.entry, stage.step) in laws]
     rows: list[dict[str, object]] = []
@@ -66,8 +60,7 @@ def tail(fits: pa.Table, parts: Iterable[Path], milestones: Collection[int]) -> 
             if component in POOLS[COMPONENT]
         ]
         rows.extend(_rows(stage, members, laws[stage.entry, stage.step]))
-    names = table.arrow_schema("tail").names
-    return table.build("tail", {name: [row[name] for row in rows] for name in names})
+    return table.of_rows("tail", rows)
 
 
 def _rows(stage: Stage, members: list[Histogram], law: Mapping[str, Any]) -> list[dict[str, object]]:

@@ -94,8 +94,7 @@ def judge_claims(claims: Sequence[Claim], results: Results, evaluator: Evaluator
         If a formula is not defined or a sentence names a value that its test does not have.
     """
     rows = [_row(claim, results, evaluator) for claim in claims]
-    names = table.arrow_schema("claims_outcome").names
-    return table.build("claims_outcome", {name: [row[name] for row in rows] for name in names})
+    return table.of_rows("claims_outcome", rows)
 
 
 def _row(claim: Claim, results: Results, evaluator: Evaluator) -> dict[str, object]:

@@ -20,6 +20,7 @@ from weightfit.errors import ContractError
 from weightfit.fits.null import GaussianMixture, released_null
 from weightfit.fits.population import half_normal_log_quantile, population_fit
 from weightfit.fits.released import EDGES
+from weightfit.studies.selection import TRIM
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,7 +49,6 @@ TOGETHER: Mapping[str, tuple[str, ...]] = {
 }
 """Name to the statistics that match at once: those of the band over all entries, and these with the deep ones."""
 
-TRIM = 0.80
 DRAWS = 400
 SEED = 20261125
 _PHASES, _COUNT = 64, 10**7
@@ -73,8 +73,7 @@ def search(editions: Sequence[Edition]) -> pa.Table:
         If an edition has not the number of entries that the paper prints.
     """
     rows = [row for edition in editions for row in _rows(edition)]
-    names = table.arrow_schema("database_search").names
-    return table.build("database_search", {name: [row[name] for row in rows] for name in names})
+    return table.of_rows("database_search", rows)
 
 
 def summary(found: pa.Table) -> list[dict[str, object]]:

@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from weightfit.components import POOLED
 from weightfit.exhibits.request import Request
+from weightfit.studies.selection import IN_BLOCKS, protocol
 
 
 def last_blocks(request: Request) -> pa.Table:
@@ -20,13 +20,7 @@ def last_blocks(request: Request) -> pa.Table:
     pyarrow.Table
         Rows of contract ``fits``: centred, both signs.
     """
-    chosen = request.read("fits").filter(
-        pc.field("terminal")
-        & (pc.field("block") != POOLED)
-        & (pc.field("protocol") == "centred")
-        & (pc.field("sign") == "both")
-        & (pc.field("trim") == request.content["trim"])
-    )
+    chosen = request.read("fits").filter(pc.field("terminal") & IN_BLOCKS & protocol(request.content["trim"]))
     return chosen.sort_by([("entry", "ascending"), ("block", "ascending")])
 
 

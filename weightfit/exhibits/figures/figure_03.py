@@ -14,6 +14,7 @@ from weightfit.components import POOLED
 from weightfit.exhibits.numbers import Row
 from weightfit.exhibits.request import Request
 from weightfit.exhibits.style import COLOURS, FULL_WIDTH, NOTE_COLOUR
+from weightfit.studies.selection import of, protocol
 
 COLUMNS = (
     *("panel", "series", "entry", "stand_in", "printed_step", "step"),
@@ -81,11 +82,7 @@ def _cell(panel: str, series: str, value: object, error: object, null: object) -
 
 def _fit(fits: pa.Table, request: Request) -> list[dict[str, Any]]:
     chosen = (
-        (pc.field("component") == request.content["component"])
-        & (pc.field("block") == POOLED)
-        & (pc.field("protocol") == "centred")
-        & (pc.field("sign") == "both")
-        & (pc.field("trim") == request.content["trim"])
+        of([request.content["component"]]) & (pc.field("block") == POOLED) & protocol(request.content["trim"])
     )
     rows: list[dict[str, Any]] = fits.filter(chosen).to_pylist()
     return rows

@@ -1,0 +1,50 @@
+"""Which fits a study takes, and the standard error of a median over them."""
+
+import math
+from collections.abc import Collection
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from weightfit.components import POOLED
+
+TRIM = 0.80
+"""The kept fraction of the plot in the paper's protocol."""
+
+OF_A_MEDIAN = 1.2533
+"""Standard error of the median of many Gaussian values over that of their mean, the root of pi / 2."""
+
+IN_BLOCKS = pc.field("block") != POOLED
+"""Rows of matrices and pools within one block."""
+
+
+def protocol(trim: float | None = TRIM, name: str = "centred") -> pc.Expression:
+    """Return the condition for fits to both signs of the weights; by default it is the paper's protocol.
+
+    Parameters
+    ----------
+    trim
+        Kept fraction of the plot, or None for all that were fitted.
+    name
+        ``centred``, ``uncentred`` or ``released``.
+    """
+    chosen = (pc.field("protocol") == name) & (pc.field("sign") == "both")
+    return chosen if trim is None else chosen & (pc.field("trim") == trim)
+
+
+def of(components: Collection[str]) -> pc.Expression:
+    """Return the condition for fits of these matrices or pools."""
+    return pc.is_in(pc.field("component"), pa.array(sorted(components), pa.string()))
+
+
+def median_error(deviation: float, count: int) -> float:
+    """Return the standard error of a median.
+
+    Parameters
+    ----------
+    deviation
+        Standard deviation of the values, in their own unit.
+    count
+        Number of the values, taken as independent and Gaussian.
+    """
+    return OF_A_MEDIAN * deviation / math.sqrt(count)
