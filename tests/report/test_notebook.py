@@ -259,7 +259,6 @@ def test_a_table_has_words_on_the_left_and_dashes_for_what_is_missing():
 
 def test_entries_come_in_the_papers_order_and_others_last(tables):
     rows = table.read(tables("paper") / "steady_state.parquet", "steady_state").to_pylist()
-    names = table.arrow_schema("steady_state").names
     known = {"z": ("stand_in", "olmo-1-7b"), "y": ("paper", "pythia-70m"), "x": ("initialization", "pythia-70m"),
              "w": ("other", None), "v": ("paper", "qwen2-7b")}  # fmt: skip
     made = [

@@ -90,7 +90,7 @@ def milestones(cohort: Cohort) -> list[int]:
         if {"density", "tail"} & set(exhibit.inputs)
         for step in exhibit.content.get("steps", ())
     }
-    return sorted({cohort.steps.get(step, step) for step in printed})
+    return sorted({exhibits.stands_for(step, cohort.steps) for step in printed})
 
 
 def main_entries(cohort: Cohort) -> list[str]:

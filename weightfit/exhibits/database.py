@@ -112,8 +112,8 @@ def write(folder: Path, fits: pa.Table, closure: pa.Table, facts: Facts, thresho
         path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(document, sort_keys=True, indent=1, allow_nan=False)
         path.write_text(f"{text}\n", encoding="utf-8")
-    for name, protocol in MEDIANS.items():
-        rows = medians(fits, facts, thresholds, protocol)
+    for name, of_protocol in MEDIANS.items():
+        rows = medians(fits, facts, thresholds, of_protocol)
         with (folder / name).open("w", newline="", encoding="utf-8") as stream:
             writer = csv.DictWriter(stream, rows.column_names, lineterminator="\n")
             writer.writeheader()

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from weightfit import paper, table
-from weightfit.paper.exhibits import Exhibit
+from weightfit.paper.exhibits import Exhibit, stands_for
 
 
 @dataclass(frozen=True)
@@ -105,11 +105,11 @@ class Request:
 
     def own_step(self, printed: int) -> int:
         """Return this cohort's step for one that the paper names."""
-        return int(self.cohort["steps"].get(printed, printed))
+        return stands_for(printed, self.cohort["steps"])
 
     def own_block(self, printed: int) -> int:
         """Return this cohort's block for one that the paper names."""
-        return int(self.cohort["blocks"].get(printed, printed))
+        return stands_for(printed, self.cohort["blocks"])
 
     def printed(self, *keys: object) -> str:
         """Return the text that the paper prints under ``content.printed``.

@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from weightfit.errors import WeightfitError
-from weightfit.formula.enclosure import Enclosure, variables
+from weightfit.formula.enclosure import Enclosure, image, variables
 from weightfit.formula.functions import FUNCTIONS, Quantity, Term, elementwise, power, quotient
-from weightfit.formula.image import image
 from weightfit.formula.interval import Interval
 from weightfit.formula.text import FormulaText, Leaf, read
 
@@ -76,7 +75,7 @@ def evaluate(formula: str, resolvers: Resolvers) -> Value:
     """Return what a formula gives.
 
     If references stand for intervals, the result is the range of the formula over all that the intervals
-    hold, in outer bounds (`weightfit.formula.image.image`). A reference that stands twice is one unknown, not two.
+    hold, in outer bounds (`weightfit.formula.enclosure.image`). A reference that stands twice is one unknown, not two.
 
     Parameters
     ----------
@@ -209,4 +208,4 @@ def _ranges(
         assert isinstance(term, float | Enclosure)
         return term
 
-    return image(item, box).outer
+    return image(item, box)

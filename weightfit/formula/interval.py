@@ -19,7 +19,7 @@ class Interval:
 
     The result of an operation holds every value that the operation can take on members of its operands:
     ends are rounded outwards. Operands are taken as unrelated, so that ``x - x`` is wider than zero;
-    `weightfit.formula.image` gives the range of an expression in which a quantity stands more than once.
+    `weightfit.formula.enclosure.image` gives the range of an expression in which a quantity stands more than once.
 
     Attributes
     ----------

@@ -88,6 +88,19 @@ def read() -> dict[str, Exhibit]:
     }
 
 
+def stands_for(printed: int, own: Mapping[int, int]) -> int:
+    """Return the step or block of a cohort that stands for one that the paper names.
+
+    Parameters
+    ----------
+    printed
+        As the paper numbers it.
+    own
+        The cohort's ``steps`` or ``blocks``: what is not in it stands for itself.
+    """
+    return own.get(printed, printed)
+
+
 def readme_table() -> str:
     """Return the table of exhibits that stands in the README."""
     lines = ["| exhibit | target | what it shows |", "|---|---|---|"]

@@ -161,8 +161,8 @@ class Results:
         """Return what stands in this cohort for an entry, step or block of the paper; None if nothing does."""
         if key == "entry":
             return self.cohort.own.get(paper.find_entry(str(value)).id)
-        lookup = {"step": self.cohort.steps, "block": self.cohort.blocks}.get(key, {})
-        return value if isinstance(value, str) else lookup.get(int(value), value) if lookup else value
+        own = {"step": self.cohort.steps, "block": self.cohort.blocks}.get(key)
+        return value if isinstance(value, str) or not own else exhibits.stands_for(int(value), own)
 
     def _read(self, name: str, where: Mapping[str, Value]) -> Sequence[Row]:
         if name not in {*exhibits.read(), *_studies()}:

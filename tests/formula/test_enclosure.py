@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import linregress, pearsonr
 
 from weightfit.formula import functions
-from weightfit.formula.enclosure import Enclosure, variables
-from weightfit.formula.image import BOXES, TOLERANCE, image
+from weightfit.formula.enclosure import Enclosure, image, variables
 from weightfit.formula.interval import INFINITY, Interval, lift
 
 
@@ -18,29 +17,13 @@ def rounded(values, digit):
     return [Interval(value - digit / 2, value + digit / 2) for value in values]
 
 
-def close(made, low, high):
-    """Tell whether a range is the expected one, from outside and from inside, up to a 500th of it."""
-    margin = 2e-3 * max(high - low, 1.0)
-    outer, inner = made.outer.widened(1e-12), made.inner
-    return (
-        outer.low <= low <= inner.low + margin
-        and inner.high - margin <= high <= outer.high
-        and outer.low >= low - margin
-        and outer.high <= high + margin
-    )
-
-
 # Closed forms. A quantity that stands twice is one quantity.
 
 CLOSED = {
     "a difference with itself": (lambda x: x[0] - x[0], [(1, 2)], (0, 0)),
-    "a quotient by itself": (lambda x: x[0] / x[0], [(1, 2)], (1, 1)),
     "a growth": (lambda x: (x[1] - x[0]) / x[0], [(2, 3), (6, 8)], (1, 3)),
-    "an inner greatest value": (lambda x: x[0] * (1.0 - x[0]), [(0, 1)], (0, 0.25)),
-    "an inner least value": (lambda x: x[0] ** 2 - 2.0 * x[0], [(0, 3)], (-1, 3)),
     "a saddle": (lambda x: x[0] * x[1], [(-1, 2), (-3, 1)], (-6, 3)),
     "a share": (lambda x: x[0] / (x[0] + x[1]), [(1, 2), (3, 4)], (1 / 5, 2 / 5)),
-    "a sum of magnitudes": (lambda x: abs(x[0]) + abs(x[0] - 1.0), [(-1, 3)], (1, 5)),
     "a root at zero": (lambda x: x[0].sqrt() if isinstance(x[0], Enclosure) else x[0] ** 0.5, [(0, 4)], (0, 2)),
     "a power of a quantity": (lambda x: x[0] ** x[1], [(1, 2), (1, 3)], (1, 8)),
     "a quantity as exponent": (lambda x: 2.0 ** x[0], [(-1, 3)], (0.5, 8)),
@@ -51,13 +34,30 @@ CLOSED = {
 
 @pytest.mark.parametrize(("function", "box", "expected"), CLOSED.values(), ids=CLOSED)
 def test_the_range_is_that_of_the_closed_form(function, box, expected):
-    assert close(image(function, [Interval(*map(float, ends)) for ends in box]), *expected)
+    made = image(function, [Interval(*map(float, ends)) for ends in box])
+    assert (made.low, made.high) == pytest.approx(expected, rel=1e-12, abs=1e-12)
+
+
+# Where a function turns inside of the box its range is enclosed, at most three times too wide here.
+TURNING = {
+    "an inner greatest value": (lambda x: x[0] * (1.0 - x[0]), (0, 1), (0, 0.25)),
+    "an inner least value": (lambda x: x[0] ** 2 - 2.0 * x[0], (0, 3), (-1, 3)),
+    "a sum of magnitudes": (lambda x: abs(x[0]) + abs(x[0] - 1.0), (-1, 3), (1, 5)),
+    "a quotient by itself, and more": (lambda x: x[0] / x[0] + x[0], (1, 2), (2, 3)),
+}
+
+
+@pytest.mark.parametrize(("function", "ends", "expected"), TURNING.values(), ids=TURNING)
+def test_the_range_of_a_function_that_turns_is_enclosed(function, ends, expected):
+    made = image(function, [Interval(*map(float, ends))])
+    assert made.encloses(Interval(*map(float, expected)))
+    assert made.width <= 3.01 * (expected[1] - expected[0])
 
 
 def test_half_lines_give_half_lines():
     made = image(lambda x: x[0] / x[1], [Interval(1.0, 2.0), Interval(4.0, INFINITY)])
-    assert made.outer.low <= 0 < 0.5 <= made.outer.high < 0.5 + 1e-12
-    assert image(lambda x: x[0] * 2.0, [Interval(-INFINITY, 3.0)]).outer.low == -INFINITY
+    assert made.low <= 0 < 0.5 <= made.high < 0.5 + 1e-12
+    assert image(lambda x: x[0] * 2.0, [Interval(-INFINITY, 3.0)]).low == -INFINITY
 
 
 # Statistics of rounded numbers.
@@ -85,24 +85,21 @@ def test_the_range_of_a_statistic_of_two_lists_is_met_at_corners_and_left_by_no_
     corners = [reference(*np.split(np.array(corner), 2)) for corner in itertools.product(*ends)]
     samples = [reference(*np.split(random.uniform(*np.array(ends).T), 2)) for _ in range(300)]
     found = [*corners, *samples]
-    assert made.outer.low - 1e-12 <= min(found)
-    assert max(found) <= made.outer.high + 1e-12
+    assert made.low - 1e-12 <= min(found)
+    assert max(found) <= made.high + 1e-12
     width = max(found) - min(found)
-    assert made.outer.width <= 1.01 * width
-    assert made.inner.width >= 0.99 * width
+    # The slope through two points whose places hardly differ is not monotonic in them.
+    assert made.width <= (3 if size == 2 else 1.01) * width
 
 
-def test_the_greatest_spread_of_rounded_numbers_is_at_a_corner_and_the_least_may_be_zero():
+def test_the_spread_of_rounded_numbers_is_enclosed_and_may_be_zero():
     box = rounded([1.0, 1.02, 0.97, 1.0], 0.1)
     made = image(lambda values: functions.standard_deviation(tuple(values), ddof=1.0), box)
     corners = [
         np.std(corner, ddof=1) for corner in itertools.product(*[(each.low, each.high) for each in box])
     ]
-    assert made.outer.low == 0
-    assert made.inner.low < 0.01
-    assert made.outer.high == pytest.approx(max(corners), rel=1e-3)
-    assert max(corners) <= made.outer.high + 1e-12
-    assert made.inner.high == pytest.approx(max(corners), rel=1e-3)
+    assert made.low == 0
+    assert max(corners) <= made.high <= 1.5 * max(corners)
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 6])
@@ -116,16 +113,16 @@ def test_the_range_of_an_order_statistic_is_that_of_the_ends(size):
         (functions.greatest, np.max),
     ]:
         made = image(lambda values, ours=ours: ours(*values), box)
-        assert close(made, reference(low), reference(high))
+        assert (made.low, made.high) == pytest.approx((reference(low), reference(high)), rel=1e-12)
 
 
 def test_a_correlation_of_badly_known_numbers_stays_a_correlation():
     box = rounded([1.19, 1.18, 1.17, 1.19, 1.18, 1.17, 1.17, 1.12], 0.01)
     made = image(lambda values: functions.pearson(tuple(values[:4]), tuple(values[4:])), box)
-    assert Interval(-1.0, 1.0).encloses(made.outer)
+    assert Interval(-1.0, 1.0).encloses(made)
     for _ in range(300):
         point = np.array([random.uniform(each.low, each.high) for each in box])
-        assert pearsonr(point[:4], point[4:]).statistic in made.outer
+        assert pearsonr(point[:4], point[4:]).statistic in made
 
 
 def test_if_every_slope_has_one_sign_the_range_is_exact_up_to_rounding():
@@ -134,15 +131,16 @@ def test_if_every_slope_has_one_sign_the_range_is_exact_up_to_rounding():
     made = image(
         lambda values: functions.slope_through_origin(tuple(values[:5]), tuple(values[5:])), [*x, *y]
     )
-    assert made.outer.encloses(made.inner)
-    assert made.outer.width - made.inner.width < 1e-14
+    ends = itertools.product(*[(each.low, each.high) for each in (*x, *y)])
+    met = [functions.slope_through_origin(corner[:5], corner[5:]) for corner in ends]
+    assert (made.low, made.high) == pytest.approx((min(met), max(met)), rel=1e-14)
 
 
 # What is promised in general.
 
 
 @given(data=st.data())
-def test_no_value_of_a_rational_function_lies_outside_and_the_inner_ends_are_values(data):
+def test_no_value_of_a_rational_function_lies_outside(data):
     coefficient = st.integers(-3, 3).map(float)
     a, b, c, d, e = (data.draw(coefficient) for _ in range(5))
 
@@ -155,11 +153,8 @@ def test_no_value_of_a_rational_function_lies_outside_and_the_inner_ends_are_val
     grid = itertools.product(*[np.linspace(low, high, 5) for low, high in ends])
     values = [float(function(point)) for point in grid]
     tiny = 1e-12 * (1 + max(map(abs, values)))
-    assert made.outer.low - tiny <= min(values)
-    assert max(values) <= made.outer.high + tiny
-    assert made.outer.encloses(made.inner)
-    assert min(values) - tiny <= made.inner.high
-    assert made.inner.low <= max(values) + tiny
+    assert made.low - tiny <= min(values)
+    assert max(values) <= made.high + tiny
 
 
 def test_slopes_enclose_differences():
@@ -175,22 +170,6 @@ def test_slopes_enclose_differences():
             step = np.eye(2)[number] * 1e-6
             slope = (function(point + step) - function(point - step)) / 2e-6
             assert made.partials[number].low - 1e-6 <= slope <= made.partials[number].high + 1e-6
-
-
-def test_the_search_ends_when_the_ends_agree_or_the_boxes_are_used_up():
-    calls = []
-
-    def function(values):
-        calls.append(1)
-        result = values[0] * 0.0
-        for first, second in itertools.pairwise(values):
-            result = result + (first - second) ** 2 * (first + second)
-        return result
-
-    made = image(function, [Interval(-1.0, 1.0)] * 8)
-    assert len(calls) < 2 * (BOXES + 2) * 8
-    assert made.outer.encloses(made.inner)
-    assert made.outer.width - made.inner.width > TOLERANCE * made.outer.width, "this was meant to be hard"
 
 
 def test_the_range_does_not_depend_on_the_run():
