@@ -11,7 +11,7 @@ from weightfit.studies.bimodality import MAGNITUDE_EDGES
 from weightfit.studies.dip import UNIFORM_QUANTILE, dip
 from weightfit.studies.selection import TRIM
 from weightfit.studies.two_populations import LOG_EDGES
-from weightfit.weights.planted_laws import HalfNormal, Law, TwoPopulation
+from weightfit.weights.planted_laws import HalfNormal, TwoPopulation
 
 FRACTIONS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.10, 0.15, 0.20, 0.30, 0.40, 0.50)
 CENTRES = (-1.0, -1.5, -2.0, -2.5, -3.0, -3.5, -4.0)
@@ -49,7 +49,7 @@ def calibration() -> pa.Table:
     return table.of_rows("calibration", rows)
 
 
-def _shape(law: Law) -> float:
+def _shape(law: HalfNormal | TwoPopulation) -> float:
     quantiles = law.quantile((np.arange(_RANKS) + 0.5) / _RANKS)
     sample = Magnitudes(quantiles, np.ones(_RANKS, np.int64), _RANKS)
     return fit(sample, (TRIM,), str(law))[0].shape

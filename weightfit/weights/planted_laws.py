@@ -22,18 +22,6 @@ class Law(ABC):
     def draw(self, generator: np.random.Generator, size: int) -> Values:
         """Return ``size`` independent weights with their signs."""
 
-    @abstractmethod
-    def cdf(self, magnitude: npt.ArrayLike) -> Values:
-        """Return the probability that |w| is at most ``magnitude`` (from 0 on)."""
-
-    @abstractmethod
-    def quantile(self, probability: npt.ArrayLike) -> Values:
-        """Return the magnitude below which |w| lies with ``probability`` (0 <= probability < 1)."""
-
-    @abstractmethod
-    def moment(self, order: float) -> float:
-        """Return the mean of |w| to the power ``order`` (> 0), infinite where the law has none."""
-
 
 @dataclass(frozen=True)
 class HalfNormal(Law):
@@ -46,17 +34,12 @@ class HalfNormal(Law):
         return self.sigma * generator.standard_normal(size)
 
     def cdf(self, magnitude: npt.ArrayLike) -> Values:
-        """Return erf(x / (sigma sqrt 2))."""
+        """Return the probability that |w| is at most ``magnitude`` (from 0 on), erf(x / (sigma sqrt 2))."""
         return np.asarray(special.erf(np.asarray(magnitude) / (self.sigma * math.sqrt(2))))
 
     def quantile(self, probability: npt.ArrayLike) -> Values:
         """Return the inverse of `cdf`."""
         return np.asarray(self.sigma * math.sqrt(2) * special.erfinv(np.asarray(probability)))
-
-    def moment(self, order: float) -> float:
-        """Return sigma^p 2^(p/2) Gamma((p+1)/2) / sqrt(pi)."""
-        unit = 2 ** (order / 2) * math.gamma((order + 1) / 2) / math.sqrt(math.pi)
-        return math.pow(self.sigma, order) * unit
 
 
 @dataclass(frozen=True)
@@ -69,18 +52,6 @@ class Weibull(Law):
     def draw(self, generator: np.random.Generator, size: int) -> Values:
         """Return ``size`` weights."""
         return self.scale * generator.weibull(self.shape, size) * _signs(generator, size)
-
-    def cdf(self, magnitude: npt.ArrayLike) -> Values:
-        """Return 1 - exp(-(x / scale)^shape)."""
-        return np.asarray(-np.expm1(-((np.asarray(magnitude) / self.scale) ** self.shape)))
-
-    def quantile(self, probability: npt.ArrayLike) -> Values:
-        """Return the inverse of `cdf`."""
-        return np.asarray(self.scale * (-np.log1p(-np.asarray(probability))) ** (1 / self.shape))
-
-    def moment(self, order: float) -> float:
-        """Return scale^p Gamma(1 + p/shape)."""
-        return math.pow(self.scale, order) * math.gamma(1 + order / self.shape)
 
 
 @dataclass(frozen=True)
@@ -102,29 +73,6 @@ class StudentT(Law):
         """Return ``size`` weights."""
         return self.scale * generator.standard_t(self.degrees, size)
 
-    def cdf(self, magnitude: npt.ArrayLike) -> Values:
-        """Return the regularised incomplete beta function I(1/2, degrees/2) at t^2 / (degrees + t^2)."""
-        square = (np.asarray(magnitude) / self.scale) ** 2
-        return np.asarray(special.betainc(0.5, self.degrees / 2, square / (self.degrees + square)))
-
-    def quantile(self, probability: npt.ArrayLike) -> Values:
-        """Return the inverse of `cdf`."""
-        share = special.betaincinv(0.5, self.degrees / 2, np.asarray(probability))
-        # 1 - share by itself: near 1 the difference would have no digits left.
-        rest = special.betaincinv(self.degrees / 2, 0.5, 1 - np.asarray(probability))
-        return np.asarray(self.scale * np.sqrt(self.degrees * share / rest))
-
-    def moment(self, order: float) -> float:
-        """Return scale^p n^(p/2) Gamma((p+1)/2) Gamma((n-p)/2) / (sqrt(pi) Gamma(n/2)); infinite for p >= n.
-
-        The letter n stands for the degrees of freedom.
-        """
-        n = self.degrees
-        if order >= n:
-            return math.inf
-        gammas = math.gamma((order + 1) / 2) * math.gamma((n - order) / 2) / math.gamma(n / 2)
-        return math.pow(self.scale, order) * math.pow(n, order / 2) * gammas / math.sqrt(math.pi)
-
 
 @dataclass(frozen=True)
 class Uniform(Law):
@@ -135,18 +83,6 @@ class Uniform(Law):
     def draw(self, generator: np.random.Generator, size: int) -> Values:
         """Return ``size`` weights."""
         return generator.uniform(-self.limit, self.limit, size)
-
-    def cdf(self, magnitude: npt.ArrayLike) -> Values:
-        """Return x / limit, at most 1."""
-        return np.asarray(np.minimum(np.asarray(magnitude) / self.limit, 1.0))
-
-    def quantile(self, probability: npt.ArrayLike) -> Values:
-        """Return the inverse of `cdf`."""
-        return np.asarray(self.limit * np.asarray(probability))
-
-    def moment(self, order: float) -> float:
-        """Return limit^p / (p + 1)."""
-        return math.pow(self.limit, order) / (order + 1)
 
 
 @dataclass(frozen=True)
@@ -177,7 +113,7 @@ class TwoPopulation(Law):
         return np.where(generator.random(size) < self.fraction, small, body)
 
     def cdf(self, magnitude: npt.ArrayLike) -> Values:
-        """Return the mean of the two populations' functions, weighted by their shares."""
+        """Return the probability that |w| is at most ``magnitude``, over both populations by their shares."""
         with np.errstate(divide="ignore"):  # log10 of 0 is minus infinity, where the normal law is 0
             small = special.ndtr((np.log10(np.asarray(magnitude)) - self.centre) / self.spread)
         return np.asarray((1 - self.fraction) * HalfNormal(self.sigma).cdf(magnitude) + self.fraction * small)
@@ -195,12 +131,6 @@ class TwoPopulation(Law):
             below = self.cdf(10**middle) < probability
             low, high = np.where(below, middle, low), np.where(below, high, middle)
         return np.asarray(np.where(probability == 0, 0.0, 10**high))
-
-    def moment(self, order: float) -> float:
-        """Return the mean of the half-normal and the log-normal moment, weighted by their shares."""
-        mean, deviation = self.centre * math.log(10), self.spread * math.log(10)
-        small = math.exp(order * mean + (order * deviation) ** 2 / 2)
-        return (1 - self.fraction) * HalfNormal(self.sigma).moment(order) + self.fraction * small
 
 
 @dataclass(frozen=True)
@@ -230,28 +160,6 @@ class Outliers(Law):
         places = generator.choice(size, self.count, replace=False)
         values[places] = self.multiple * self.sigma * _signs(generator, self.count)
         return values
-
-    def cdf(self, magnitude: npt.ArrayLike) -> Values:
-        """Return the mean of the half-normal function and the outliers' step, weighted by their numbers."""
-        share = self.count / self.size
-        step = np.asarray(magnitude) >= self.multiple * self.sigma
-        return np.asarray((1 - share) * HalfNormal(self.sigma).cdf(magnitude) + share * step)
-
-    def quantile(self, probability: npt.ArrayLike) -> Values:
-        """Return the smallest magnitude whose `cdf` reaches ``probability``."""
-        share, probability = self.count / self.size, np.asarray(probability, dtype=np.float64)
-        body, outlier = HalfNormal(self.sigma), self.multiple * self.sigma
-        before = (1 - share) * body.cdf(outlier)
-        below = body.quantile(np.minimum(probability, before) / (1 - share))
-        above = body.quantile(np.maximum(probability - share, before) / (1 - share))
-        inside = (probability > before) & (probability <= before + share)
-        return np.asarray(np.where(probability <= before, below, np.where(inside, outlier, above)))
-
-    def moment(self, order: float) -> float:
-        """Return the mean of the half-normal moment and the outliers' power, weighted by their numbers."""
-        share = self.count / self.size
-        outlier = math.pow(self.multiple * self.sigma, order)
-        return (1 - share) * HalfNormal(self.sigma).moment(order) + share * outlier
 
 
 def _signs(generator: np.random.Generator, size: int) -> Values:
