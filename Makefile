@@ -7,7 +7,7 @@ SHELL := bash
 .ONESHELL:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: all workflow test audit bench environment lock clean help
+.PHONY: all workflow test audit bench docs environment lock clean help
 
 PYTHON ?= python3
 # Only a person who names an interpreter wants an environment that was made with another one replaced.
@@ -38,6 +38,9 @@ audit: environment  ## judge every printed number without weights, a minute at t
 
 bench: environment  ## print the ratios of speed and memory (a few minutes)
 	@python tests/benchmarks/ratios.py
+
+docs: environment  ## write the generated parts of README.md and docs/
+	@python tests/support/manual.py
 
 environment:  ## make .venv from envs/requirements.lock, if it is absent or stale
 	@$(install)

@@ -1,4 +1,4 @@
-"""From transformer weights to the tables and figures of a paper that fits Weibull laws to them."""
+"""Remake the exhibits of a paper that fits Weibull laws to transformer weights, and audit its numbers."""
 
 from snakemake.utils import min_version
 

@@ -1,4 +1,4 @@
-"""Compare the shape at three trims, entry by entry."""
+"""Compare the shapes at three trims, entry by entry."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Gather histograms and manifests of a run with their digests."""
+"""Gather the histograms and manifests of a run, with their digests."""
 
 from pathlib import Path
 

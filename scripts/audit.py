@@ -1,4 +1,4 @@
-"""Put beside every printed number and every claim what comes out, a verdict and its evidence."""
+"""Give every printed number and every claim its computed value, a verdict and the evidence for it."""
 
 import json
 from pathlib import Path
@@ -11,8 +11,8 @@ from weightfit.audit.evaluation import Evaluator, evaluate_all
 from weightfit.audit.references.results import CohortFacts, Results
 from weightfit.audit.references.sources import Sources
 from weightfit.audit.text import summary
-from weightfit.documents import write_csv
 from weightfit.hub.pinned import of_the_hub, pinned
+from weightfit.table import write_csv
 from weightfit.task import logged
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Ask of every matrix whether its magnitudes have a second mode."""
+"""Test the magnitudes of every matrix for a second mode."""
 
 from pathlib import Path
 

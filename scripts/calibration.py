@@ -1,4 +1,4 @@
-"""Compute what a second population does to the shape and to the dip."""
+"""Compute the effect of a second population on the shape and on the dip."""
 
 from pathlib import Path
 

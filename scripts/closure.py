@@ -1,4 +1,4 @@
-"""Compare what each fitted law implies with what is measured."""
+"""Compare the standard deviation that each fitted law implies with the measured one."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Collect the text that the stand-ins are trained on, out of the installed packages."""
+"""Collect the text that the stand-ins are trained on from the installed packages."""
 
 from pathlib import Path
 

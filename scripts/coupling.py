@@ -1,4 +1,4 @@
-"""Correlate the scales of o with those of the feed-forward output matrix."""
+"""Correlate the scales of the attention output projection with those of the second feed-forward matrix."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Search for the aggregations of the released database that give the printed band and what goes with it."""
+"""Search for the aggregations of the released database that give the printed band and its statistics."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Place a model: a page and tables with the shape of each kind of its matrices."""
+"""Diagnose a model: write a page and tables with the shape of each kind of matrix."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from weightfit import table
-from weightfit.documents import data, write_csv
+from weightfit.documents import data
 from weightfit.report.diagnosis import neighbours, place, render
 from weightfit.studies.diagnosis import diagnose, scale_ratios
 from weightfit.studies.selection import TRIM
@@ -31,8 +31,8 @@ if __name__ == "__main__":
         placed = [place(fits, entry, stand_in, anchor, band) for entry, stand_in in own.items()]
         text = render(data("workflow/report/diagnosis.html.j2"), model, placed, anchor, around)
         rows = diagnose(fits, band)
-        write_csv(Path(snakemake.output.table), rows)
-        write_csv(Path(snakemake.output.ratios), scale_ratios(fits))
+        table.write_csv(Path(snakemake.output.table), rows)
+        table.write_csv(Path(snakemake.output.ratios), scale_ratios(fits))
         Path(snakemake.output.page).write_text(text, encoding="utf-8")
         for row in rows.to_pylist():
             print(f"{row['entry']} {row['component']}: k {row['shape']:.4f}, {row['place']} the printed band")

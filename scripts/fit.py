@@ -9,7 +9,7 @@ from weightfit.task import logged
 
 
 def protocols(settings: list[dict[str, object]]) -> list[Protocol]:
-    """Turn the configuration's list into protocols."""
+    """Return the protocols that the configuration lists."""
     return [Protocol(**setting | {"trims": tuple(setting["trims"])}) for setting in settings]
 
 

@@ -1,4 +1,4 @@
-"""Gather the fits and moments of all entries into one table each."""
+"""Gather the fits of all entries into one table, and their moments into another."""
 
 from pathlib import Path
 

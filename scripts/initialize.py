@@ -1,10 +1,10 @@
-"""Draw a Pythia model before its first step: ``step0.safetensors``, ``config.json`` and the manifest."""
+"""Draw a Pythia model at initialization, and write ``step0.safetensors``, ``config.json`` and the manifest."""
 
 from pathlib import Path
 
 from weightfit.task import logged
 from weightfit.weights.initialize import initialize
-from weightfit.weights.source import write_manifest
+from weightfit.weights.manifest import write_manifest
 
 if __name__ == "__main__":
     with logged(snakemake.log[0]):

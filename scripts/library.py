@@ -1,4 +1,4 @@
-"""Compare the functions that the paper names, and the released library's, with ours."""
+"""Compare the functions that the paper names, and those of the released library, with this project's."""
 
 from pathlib import Path
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from weightfit.task import logged
 from weightfit.weights.link import link
-from weightfit.weights.source import write_manifest
+from weightfit.weights.manifest import write_manifest
 
 if __name__ == "__main__":
     with logged(snakemake.log[0]):

@@ -1,4 +1,4 @@
-"""Move the headline statistics by one choice of the analysis at a time."""
+"""Compute the headline statistics again with one choice of the analysis changed at a time."""
 
 from pathlib import Path
 

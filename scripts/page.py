@@ -1,4 +1,4 @@
-"""Write the page of the run: its summary, exhibits, printed numbers with their chains, and what it was made from."""
+"""Write the page of a run: its summary, exhibits, printed numbers with their chains, and sources."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Put the mean scale of the transmission matrices beside the hyperparameters, and draw lines through the origin."""
+"""Relate the mean scale of the transmission matrices to the hyperparameters, and fit lines through the origin."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Measure the tail of each block beside its body."""
+"""Compare the tail of each block with its body."""
 
 from pathlib import Path
 

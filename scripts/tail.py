@@ -1,4 +1,4 @@
-"""Count body and tail beside what two laws predict."""
+"""Count the weights in body and tail, and compare the counts with the predictions of two laws."""
 
 from pathlib import Path
 

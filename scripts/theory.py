@@ -1,4 +1,4 @@
-"""Compute the noise of the plot, and what Gaussian and heavier-tailed weights give exactly."""
+"""Compute the noise of the probability plot, and the exact results for Gaussian and heavier-tailed weights."""
 
 from pathlib import Path
 

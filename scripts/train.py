@@ -1,4 +1,4 @@
-"""Train one stand-in from scratch: the weights of the steps that are kept, and the manifest."""
+"""Train one stand-in, and write the weights of the steps that are kept and the manifest."""
 
 from pathlib import Path
 

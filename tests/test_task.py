@@ -9,7 +9,7 @@ def test_ctrl_c_leaves_one_line_and_the_status_of_an_interrupt(tmp_path, capsys)
         print("begun")
         raise KeyboardInterrupt
     assert stop.value.code == 130
-    assert (tmp_path / "log.txt").read_text() == "begun\ninterrupted; the same command goes on\n"
+    assert (tmp_path / "log.txt").read_text() == "begun\ninterrupted; run the same command to continue\n"
     assert capsys.readouterr() == ("", "")
 
 

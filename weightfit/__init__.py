@@ -1,13 +1,14 @@
 """Exact histograms of transformer weights, and the fits, moments and nulls computed from them.
 
-The 15 names that npm-weibull-py 0.4.0 exports can be imported from here too, see `weightfit.release.functions`.
+The 15 names that npm-weibull-py 0.4.0 exports can also be imported from here; see `weightfit.release.functions`.
 """
 
 import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-# One thread: sums come out the same to the last bit, and jobs side by side do not fight for cores.
+# The numerical libraries use one thread, so that sums are reproducible to the last bit and parallel jobs do not
+# compete for cores.
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
@@ -30,14 +31,14 @@ RELEASED = (
 )
 """The names that npm-weibull-py 0.4.0 exports."""
 
-# A type checker would take this for a promise that every name exists, and let misspelt imports pass.
+# With this function, a type checker would assume that every name exists and would accept misspelt imports.
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
         if name not in RELEASED:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        # Not an import statement: this module stands behind every script, and what a script imports decides when it
-        # runs again and what its environment must hold.
+        # This is not an import statement because every script imports this module, and the imports of a script
+        # determine when it is rerun and what its environment must contain.
         return getattr(import_module("weightfit.release.functions"), name)
 
     def __dir__() -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from weightfit.errors import DegenerateHistogram, NonFiniteWeight, WeightfitError
 
-# What measures is imported where it is used, so that --help and a wrong option answer at once.
+# Numerical modules are imported where they are used, so that --help and a wrong option are answered at once.
 if TYPE_CHECKING:
     from weightfit.counts.histogram import Histogram
     from weightfit.fits.fit import Protocol
@@ -28,11 +28,11 @@ COLUMNS = {
     "r_squared": ".6f",
     "ks_distance": ".5f",
 }
-"""The statistics of the plain-text table, with their formats; the CSV has all, with all digits."""
+"""Statistics of the plain-text table, with their formats; the CSV has all statistics with all digits."""
 
 
 def find(source: Path) -> tuple[list[Path], list[str]]:
-    """Return the weight files of a folder or file, and the names of those that its index leaves out."""
+    """Return the weight files at a path, and the names of the files in the folder that its index does not list."""
     from weightfit.weights.index import weight_files
 
     if source.is_file():
@@ -49,9 +49,9 @@ def count(headers: Sequence["Header"], layout: "Plan") -> Iterator[tuple[int, di
     Parameters
     ----------
     headers
-        Of all files of the checkpoint.
+        Headers of all files of the checkpoint.
     layout
-        From `weightfit.weights.plan.plan`, which assures that each block is whole.
+        Plan of the checkpoint from `weightfit.weights.plan.plan`, which ensures that each block is complete.
     """
     from weightfit.counts.scan import Scan
     from weightfit.weights.families import components
@@ -70,7 +70,7 @@ def count(headers: Sequence["Header"], layout: "Plan") -> Iterator[tuple[int, di
 def fit_all(
     blocks: Iterator[tuple[int, Mapping[str, "Histogram"]]], protocol: "Protocol"
 ) -> tuple[list[dict[str, object]], list[str]]:
-    """Fit every matrix and pool; return the rows, sorted, and the refusals of those that allow no fit."""
+    """Fit every matrix and pool; return the sorted rows, and a message for each that cannot be fitted."""
     from weightfit.components import COMPONENTS, POOLED, POOLS
     from weightfit.fits.fit import fits_of_unit, units_of_step
 
@@ -89,7 +89,7 @@ def fit_all(
 
 
 def describe(layout: "Plan", protocol: "Protocol", unnamed: Sequence[str]) -> list[str]:
-    """Say in one line each what the checkpoint was taken for, how it is fitted, and what is not."""
+    """Return one line each on the family of the checkpoint, the fit, and what is left out."""
     tensors = Counter(layout.left_out.values())
     left_out = [f"{number} {reason}" for reason, number in sorted(tensors.items())]
     left_out += [f"file {name}, which the index does not name" for name in unnamed]
@@ -101,7 +101,7 @@ def describe(layout: "Plan", protocol: "Protocol", unnamed: Sequence[str]) -> li
 
 
 def align(rows: Sequence[Mapping[str, object]]) -> list[str]:
-    """Return rows as a table of plain text; block -1 is called ``pooled``."""
+    """Return rows as a plain-text table, in which block -1 is printed as ``pooled``."""
     from weightfit.components import POOLED
 
     cells = [["block", "component", *COLUMNS]]
@@ -119,7 +119,7 @@ def align(rows: Sequence[Mapping[str, object]]) -> list[str]:
 
 
 def fit_checkpoint(source: Path, protocol_name: str, trim: float, as_csv: bool) -> int:
-    """Print the fits of a checkpoint; return how many matrices and pools allow none."""
+    """Print the fits of a checkpoint; return the number of matrices and pools that cannot be fitted."""
     from weightfit.fits.fit import Protocol
     from weightfit.weights.plan import plan, read_config
     from weightfit.weights.safetensors import read_header
@@ -143,28 +143,28 @@ def fit_checkpoint(source: Path, protocol_name: str, trim: float, as_csv: bool) 
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run as a command, see ``python -m weightfit --help``."""
+    """Run the command; see ``python -m weightfit --help``."""
     parser = argparse.ArgumentParser(prog="python -m weightfit", description=__doc__)
     parser.add_argument(
         "source",
         type=Path,
         metavar="FOLDER_OR_FILE",
-        help="a folder with *.safetensors, all of one checkpoint, or one such file; config.json beside them is read",
+        help="a folder with all *.safetensors of one checkpoint, or one such file; config.json in that folder is read",
     )
     parser.add_argument(
         "--protocol",
         choices=["centred", "uncentred", "released"],
         default="centred",
-        help="whether the mean is subtracted first; released is the estimator of npm-weibull-py (default: centred)",
+        help="whether the mean is subtracted first; released is npm-weibull-py's estimator (default: centred)",
     )
     parser.add_argument(
         "--trim",
         type=float,
         choices=[0.80, 0.90, 1.00],
         default=0.80,
-        help="kept fraction of the probability plot (default: 0.80)",
+        help="fraction of the probability plot that is kept (default: 0.80)",
     )
-    parser.add_argument("--csv", action="store_true", help="print CSV with every column and digit instead")
+    parser.add_argument("--csv", action="store_true", help="print CSV with all columns and digits instead")
     options = parser.parse_args(arguments)
     try:
         refused = fit_checkpoint(options.source, options.protocol, options.trim, options.csv)
@@ -174,8 +174,8 @@ def main(arguments: Sequence[str]) -> None:
         sys.exit(f"{error.filename or options.source}: {error.strerror or error}")
     if refused:
         sys.exit(
-            f"{options.source}: {refused} matrices or pools allow no fit, each is named above; "
-            "pools still hold their weights, but nulls of pools are without constant matrices"
+            f"{options.source}: {refused} matrices or pools cannot be fitted and are named above; "
+            "pools still include their weights, but the nulls of pools leave constant matrices out"
         )
 
 
@@ -183,5 +183,5 @@ if __name__ == "__main__":
     if hasattr(signal, "SIGPIPE"):
         signal.signal(
             signal.SIGPIPE, signal.SIG_DFL
-        )  # a reader that has enough, such as head, ends this quietly
+        )  # a reader that stops early, such as head, ends this quietly
     main(sys.argv[1:])

@@ -1,4 +1,4 @@
-"""The archive of a run: histograms and manifests, from which all else is computed, and the sha256 of each."""
+"""The archive of a run: histograms and manifests, from which everything else is computed, and the sha256 of each."""
 
 import argparse
 import json
@@ -16,24 +16,25 @@ from weightfit.provenance import sha256
 from weightfit.task import logged
 
 SUMS = "SHA256SUMS"
-"""In the form of sha256sum, which checks it with ``sha256sum --check SHA256SUMS``."""
+"""Name of the list of digests, which can be checked with ``sha256sum --check SHA256SUMS``."""
 
 LINE = re.compile(r"([0-9a-f]{64})  ((?:histograms|manifests)/[^\n]+)")
 KINDS = {"histograms": ".parquet", "manifests": ".json"}
 
 
 def write(results: Path, parts: Sequence[str], folder: Path) -> None:
-    """Write an archive; it appears whole.
+    """Write an archive; its folder appears only when it is complete.
 
     Parameters
     ----------
     results
-        Results of a cohort.
+        Results folder of a cohort.
     parts
-        Ids of its parts: an entry, or entry, revision and weight file of one from the Hub.
+        Ids of the cohort's parts: the name of an entry, or the entry, revision and weight file of an entry from the
+        Hub.
     folder
-        Of the archive; replaced if it is there. Files are hard links where the file system has them, since a
-        histogram is never changed but replaced.
+        Folder of the archive; an existing one is replaced. Files are hard links where the file system supports
+        them, which is safe because a histogram is replaced and never changed in place.
     """
     growing = folder.with_name(f".{folder.name}.unfinished")
     shutil.rmtree(growing, ignore_errors=True)
@@ -49,7 +50,7 @@ def write(results: Path, parts: Sequence[str], folder: Path) -> None:
 
 
 def place(kind: str, part: str) -> str:
-    """Return where a part's histogram or manifest is, in results and in an archive."""
+    """Return the path of a part's histogram or manifest, relative to the results and to an archive."""
     return f"{kind}/{part}{KINDS[kind]}"
 
 
@@ -66,17 +67,18 @@ def read(folder: Path) -> dict[str, dict[str, str]]:
     Parameters
     ----------
     folder
-        Of the archive.
+        Folder of the archive.
 
     Returns
     -------
     dict
-        Part to the sha256 of its ``histograms`` and ``manifests``, sorted.
+        Digests by part, sorted: the sha256 of its file in ``histograms`` and of that in ``manifests``.
 
     Raises
     ------
     BrokenArchive
-        If there is no list, a line of it is none, leads out of the folder, or a part has not both files.
+        If the list is missing, a line is malformed or leads out of the folder, or only one of the two files of a
+        part is listed.
     """
     path = folder / SUMS
     if not path.is_file():
@@ -105,7 +107,7 @@ def of_entry(parts: Mapping[str, object], entry: str) -> list[str]:
 
 
 def unavailable(folder: Path, parts: Mapping[str, object]) -> dict[str, str]:
-    """Return the entries that were recorded as not to be had, with the reason and what can be done."""
+    """Return the entries that were recorded as unavailable, with the reason and the remedy."""
     found: dict[str, list[dict[str, object]]] = {}
     for part in parts:
         manifest = json.loads((folder / place("manifests", part)).read_text(encoding="utf-8"))
@@ -120,21 +122,21 @@ def unavailable(folder: Path, parts: Mapping[str, object]) -> dict[str, str]:
 def check(
     folder: Path, parts: Mapping[str, object], entry: str, revisions: Sequence[str], repository: str | None
 ) -> None:
-    """Raise unless an archive has an entry as the cohort asks for it.
+    """Raise unless an archive has an entry in the form that the cohort asks for.
 
     Parameters
     ----------
     folder, parts
-        Of the archive.
+        Folder of the archive, and its parts as `read` returns them.
     entry
-        Id in the cohort.
+        Id of the entry in the cohort.
     revisions, repository
-        Of an entry from the Hub; empty and None for another.
+        Revisions and repository of an entry from the Hub; empty and None for any other entry.
 
     Raises
     ------
     BrokenArchive
-        If it lacks the entry, or has other revisions of it, or those of another repository.
+        If the archive lacks the entry, or has other revisions of it, or revisions of another repository.
     """
     own, remedy = of_entry(parts, entry), "correct the cohort's entries, or leave `start` out and fetch them"
     found = {part.split("/")[1] for part in own if "/" in part}
@@ -153,21 +155,21 @@ def check(
 
 
 def restore(folder: Path, part: str, histogram: Path, manifest: Path) -> None:
-    """Take a part out of an archive.
+    """Copy a part out of an archive.
 
     Parameters
     ----------
     folder
-        Of the archive.
+        Folder of the archive.
     part
         Id of the part.
     histogram, manifest
-        Where they go; each appears whole, and none if anything is wrong.
+        Paths to which the two files are copied; neither file appears if anything is wrong.
 
     Raises
     ------
     BrokenArchive
-        If a file is missing or its bytes are not those of the list, or the histogram was counted under another
+        If a file is missing or does not have the listed sha256, or the histogram was counted under another
         contract.
     """
     digests = read(folder)[part]
@@ -176,7 +178,9 @@ def restore(folder: Path, part: str, histogram: Path, manifest: Path) -> None:
         for kind, target in {"histograms": histogram, "manifests": manifest}.items():
             source = folder / place(kind, part)
             if not source.is_file():
-                raise BrokenArchive(f"{source}: the list has it, the archive has not; copy the archive again")
+                raise BrokenArchive(
+                    f"{source}: it is listed, but the archive lacks it; copy the archive again"
+                )
             copies[target] = copy = target.with_name(f".{target.name}.unfinished")
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, copy)
@@ -197,10 +201,12 @@ def restore(folder: Path, part: str, histogram: Path, manifest: Path) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run as a command, see ``python -m weightfit.archive --help``."""
-    parser = argparse.ArgumentParser(prog="python -m weightfit.archive", description=restore.__doc__)
+    """Run the command; see ``python -m weightfit.archive --help``."""
+    parser = argparse.ArgumentParser(
+        prog="python -m weightfit.archive", description="Take a part out of an archive."
+    )
     parser.add_argument("--archive", type=Path, required=True, help="the folder of the archive")
-    parser.add_argument("--part", required=True, help="which part is taken out")
+    parser.add_argument("--part", required=True, help="the id of the part to take out")
     for name in ("histogram", "manifest", "log"):
         parser.add_argument(f"--{name}", type=Path, required=True, help=f"where the {name} goes")
     options = parser.parse_args(arguments)

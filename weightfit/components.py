@@ -4,7 +4,7 @@ COMPONENTS = ("q", "k", "v", "o", "gate", "up", "down", "ffn_in", "ffn_out")
 """Every component, in the order of columns and tables."""
 
 POOLED = -1
-"""The block number of a pool over all blocks."""
+"""The block number that stands for a pool over all blocks."""
 
 POOLS = {
     "qkv": ("q", "k", "v"),
@@ -12,4 +12,4 @@ POOLS = {
     "transmission": ("o", "gate", "up", "down", "ffn_in", "ffn_out"),
     "all": ("q", "k", "v", "o", "gate", "up", "down", "ffn_in", "ffn_out"),
 }
-"""Which components a pool adds up."""
+"""The components that each pool combines."""

@@ -1,8 +1,9 @@
 """The eight diagnostic functions that the paper lists in its Table 6, under the paper's names.
 
-The paper gives each a name and one line (Table 6, appendix B.1) and publishes no signature; npm-weibull-py 0.4.0 has
-none of the eight names (study `library`). What they take and return is therefore chosen here: arrays or histograms in,
-one number, one label or a small frozen dataclass out, in this project's words (`shape` is k, `scale` is lambda).
+The paper describes each in one line (Table 6, appendix B.1) and publishes no signature; npm-weibull-py 0.4.0 has none
+of the eight names (study `library`). Their arguments and results are therefore chosen here: they take arrays or
+histograms and return numbers, labels or small frozen dataclasses, under the names of this project (`shape` is k,
+`scale` is lambda).
 """
 
 from collections.abc import Mapping
@@ -24,16 +25,16 @@ from weightfit.weights.layer import read_layer
 
 @dataclass(frozen=True)
 class GammaClosure:
-    """What a fitted law implies beside what is measured.
+    """A quantity as the fitted law implies it and as it is measured.
 
     Attributes
     ----------
     implied
-        Of the Weibull law, in units of the weights.
+        Value for the fitted Weibull law, in units of the weights.
     measured
-        Of the weights, about their mean.
+        Value for the weights themselves, about their mean.
     error
-        ``implied / measured - 1``.
+        Relative error, ``implied / measured - 1``.
     """
 
     implied: float
@@ -43,16 +44,16 @@ class GammaClosure:
 
 @dataclass(frozen=True)
 class Band:
-    """How far apart the shapes of several entries lie.
+    """The spread of the shapes over several entries.
 
     Attributes
     ----------
     medians
         Median shape of each entry.
     low, high
-        Least and greatest of them.
+        Smallest and largest median.
     mean, standard_deviation
-        Over the entries; the latter divided by their number less one.
+        Mean and standard deviation of the medians over the n entries, the latter with the divisor n - 1.
     coefficient_of_variation
         ``standard_deviation / mean``.
     """
@@ -78,15 +79,15 @@ def F1_extract_weights(source: Path | str, layer: int) -> dict[str, NDArray[Any]
     Returns
     -------
     dict
-        By component (`weightfit.components.COMPONENTS`), each matrix ``(outputs, inputs)`` as it is stored, float16
-        or float32; BF16 becomes float32, which holds it exactly. Fused tensors are split.
+        Matrices ``(outputs, inputs)`` by component (`weightfit.components.COMPONENTS`), in float16 or float32 as they
+        are stored; BF16 becomes float32, which holds it exactly. Fused tensors are split.
 
     Raises
     ------
     ContractError
         If the checkpoint has no such layer.
     WeightfitError
-        Whatever else `weightfit.weights.layer.read_layer` finds wrong.
+        If `weightfit.weights.layer.read_layer` finds any other fault.
     """
     return read_layer(Path(source), layer)
 
@@ -100,7 +101,7 @@ def F2_fit_weibull(weights: NDArray[Any] | Histogram, trim: float = 0.80) -> Fit
         Float16 or float32 array of any shape, or a histogram of signed weights. Their mean is subtracted first (the
         paper, appendix A.1).
     trim
-        Kept fraction of the plot.
+        Fraction of the probability plot that is kept.
 
     Returns
     -------
@@ -124,7 +125,7 @@ def F2_fit_weibull(weights: NDArray[Any] | Histogram, trim: float = 0.80) -> Fit
 def F3_gamma_closure(  # noqa: N802 (the paper's name)
     weights: NDArray[Any] | Histogram, trim: float = 0.80
 ) -> dict[str, GammaClosure]:
-    """Compare what the fitted Weibull law implies with what is measured.
+    """Compare the standard deviation that the fitted Weibull law implies with the measured one.
 
     Parameters
     ----------
@@ -134,9 +135,9 @@ def F3_gamma_closure(  # noqa: N802 (the paper's name)
     Returns
     -------
     dict
-        By reading (`weightfit.studies.closure.READINGS`), since the paper does not say of what its "empirical sample
-        standard deviation" is taken (appendix A.1); the first is the literal one, the standard deviation of the
-        magnitude.
+        One comparison for each reading in `weightfit.studies.closure.READINGS`, because the paper does not say of what
+        its "empirical sample standard deviation" is taken (appendix A.1). The first reading is the literal one, the
+        standard deviation of the magnitude.
 
     Raises
     ------
@@ -145,7 +146,7 @@ def F3_gamma_closure(  # noqa: N802 (the paper's name)
     """
     histogram = weights if isinstance(weights, Histogram) else histogram_of(weights)
     law = F2_fit_weibull(histogram, trim)
-    with np.errstate(divide="ignore"):  # at trim 1.00 the upper edge is infinite, and that is right
+    with np.errstate(divide="ignore"):  # at trim 1.00 the upper edge is infinite, as it should be
         expected = implied(law.shape, law.scale, trim)
     found = measured(magnitudes(histogram, histogram.mean), trim)
     return {
@@ -154,18 +155,18 @@ def F3_gamma_closure(  # noqa: N802 (the paper's name)
 
 
 def F4_cross_family_band(shapes: Mapping[str, ArrayLike]) -> Band:  # noqa: N802 (the paper's name)
-    """Return how far apart the median shapes of several entries lie.
+    """Return the band that the median shapes of several entries span.
 
     Parameters
     ----------
     shapes
-        Of each entry the shapes of its matrices, say of all FFN matrices at the last step.
+        Shapes of the matrices of each entry, for example of all FFN matrices at the last step.
 
     Returns
     -------
     Band
-        From the least to the greatest median, and the coefficient of variation over the entries (the paper, section
-        3.1).
+        The band from the smallest to the largest median, and the coefficient of variation over the entries (the
+        paper, section 3.1).
 
     Raises
     ------
@@ -179,7 +180,7 @@ def F4_cross_family_band(shapes: Mapping[str, ArrayLike]) -> Band:  # noqa: N802
         )
     medians = {entry: float(np.median(np.asarray(members))) for entry, members in shapes.items()}
     values = np.array(list(medians.values()))
-    # ASSUME band-deviation: the standard deviation over entries is divided by their number less one.
+    # ASSUME band-deviation: the standard deviation over n entries has the divisor n - 1.
     mean, deviation = float(values.mean()), float(values.std(ddof=1))
     return Band(medians, float(values.min()), float(values.max()), mean, deviation, deviation / mean)
 
@@ -192,14 +193,14 @@ def F5_lambda_scaling(  # noqa: N802 (the paper's name)
     Parameters
     ----------
     scales
-        Weibull scale of each model, say its mean over the transmission matrices at the last step.
+        Weibull scale of each model, for example its mean over the transmission matrices at the last step.
     learning_rates, weight_decays
-        Of each model, in the same order; all positive.
+        Learning rate and weight decay of each model, in the same order; all positive.
 
     Returns
     -------
     OriginLine
-        See `weightfit.studies.origin_line.through_origin`.
+        The fitted line; see `weightfit.studies.origin_line.through_origin`.
 
     Raises
     ------
@@ -209,13 +210,13 @@ def F5_lambda_scaling(  # noqa: N802 (the paper's name)
     rate, decay = np.asarray(learning_rates, np.float64), np.asarray(weight_decays, np.float64)
     if rate.shape != decay.shape or min(rate.min(), decay.min()) <= 0:
         raise ContractError(
-            f"{rate.size} learning rates and {decay.size} weight decays, which must be as many positive numbers of each"
+            f"{rate.size} learning rates and {decay.size} weight decays; give one of each per model, all positive"
         )
     return through_origin(np.sqrt(rate / decay), np.asarray(scales, np.float64))
 
 
 def F6_k_drift(initial: float, terminal: float) -> float:  # noqa: N802 (the paper's name)
-    """Return the drift of the shape: the terminal one less the initial one (the paper, Table 6).
+    """Return the drift of the shape: its terminal value less its initial value (the paper, Table 6).
 
     Parameters
     ----------
@@ -241,8 +242,8 @@ def F7_attention_arch_classify(heads: int, key_heads: int) -> str:  # noqa: N802
     Returns
     -------
     str
-        ``MQA`` if there is one key head, ``MHA`` if there are as many as query heads, else ``GQA``. A single query head
-        with its key head is ``MQA``, as in npm-weibull-py.
+        ``MQA`` if there is one key head, ``MHA`` if there are as many as query heads, otherwise ``GQA``. A single query
+        head with its key head is ``MQA``, as in npm-weibull-py.
 
     Raises
     ------
@@ -265,25 +266,27 @@ def F8_lambda_paired_correlation(  # noqa: N802 (the paper's name)
     Parameters
     ----------
     scale_o, scale_ffn_out
-        Weibull scales of o and of ffn_out at the same points, two or more, each not all equal.
+        Weibull scales of the attention output projection (o) and of the second feed-forward matrix (ffn_out) at the
+        same points: two or more of each, not all equal.
 
     Returns
     -------
     float
-        Of the logarithms, as the paper takes it (section 5.3); study `coupling` has the readings of its points.
+        Correlation of the logarithms, as in the paper (section 5.3). The study `coupling` covers the readings of the
+        paper's choice of points.
 
     Raises
     ------
     ContractError
-        If the two differ in length, are too few, constant, or not positive.
+        If the two differ in length, or either has fewer than two values, is constant, or is not positive.
     """
     one, other = np.asarray(scale_o, np.float64), np.asarray(scale_ffn_out, np.float64)
     if one.shape != other.shape or one.size < 2:
         raise ContractError(
-            f"{one.size} and {other.size} scales; a correlation needs as many of each, two or more"
+            f"{one.size} and {other.size} scales; a correlation needs equally many of each, at least two"
         )
     if min(one.min(), other.min()) <= 0 or one.min() == one.max() or other.min() == other.max():
         raise ContractError(
-            "a scale is not positive, or all of one kind are equal; a correlation of logarithms needs both"
+            "a scale is not positive, or all of one kind are equal; a correlation needs positive scales that vary"
         )
     return float(np.corrcoef(np.log(one), np.log(other))[0, 1])

@@ -1,8 +1,7 @@
-"""The project's own data files: where they are, and whether a document obeys its schema."""
+"""Find the project's own data files, check documents against their schemas, and write files atomically."""
 
 from __future__ import annotations
 
-import csv
 import json
 import reprlib
 from contextlib import contextmanager
@@ -14,39 +13,37 @@ from weightfit.errors import MalformedCheckpoint
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    import pyarrow as pa
-
 ROOT = Path(__file__).parents[1]
-"""The checkout."""
+"""Root folder of the checkout."""
 
 
 def data(name: str) -> Path:
-    """Return where a data file or a folder of the project is.
+    """Return the path of a data file or folder of the project.
 
     Parameters
     ----------
     name
-        Its path in the checkout, such as `paper/reported.tsv`.
+        Path relative to the root of the checkout, such as `paper/reported.tsv`.
     """
     return ROOT / name
 
 
 def schema(name: str) -> Path:
-    """Return where the schema of a table or document is: `workflow/schemas/{name}.schema.yaml`."""
+    """Return the path of the schema of a table or document: `workflow/schemas/{name}.schema.yaml`."""
     return data(f"workflow/schemas/{name}.schema.yaml")
 
 
 def violation(document: object, name: str) -> str | None:
-    """Return the key at which a document breaks its schema and the law that is broken, or None.
+    """Return the key at which a document violates its schema and what is wrong there, or None.
 
     Parameters
     ----------
     document
-        Mappings, lists, texts, numbers, truth values and None.
+        Nested mappings, lists, strings, numbers, booleans and None.
     name
-        `workflow/schemas/{name}.schema.yaml`: JSON Schema (draft 2020-12, as YAML).
+        Name of the schema `workflow/schemas/{name}.schema.yaml` (JSON Schema draft 2020-12, as YAML).
     """
-    # Where nothing is validated, nothing waits for these two.
+    # Imported here, so that programs that validate nothing do not wait for these two modules.
     import yaml
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import best_match
@@ -61,23 +58,23 @@ def violation(document: object, name: str) -> str | None:
 
 FETCH_AGAIN = "fetch it again"
 _quotation = reprlib.Repr()
-quote = _quotation.repr  # untrusted values in messages: short, on one line, never nested without end
+quote = _quotation.repr  # shows untrusted values in messages: short, on one line, with limited nesting
 
 
 def parse_object(text: bytes, what: str) -> dict[str, object]:
-    """Parse JSON that must be one object without a repeated key.
+    """Parse JSON that must be a single object without repeated keys.
 
     Parameters
     ----------
     text
-        UTF-8.
+        JSON text in UTF-8.
     what
-        Name of the text for messages.
+        Name of the text in error messages.
 
     Raises
     ------
     MalformedCheckpoint
-        If it is not UTF-8, not JSON, not an object, nested without end, or an object in it has a key twice.
+        If the text is not UTF-8, not JSON, not an object, nested too deep, or an object in it has a key twice.
     """
 
     def pairs(items: list[tuple[str, object]]) -> dict[str, object]:
@@ -107,18 +104,18 @@ def parse_object(text: bytes, what: str) -> dict[str, object]:
 
 
 def _integer(text: str) -> int | float:
-    # -0 and numbers of thousands of digits are no integers of the format; as floats they fail the checks.
+    # Neither -0 nor a number of thousands of digits is an integer of the format; as floats they fail the checks.
     return int(text) if len(text) <= 20 and text != "-0" else float(text)
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield the path of a file that takes the name ``path`` when the block ends, and vanishes if it raises.
+    """Yield a temporary path; the file is renamed to ``path`` when the block ends, or removed if the block raises.
 
     Parameters
     ----------
     path
-        Its folder is made; a file that already has the name is replaced.
+        Final path; its folder is created, and an existing file is replaced.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.unfinished")
@@ -130,28 +127,20 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, value: Mapping[str, object]) -> None:
-    """Write ``value`` as JSON with sorted keys; the file appears whole or not at all.
+    """Write ``value`` as JSON with sorted keys; the file appears complete or not at all.
 
     Parameters
     ----------
     path
-        Its folder is made.
+        Path of the file; its folder is created.
     value
-        Numbers in it must be finite.
+        Value to write; its numbers must be finite.
 
     Raises
     ------
     TypeError, ValueError
-        If it holds what JSON has no word for.
+        If ``value`` holds something that JSON cannot express.
     """
     text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n"
     with whole_file(path) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
-
-
-def write_csv(path: Path, table: pa.Table) -> None:
-    """Write a table as CSV, atomically; null is an empty cell."""
-    with whole_file(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(table.column_names)
-        writer.writerows(row.values() for row in table.to_pylist())

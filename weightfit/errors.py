@@ -1,4 +1,4 @@
-"""Every way of being wrong has one exception here; a message names the thing, the law it broke and the remedy."""
+"""The exceptions of this package; each message names the thing, the law it broke and the remedy."""
 
 
 class WeightfitError(Exception):
@@ -6,19 +6,19 @@ class WeightfitError(Exception):
 
 
 class MalformedCheckpoint(WeightfitError):
-    """A weight file breaks a law of its format."""
+    """A weight file violates its format."""
 
 
 class NonFiniteWeight(WeightfitError):
-    """A tensor that is counted holds a value that is not a number or is infinite."""
+    """A counted tensor holds a value that is infinite or not a number."""
 
 
 class UnknownTensor(WeightfitError):
-    """A tensor name that no known architecture lists, neither as counted nor as left out."""
+    """A tensor has a name that no known architecture lists, either as counted or as left out."""
 
 
 class IncompleteCheckpoint(WeightfitError):
-    """A matrix that the architecture requires is missing, doubled or of another shape."""
+    """A matrix that the architecture requires is missing, occurs twice or has another shape."""
 
 
 class ContradictoryCheckpoint(WeightfitError):
@@ -26,44 +26,44 @@ class ContradictoryCheckpoint(WeightfitError):
 
 
 class DegenerateHistogram(WeightfitError):
-    """A matrix on which the estimator is not defined: all zero, constant, too few distinct values."""
+    """The estimator is not defined on a matrix: it is all zero, constant, or has too few distinct values."""
 
 
 class ContractError(WeightfitError):
-    """A table breaks its schema."""
+    """A table violates its schema."""
 
 
 class CohortError(WeightfitError):
-    """A cohort file or the configuration asks for something that does not fit together."""
+    """A cohort file or the configuration asks for something inconsistent or impossible."""
 
 
 class CorpusError(WeightfitError):
-    """The training text is not the one whose digest the cohort file states."""
+    """The training text does not have the digest that the cohort file states."""
 
 
 class DivergedTraining(WeightfitError):
-    """A training run that did not learn: its held-out loss is not below the bigram entropy of the text."""
+    """A training run did not learn: its held-out loss is not below the bigram entropy of the text."""
 
 
 class LateThreadLimit(WeightfitError):
-    """jax was imported before the number of its threads was fixed, on which its bits depend."""
+    """jax was imported before its number of threads was fixed, on which the bits of its results depend."""
 
 
 class DigestMismatch(WeightfitError):
-    """A file whose bytes are not those that its manifest or lock file states."""
+    """A file does not have the digest that its manifest or lock file states."""
 
 
 class UnknownReference(WeightfitError):
-    """An id that no table of the paper has."""
+    """An id is in no table of the paper."""
 
 
 class DownloadFailed(WeightfitError):
-    """A file that could not be fetched: no network, no such release."""
+    """A file could not be fetched, for example without a network or for lack of such a release."""
 
 
 class MalformedWheel(WeightfitError):
-    """A wheel that is not a sound ZIP archive or lacks what is to be taken out of it."""
+    """A wheel is not a sound ZIP archive or lacks what is to be extracted from it."""
 
 
 class BrokenArchive(WeightfitError):
-    """An archive of histograms that is not whole, was changed, or is of other weights than a cohort asks for."""
+    """An archive of histograms is incomplete, was changed, or is of other weights than the cohort asks for."""

@@ -1,4 +1,4 @@
-"""Counts one part of a cohort: all weight files of a small entry, into one table of histograms."""
+"""Count one part of a cohort, all weight files of a small entry, into one table of histograms."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ from weightfit.weights.declared import declared
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run as a command, see ``python -m weightfit.part --help``."""
+    """Run the command; see ``python -m weightfit.part --help``."""
     parser = argparse.ArgumentParser(prog="python -m weightfit.part", description=__doc__)
     for name in ("manifest", "folder", "output", "log"):
         parser.add_argument(f"--{name}", type=Path, required=True)

@@ -1,4 +1,4 @@
-"""Which code, inputs and versions an output was made from."""
+"""Record the code, inputs and versions from which an output was made."""
 
 import ast
 import hashlib
@@ -15,7 +15,7 @@ DEPENDENCIES = ("numba", "numpy", "pyarrow", "scipy")
 
 
 def modules(script: str | Path) -> list[str]:
-    """List the repository's modules that a file imports, directly or not, itself left out.
+    """List the modules of the repository that a file imports, directly or indirectly, without the file itself.
 
     Parameters
     ----------
@@ -80,14 +80,14 @@ def contents(files: Iterable[str | Path]) -> str:
 
 
 def code(*files: str) -> str:
-    """Return one digest over Python files and all that they import: the ``code`` of a rule's params.
+    """Return one digest over Python files and all modules that they import: the ``code`` in a rule's params.
 
-    So a changed module reruns what imports it and nothing else, and the age of a file reruns nothing.
+    A changed module therefore triggers only the rules that import it, and the age of a file triggers none.
 
     Parameters
     ----------
     *files
-        The script of the rule, and modules that it finds by name only; relative to the repository.
+        Script of the rule, and modules that it loads by name at run time; paths relative to the repository.
     """
     return contents({name for file in files for name in (file, *modules(file))})
 
@@ -95,7 +95,7 @@ def code(*files: str) -> str:
 def provenance(
     rule: str, script: str, inputs: Mapping[str, Path], dependencies: Iterable[str] = DEPENDENCIES
 ) -> dict[str, object]:
-    """Describe how an output is made: the same words for the same inputs on any machine.
+    """Describe how an output is made; the description is the same for the same inputs on any machine.
 
     Parameters
     ----------
@@ -104,15 +104,15 @@ def provenance(
     script
         Its script or module, relative to the repository.
     inputs
-        Name of each input as the results folder knows it, and where it is.
+        Path of each input by its name in the results folder.
     dependencies
         Distributions whose versions are recorded.
 
     Returns
     -------
     dict
-        ``rule``, ``script``, ``code`` (digest of script and imported modules), ``inputs`` (name to
-        sha256), ``versions``.
+        ``rule``, ``script``, ``code`` (digest of the script and the imported modules), ``inputs``
+        (sha256 by name) and ``versions``.
     """
     return {
         "rule": rule,

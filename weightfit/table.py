@@ -1,5 +1,6 @@
-"""Parquet tables under closed contracts, with deterministic provenance in their metadata."""
+"""Parquet tables that obey strict contracts and carry deterministic provenance in their metadata."""
 
+import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,8 +29,9 @@ def contract(name: str) -> dict[str, Any]:
     Parameters
     ----------
     name
-        `workflow/schemas/{name}.schema.yaml`: JSON Schema of one row, whose ``properties`` are the columns
-        in order; ``key`` lists the columns that no two rows share; ``arrow`` narrows a column's type.
+        Name of the contract `workflow/schemas/{name}.schema.yaml`, a JSON Schema of one row: ``properties`` are
+        the columns in order, ``key`` lists the columns that together identify a row, and ``arrow`` narrows the
+        type of a column.
     """
     law: dict[str, Any] = yaml.safe_load(schema(name).read_text(encoding="utf-8"))
     return law
@@ -52,19 +54,19 @@ def build(name: str, columns: Mapping[str, Sequence[object]]) -> pa.Table:
     Parameters
     ----------
     name
-        The contract.
+        Name of the contract.
     columns
-        Exactly its columns, of equal length; None is null.
+        Exactly the columns of the contract, of equal length; None becomes null.
 
     Returns
     -------
     pyarrow.Table
-        In the contract's column order.
+        Table with its columns in the order of the contract.
 
     Raises
     ------
     ContractError
-        If a column is missing, extra, of another type, out of its range, or the key is not unique.
+        If a column is missing, extra, of another type or out of its range, or if the key is not unique.
     """
     expected = arrow_schema(name)
     if set(columns) != set(expected.names):
@@ -84,12 +86,12 @@ def build(name: str, columns: Mapping[str, Sequence[object]]) -> pa.Table:
 
 
 def of_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-    """Make a table from rows, as `build` makes it from columns; what a row has beyond these is left out."""
+    """Make a table from rows as `build` does from columns; other keys of a row are ignored."""
     return build(name, {column: [row[column] for row in rows] for column in arrow_schema(name).names})
 
 
 def _array(values: Sequence[object], kind: pa.DataType) -> pa.Array:
-    # Arrow would cut the fraction off floats and take booleans for ones.
+    # Arrow would truncate floats to integers and accept booleans as numbers.
     wrong = (float, bool, np.floating) if pa.types.is_integer(kind) else bool
     if not pa.types.is_boolean(kind):
         for value in values if not isinstance(values, np.ndarray) else ():
@@ -108,7 +110,7 @@ def check(name: str, table: pa.Table) -> None:
         if distinct.num_rows != table.num_rows:
             raise ContractError(
                 f"table {name}: {table.num_rows - distinct.num_rows} rows share the key {law['key']} with another; "
-                "each row must be the only one of its key"
+                "each row needs a key of its own"
             )
 
 
@@ -145,17 +147,25 @@ def write(path: Path, name: str, table: pa.Table, provenance: Mapping[str, objec
     Parameters
     ----------
     path
-        The Parquet file.
+        Path of the Parquet file.
     name
-        The contract.
+        Name of the contract.
     table
         The table.
     provenance
-        JSON values only; no times and no paths of one machine.
+        Provenance as JSON values, without times and without paths of one machine.
     """
     with writer(path, name) as stream:
         stream.add(table)
         stream.describe(provenance)
+
+
+def write_csv(path: Path, rows: pa.Table) -> None:
+    """Write a table as CSV, atomically; null is an empty cell."""
+    with whole_file(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(rows.column_names)
+        writer.writerows(row.values() for row in rows.to_pylist())
 
 
 def read(path: Path, name: str) -> pa.Table:
@@ -233,6 +243,6 @@ def writer(path: Path, name: str) -> Iterator[TableWriter]:
 
 
 def column(table: pa.Table, name: str) -> np.ndarray[Any, Any]:
-    """Return one column as a numpy array (objects where it holds strings, floats with NaN where nulls)."""
+    """Return one column as a numpy array; strings become objects, and numbers with nulls become floats with NaN."""
     values: np.ndarray[Any, Any] = table[name].to_numpy()
     return values

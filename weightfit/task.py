@@ -1,4 +1,4 @@
-"""The one wrapper around the work of a Snakemake job: its log, and warnings that stop it."""
+"""The wrapper around the work of every Snakemake job, which writes its log and turns warnings into errors."""
 
 import sys
 import traceback
@@ -15,13 +15,13 @@ def logged(log: str | Path) -> Iterator[None]:
     """Send what the body prints to ``log`` and treat its warnings as errors.
 
     Snakemake does not redirect a script's output to its ``log:`` file. An error of this package ends the
-    job with its one sentence, in the log and on the terminal, and Ctrl-C without a word but in the log; any other
+    job with its message in the log and on the terminal. Ctrl-C ends it with a message in the log only. Any other
     exception keeps its traceback.
 
     Parameters
     ----------
     log
-        The rule's log file; its folder is made.
+        Log file of the rule; its folder is created.
     """
     path = Path(log)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ def logged(log: str | Path) -> Iterator[None]:
             print(sentence, file=sys.stderr)
             raise SystemExit(1) from None
         except KeyboardInterrupt:
-            print("interrupted; the same command goes on", file=stream)
+            print("interrupted; run the same command to continue", file=stream)
             raise SystemExit(130) from None
         except BaseException:
             traceback.print_exc(file=stream)

@@ -1,4 +1,4 @@
-"""Prints the chain behind a printed number or a claim: text, readings, verdict, tables, code, the bytes counted."""
+"""Print the chain behind a printed number or a claim: text, readings, verdict, tables, code and counted files."""
 
 import argparse
 import csv
@@ -33,7 +33,7 @@ from weightfit.paper import exhibits
 from weightfit.report.chain import Link, chain, manifest, verify
 
 Chain: TypeAlias = Generator[str, None, tuple[list[Evaluated], list[str]]]
-"""Lines; in the end what came out of the formulas, and what is not as it stands in the tables of the audit."""
+"""Yields lines; returns the evaluated formulas, and a sentence for each value that differs from the audit's tables."""
 
 
 def trace(key: str, name: str, check: bool) -> Iterator[str]:
@@ -42,16 +42,16 @@ def trace(key: str, name: str, check: bool) -> Iterator[str]:
     Parameters
     ----------
     key
-        Id of `paper/reported.tsv` or `paper/claims.yaml`.
+        Id in `paper/reported.tsv` or `paper/claims.yaml`.
     name
-        Cohort, as in config.yaml.
+        Name of a cohort, or the path of its file, as in config.yaml.
     check
-        Whether digests are compared with what is on disk and the value is computed again.
+        Whether to compare digests with the files on disk and to compute the values again.
 
     Raises
     ------
     UnknownReference
-        If there is no such id; near ones are suggested.
+        If there is no such id; the message suggests similar ones.
     ContractError
         If the run lacks a table of the chain, or a check fails.
     """
@@ -79,8 +79,8 @@ def trace(key: str, name: str, check: bool) -> Iterator[str]:
 
 
 def _number(key: str, folder: Path, evaluator: Evaluator) -> Chain:
-    """Yield what is printed, the verdict and the readings."""
-    printed.read(key)  # an unknown id ends here, with near ones
+    """Yield the printed text, the verdict and the readings."""
+    printed.read(key)  # raises for an unknown id and suggests similar ones
     yield from _printed(key)
     yield from _verdict(_recorded(folder, "audit.csv", key))
     read = registry.read()
@@ -92,12 +92,12 @@ def _number(key: str, folder: Path, evaluator: Evaluator) -> Chain:
         yield from _reading(result, stated)
         again, kept = _value(result), stated.get("value") or stated.get("stand_in") or None
         if again != kept:
-            wrong.append(f"{result.reading.reading} gives {again} now, {kept} stands in readings.csv")
+            wrong.append(f"{result.reading.reading} gives {again} now, but readings.csv has {kept}")
     return results, wrong
 
 
 def _claim(claim: Claim, folder: Path, evaluator: Evaluator) -> Chain:
-    """Yield what is said, the verdict, the tests and the printed numbers that the claim rests on."""
+    """Yield the text of a claim, the verdict, the tests and the printed numbers that the claim rests on."""
     yield f"{claim.id}: said in {claim.place}"
     yield f"  quote: {claim.quote}"
     recorded = _recorded(folder, "claims.csv", claim.id)
@@ -189,11 +189,11 @@ def _link(folder: Path, link: Link) -> Iterator[str]:
         for file in link.files:
             yield f"    {file['path']}: {file['bytes']} bytes, sha256 {file['sha256']}"
         same = "the same" if list(link.files) == made["files"] else "OTHER"
-        yield f"  the manifest names {same} files; none is kept, so this verifies none of them"
+        yield f"  the manifest names {same} files; weight files are not kept, so they are not checked"
 
 
 def _exhibit_again(folder: Path, link: Link, cohort: Cohort) -> Iterator[tuple[bool, str]]:
-    """Make the numbers of an exhibit again from its tables, and compare them with those that stand there."""
+    """Compute the numbers of an exhibit again from its tables, and compare them with those in the results."""
     if not link.name.endswith(".csv"):
         return
     item = exhibits.read()[link.rule]
@@ -211,7 +211,7 @@ def _exhibit_again(folder: Path, link: Link, cohort: Cohort) -> Iterator[tuple[b
 
 
 def _tables(results: Sequence[Evaluated]) -> list[str]:
-    """Return the tables that the formulas of some readings name, each once."""
+    """Return the tables that the formulas of the readings name, without repetition."""
     named = [
         str(leaf.arguments[0]) if leaf.name in ("cell", "cells") else leaf.name
         for result in results
@@ -253,16 +253,19 @@ def _rows(folder: Path, name: str, key: str) -> list[dict[str, str]]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run as a command, see ``python -m weightfit.trace --help``."""
+    """Run the command; see ``python -m weightfit.trace --help``."""
     parser = argparse.ArgumentParser(prog="python -m weightfit.trace", description=__doc__)
     parser.add_argument(
-        "id", help="of a printed number, such as T4.pythia-70m.lambda, or of a claim, such as ten-of-twelve"
+        "id",
+        help="id of a printed number, such as T4.pythia-70m.lambda, or of a claim, such as ten-of-twelve",
     )
     parser.add_argument(
         "--cohort", default="lab", help="name of a cohort, or the path of its file (default: lab)"
     )
     parser.add_argument(
-        "--verify", action="store_true", help="compare digests with what is on disk, compute again"
+        "--verify",
+        action="store_true",
+        help="compare digests with the files on disk and compute the values again",
     )
     parser.add_argument("--json", action="store_true", help="print the lines as one JSON list")
     options = parser.parse_args(arguments)

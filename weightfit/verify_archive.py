@@ -1,4 +1,4 @@
-"""Fetches some files of an archive again, counts them and compares the histograms, row by row."""
+"""Fetch some files of an archive again, count them and compare the histograms row by row."""
 
 import argparse
 import json
@@ -20,11 +20,11 @@ from weightfit.weights.declared import declared
 from weightfit.weights.families import Table
 
 COUNTED = ("matrices", "refused", "contract", "entry")
-"""What the metadata of a histogram say of the weights, and not of the code that counted them."""
+"""Metadata of a histogram that describe the weights, and not the code that counted them."""
 
 
 def part_of(manifest: dict[str, Any]) -> Part:
-    """Return what a manifest says was fetched."""
+    """Return the part that was fetched according to a manifest."""
     settings = manifest["settings"]
     files = tuple(FilePin(file["path"], file["bytes"], file["sha256"], None) for file in manifest["files"])
     source = Revision(
@@ -45,18 +45,18 @@ def chosen(folder: Path, sample: int, seed: int) -> tuple[list[str], int]:
     Parameters
     ----------
     folder
-        Of the archive.
+        Folder of the archive.
     sample
-        How many; all if there are fewer.
+        Number of parts to choose; all are chosen if there are fewer.
     seed
-        The same seed chooses the same.
+        Seed of the choice; the same seed chooses the same parts.
 
     Returns
     -------
     list of str
         Ids of the parts.
     int
-        Number of those that cannot be fetched again, because they are not from the Hub or have no file.
+        Number of the parts that cannot be fetched again, because they are not from the Hub or have no file.
     """
     parts = archive.read(folder)
     from_hub = [
@@ -85,24 +85,24 @@ def verify(
     Parameters
     ----------
     folder
-        Of the archive.
+        Folder of the archive.
     part
         Id of the part.
     names
-        Of its tensors where a person declared them.
+        Names of its tensors, if the cohort file declares them.
     tries, wait
-        As `weightfit.hub.download.download` takes them.
+        Number of tries and wait between them, as in `weightfit.hub.download.download`.
 
     Returns
     -------
     str
-        What agrees.
+        Sentence that says what agrees.
 
     Raises
     ------
     BrokenArchive
-        If a file of the archive is not that of its list, the weights cannot be had any more, or what is counted now is
-        not what the archive has.
+        If a file of the archive does not have its listed sha256, the weights are no longer available, or the new
+        count differs from the archive.
     """
     with tempfile.TemporaryDirectory() as place:
         kept, again = Path(place, "kept.parquet"), Path(place, "again.parquet")
@@ -115,7 +115,7 @@ def verify(
         first, second = (table.read_provenance(path) for path in (kept, again))
         if not one.equals(other) or any(first[key] != second[key] for key in COUNTED):
             raise BrokenArchive(
-                f"{part}: counted again it has other values than the archive: do not use the archive"
+                f"{part}: the new count differs from that in the archive: do not use the archive"
             )
         return f"{part}: {made['files'][0]['bytes']} bytes fetched again, {one.num_rows} rows are the same"
 
@@ -126,13 +126,16 @@ def _names(declarations: Mapping[str, Any], part: str) -> Table | None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run as a command, see ``python -m weightfit.verify_archive --help``."""
+    """Run the command; see ``python -m weightfit.verify_archive --help``."""
     parser = argparse.ArgumentParser(prog="python -m weightfit.verify_archive", description=__doc__)
     parser.add_argument("--archive", type=Path, required=True, help="the folder of the archive")
-    parser.add_argument("--sample", type=int, required=True, help="how many weight files")
-    parser.add_argument("--seed", type=int, required=True, help="which of them")
+    parser.add_argument("--sample", type=int, required=True, help="the number of weight files to compare")
+    parser.add_argument("--seed", type=int, required=True, help="the seed of their random choice")
     parser.add_argument(
-        "--architectures", type=json.loads, default={}, help="by entry, as JSON: declared names"
+        "--architectures",
+        type=json.loads,
+        default={},
+        help="the declared tensor names of each entry, as JSON",
     )
     parser.add_argument("--log", type=Path, required=True, help="the log of this run")
     options = parser.parse_args(arguments)
@@ -142,7 +145,7 @@ def main(arguments: Sequence[str]) -> None:
         for part in parts:
             lines.append(verify(options.archive, part, _names(options.architectures, part)))
         lines.append(
-            f"{len(parts)} weight files compared, chosen with seed {options.seed}; {others} other parts have none "
+            f"{len(parts)} weight files compared, chosen with seed {options.seed}; {others} other parts have no file "
             "on the Hub and are not verified this way"
         )
         print("\n".join(lines))

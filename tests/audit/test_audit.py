@@ -24,9 +24,9 @@ from weightfit.audit.evaluation import Evaluator, evaluate_all
 from weightfit.audit.registry import owner
 from weightfit.audit.text import summary, text
 from weightfit.audit.verdict import of_number
-from weightfit.documents import write_csv
 from weightfit.errors import ContractError
 from weightfit.formula.interval import Interval
+from weightfit.table import write_csv
 
 ROOT = documents.ROOT
 PYTHIA = ("70m", "160m", "410m", "1b", "6.9b")
@@ -427,7 +427,7 @@ def test_readings_stand_beside_the_numbers(with_database):
             assert {row["outcome"] for row in said} == {number["verdict"]}
         if number["verdict"] == "ambiguous":
             assert {"differs"} < {row["outcome"] for row in said}
-            assert "agrees read as" in number["note"]
+            assert "agrees if read as" in number["note"]
         # A restatement has the values of its original.
         original = paper.reported()[number["id"]].restates
         if original and number["id"] not in by_id:

@@ -1,13 +1,14 @@
-"""Errors planted in printed numbers are noticed, right ones are not doubted, and the README says how often."""
+"""Errors planted in printed numbers are noticed, right ones are not doubted."""
 
 import re
 
+import error_rates
 import numpy as np
 import pytest
 from audit_sources import sources
 
-from weightfit import documents, paper
-from weightfit.audit import error_rates, registry
+from weightfit import paper
+from weightfit.audit import registry
 from weightfit.audit.evaluation import evaluate_all
 
 
@@ -28,10 +29,6 @@ def test_as_many_are_printed_right_as_have_an_error(rates):
 def test_errors_are_noticed_and_right_numbers_are_not_doubted(rates):
     assert sum(one.noticed for one in rates) >= 190
     assert sum(one.doubted for one in rates) <= 4
-
-
-def test_the_readme_has_the_rates(rates):
-    assert error_rates.readme_table(rates) in (documents.ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_a_wrong_text_differs_in_one_digit():

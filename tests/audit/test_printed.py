@@ -11,12 +11,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from printed_rules import RULES, rules_table
 
 from weightfit import documents, paper
 from weightfit.audit import printed
 from weightfit.audit.printed import meaning, qualifier
 from weightfit.audit.printed.number import NUMBER_WORDS
-from weightfit.audit.printed.rules import RULES, rules_table
 from weightfit.errors import ContractError, UnknownReference
 from weightfit.formula.interval import INFINITY, Interval
 
@@ -403,7 +403,7 @@ def test_a_qualifier_that_is_told_in_two_ways_is_refused(copy):
         printed.read("A1.zeros_n")
 
 
-# The README's table
+# The manual's table
 
 
 def test_each_rule_has_examples_that_it_reads_and_every_relation_has_a_rule(everything):
@@ -438,7 +438,3 @@ def test_number_words_are_in_order():
         5,
         10,
     ]
-
-
-def test_the_readme_has_the_table_of_rules():
-    assert rules_table() in (documents.ROOT / "README.md").read_text(encoding="utf-8")

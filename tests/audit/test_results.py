@@ -351,7 +351,7 @@ def test_what_would_decide_is_told_with_revision_and_bytes():
     assert described(steps) == (
         "pythia-1b (EleutherAI/pythia-1b at 14 revisions from step0 to step143000, 56.66 GB)"
     )
-    assert "no revision known of step 7" in described([Need("weights", "mistral-7b", 7)])
+    assert "no known revision at step 7" in described([Need("weights", "mistral-7b", 7)])
 
 
 def test_the_pins_that_are_committed_fit_their_contract():

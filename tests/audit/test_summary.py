@@ -1,11 +1,11 @@
-"""The summary in the README is the audit's own, and counts each printed number once."""
+"""The summary of the audit counts each printed number once."""
 
 import re
 
 import pytest
 from audit_sources import sources
 
-from weightfit import documents, paper
+from weightfit import paper
 from weightfit.audit import registry, summary
 from weightfit.audit.audit import audit
 from weightfit.audit.evaluation import evaluate_all
@@ -15,10 +15,6 @@ from weightfit.audit.evaluation import evaluate_all
 def numbers(tmp_path_factory):
     made, _ = audit(evaluate_all(registry.read(), sources(tmp_path_factory.mktemp("tables"))))
     return made
-
-
-def test_the_readme_has_the_summary_of_the_audit_without_weights(numbers):
-    assert summary.markdown(numbers) in (documents.ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_each_printed_number_is_counted_once(numbers):

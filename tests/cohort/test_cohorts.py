@@ -59,10 +59,10 @@ def test_the_papers_cohort_has_every_step_that_an_exhibit_draws():
 
 
 @pytest.mark.parametrize("name", OF_THE_HUB)
-def test_the_readme_states_what_plan_says(name):
+def test_the_manual_states_what_plan_says(name):
     """A number of the table is the rounded one of `plan`, or for "at most" the next whole number above it."""
     (line,) = re.findall(
-        rf"^\| `{name}` \|(.*)\|$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+        rf"^\| `{name}` \|(.*)\|$", (ROOT / "docs/hub.md").read_text(encoding="utf-8"), re.MULTILINE
     )
     _, fetched, on_disk, *_ = line.split("|")
     papers = {key: entry.paper_entry for key, entry in read_cohort(name).entries.items()}

@@ -57,17 +57,17 @@ def test_notes_name_the_sources_that_differ_and_the_spans_that_are_printed(tmp_p
     notes = table_4.notes(asked(tmp_path, scales))
     sizes = ", ".join(key for key in MAIN if key.startswith("pythia"))
     assert (
-        f"official differs from the print: weight decay 0.1 of {sizes}; learning rate 0.00025 of pythia-1b."
+        f"official differs from the paper: weight decay 0.1 of {sizes}; learning rate 0.00025 of pythia-1b."
         in notes
     )
-    assert "database-2026-05 differs from the print: learning rate 0.0003 of qwen3-8b." in notes
+    assert "database-2026-05 differs from the paper: learning rate 0.0003 of qwen3-8b." in notes
     assert not [note for note in notes if note.startswith("database-2026-08")]
     spans = dict(note.split(": ", 1) for note in notes if note.startswith("Ratios of "))
     # By hand from the printed scales and rates: 0.0224 / sqrt(0.1), 0.0149 / sqrt(0.012); 0.0026 / sqrt(0.003),
     # 0.0225 / sqrt(0.005).
-    assert spans["Ratios of pythia"].startswith("0.071 to 0.136, 1.9 times, under paper (5 entries)")
-    assert spans["Ratios of others"].startswith("0.047 to 0.318, 6.7 times, under paper (7 entries)")
-    assert spans["Ratios of others"].endswith("printed: 0.048 to 0.319, 6.6 times.")
+    assert spans["Ratios of pythia"].startswith("0.071 to 0.136, a factor of 1.9, under paper (5 entries)")
+    assert spans["Ratios of others"].startswith("0.047 to 0.318, a factor of 6.7, under paper (7 entries)")
+    assert spans["Ratios of others"].endswith("printed: 0.048 to 0.319, a factor of 6.6.")
 
 
 def test_printed_powers_are_shown_without_braces(tmp_path):

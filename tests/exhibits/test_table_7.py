@@ -93,7 +93,7 @@ def test_the_cohort_says_which_of_its_blocks_are_meant(told):
     assert [row["shallow_matrices"] for row in found.values()] == [9, 6]
     assert found["0-5"]["regime"] == "A"
     assert found["0-5"]["deep_median"] == pytest.approx((0.4 + 1.04) / 2)
-    assert "0-2 for 0-5, 1-2 for 1-6; deep from 3 on" in said
+    assert "0-2 for 0-5, 1-2 for 1-6; deep: from 3 on" in said
 
 
 def test_the_second_mode_is_that_of_the_matrix_with_the_largest_dip(told):
@@ -126,7 +126,7 @@ def test_what_is_left_out_leaves_empty_cells(told):
 def test_the_calibration_is_read_at_the_printed_thresholds(told):
     # Planted shapes fall by 2 per unit of share from 1.2: 1.0 at 0.1, 0.7 at 0.25.
     _, said = told(blocks(11, {}))
-    assert "to 1.0 with 10.0 to 10.0 % of all weights, to 0.7 with 25.0 to 25.0 %" in said
+    assert "to 1.0 with 10.0 to 10.0 % of all weights, and to 0.7 with 25.0 to 25.0 %" in said
     assert "the lowest shape is 0.63" in said
 
 

@@ -300,7 +300,7 @@ def test_all_zero_is_refused():
 def test_a_constant_is_refused():
     made = histogram_of(np.full(64, 0.1, np.float32))
     with pytest.raises(
-        DegenerateHistogram, match=r"m: 1 distinct non-zero magnitudes inside trim 1.00, at least 8"
+        DegenerateHistogram, match=r"m: 1 distinct non-zero magnitudes inside trim 1.00, but .* at least 8"
     ):
         fit(magnitudes(made), TRIMS, "m")
     with pytest.raises(DegenerateHistogram, match="m: "):

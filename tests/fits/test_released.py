@@ -97,12 +97,12 @@ def test_too_little_to_fit_is_refused_where_the_library_gives_not_a_number():
     few = np.zeros(1024, np.int64)
     few[300:310] = 9
     assert not npm_weibull.weibull_fit({"edges": EDGES, "hist": few})["ok"]
-    with pytest.raises(DegenerateHistogram, match=r"m: 90 magnitudes at or above 1e-12.*needs 100"):
+    with pytest.raises(DegenerateHistogram, match=r"m: .* 90 magnitudes, but at least 100 are needed"):
         released_fit(few, 0.8, "m")
     narrow = np.zeros(1024, np.int64)
     narrow[300:304] = 1000
     assert not npm_weibull.weibull_fit({"edges": EDGES, "hist": narrow})["ok"]
-    with pytest.raises(DegenerateHistogram, match=r"m: 4 bins inside trim 0\.80.*needs 5"):
+    with pytest.raises(DegenerateHistogram, match=r"m: .* 4 bins inside the trim, but at least 5 are needed"):
         released_fit(narrow, 0.8, "m")
 
 

@@ -149,7 +149,7 @@ def test_a_path_that_leads_elsewhere(bench: Bench, path: str) -> None:
     process = bench.start("download", *bench.arguments(part))
     _, error = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert f"ValueError: {path!r} is no path of a file in a repository" in error
+    assert f"ValueError: {path!r} is not the path of a file in a repository" in error
     assert (bench.hub.requests, bench.left()) == ([], [])
 
 
@@ -330,8 +330,8 @@ def test_a_full_disk(bench: Bench, kind: str, words: str) -> None:
     (kept,) = (bench.folder / ".m.unfinished").iterdir()
     assert kept.read_bytes() == DATA[: 2 << 20]
     assert run.sentence == (
-        f"DownloadFailed: model.safetensors: its 3.1 MB cannot be written ({words}): make room, what has been "
-        "fetched is kept, and run the same command again"
+        f"DownloadFailed: model.safetensors: its 3.1 MB cannot be written ({words}): make room (what has "
+        "been fetched is kept), and run the same command again"
     )
     # With room again the rest is fetched.
     bench.hub.requests.clear()
@@ -452,7 +452,7 @@ def test_a_killed_download_is_resumed(bench: Bench, ending: signal.Signals) -> N
     assert (run.status, bench.left(), bench.hub.seen()) == (0, WHOLE, ["head 302", f"cdn bytes={size}- 206"])
     assert (30 << 20) - size <= 16 << 20
     assert (bench.folder / "m/model.safetensors").read_bytes() == data
-    assert f"{size / 1e6:.1f} MB are there from before" in run.log
+    assert f"{size / 1e6:.1f} MB are already there from an earlier run" in run.log
 
 
 def test_what_another_pin_has_left_is_not_continued(bench: Bench) -> None:
@@ -525,4 +525,4 @@ def test_the_help_says_what_each_option_is() -> None:
     for module in ("download", "pins"):
         command = [sys.executable, "-m", f"weightfit.hub.{module}", "--help"]
         done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
-        assert "seconds before the second (default: 1.0)" in done.stdout
+        assert "seconds before the second try (default: 1.0)" in done.stdout

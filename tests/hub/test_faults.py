@@ -74,8 +74,8 @@ CASES = [
         "cdn",
         "flip",
         FRESH * 2,
-        "DigestMismatch: model.safetensors: the sha256 of what came is DIGEST, the pin says DIGEST, twice: something "
-        "between the Hub and here changes files; do not use them and try another network",
+        "DigestMismatch: model.safetensors: the sha256 of the received bytes is DIGEST, the pin says DIGEST, twice: "
+        "something between the Hub and here changes files; do not use them and try another network",
         at=0,
     ),
     # bodies that end early
@@ -112,7 +112,7 @@ CASES = [
         "cdn",
         "long",
         FRESH * 6,
-        f"more came than the {SIZE} bytes that are pinned",
+        f"more bytes came than the {SIZE} that are pinned",
         at=1,
     ),
     passing("a page of HTML", "cdn", "page", FRESH * 2),
@@ -139,7 +139,8 @@ CASES = [
         "head",
         "status",
         ["head 429"],
-        f"DownloadFailed: {WHAT}: the server answers 429 and asks to wait 7200 s: run the same command again then",
+        f"DownloadFailed: {WHAT}: the server answers 429 and asks to wait 7200 s: run the same command "
+        "again after that",
         status=429,
         headers={"Retry-After": "7200"},
     ),

@@ -58,7 +58,7 @@ def test_what_is_written(bench: Bench) -> None:
         "1 revisions, 1 files, 0.000 GB; 1 changed, 0 unavailable",
         *foreign(bench.hub.endpoint),
     ]
-    assert "not at https://huggingface.co: the audit takes none of it" in lines[-1]
+    assert "not at https://huggingface.co: the audit does not take" in lines[-1]
     assert run.output.splitlines() == run.log.splitlines() == lines
     assert bench.hub.seen() == ["api 200"]
     assert bench.hub.requests[0].path == "/api/models/lab/model/revision/main?blobs=true"
@@ -109,13 +109,13 @@ WHERE = "lab/model at main"
         ({INDEX: index(SHARDS), "model-00001-of-00002.safetensors": b"first"}, f"UnusableRepository: {WHERE}: {INDEX} "
          "names model-00002-of-00002.safetensors, which is not there: use another revision"),
         (SHARDS | {INDEX: index(SHARDS, z="../x.safetensors")}, f"MalformedCheckpoint: {WHERE}: {INDEX}: tensor 'z' is "
-         "said to be in '../x.safetensors', which is no name of a .safetensors file in the same folder: use another "
-         "revision"),
+         "said to be in '../x.safetensors', which is no name of a .safetensors file in the same folder: fetch "
+         "it again, or use another revision"),
         (SHARDS | {INDEX: index(SHARDS, z="pytorch_model.bin")}, f"MalformedCheckpoint: {WHERE}: {INDEX}: tensor 'z' "
-         "is said to be in 'pytorch_model.bin', which is no name of a .safetensors file in the same folder: use "
-         "another revision"),
-        (SHARDS | {INDEX: b"{}"}, f"MalformedCheckpoint: {WHERE}: {INDEX}: there is no weight_map with tensors: use "
-         "another revision"),
+         "is said to be in 'pytorch_model.bin', which is no name of a .safetensors file in the same folder: fetch "
+         "it again, or use another revision"),
+        (SHARDS | {INDEX: b"{}"}, f"MalformedCheckpoint: {WHERE}: {INDEX}: there is no weight_map with tensors: fetch "
+         "it again, or use another revision"),
         (SHARDS | {INDEX: b"<html>"}, f"MalformedCheckpoint: {WHERE}: {INDEX} is not JSON (Expecting value: line 1 "
          "column 1 (char 0)): fetch it again"),
     ],
@@ -175,7 +175,7 @@ def test_what_moved_is_reported(bench: Bench) -> None:
     reason = "lab/c at main does not exist or is private (404)"
     remedy = "correct its name or set HF_TOKEN to a token that may read it"
     assert run.output.splitlines()[:-1] == [
-        f"c main: stays pinned, commit {kept}; now {reason}: {remedy}",
+        f"c main: stays pinned to commit {kept}; now {reason}: {remedy}",
         f"a main: moved from commit {old} to {new}, other weights",
         f"b main: moved from commit {older} to {newer}, the same weights",
         "a step1: no longer asked for",

@@ -18,11 +18,11 @@ from page_run import ENTRY, FILE, HOSTILE, MEASURED, NOTHING_SEARCHED, SAID, mak
 from weightfit import paper, table
 from weightfit.audit import summary
 from weightfit.audit.database.search import PRINTED, TOGETHER
-from weightfit.documents import write_csv
 from weightfit.errors import ContractError
 from weightfit.report import exhibits as shown_exhibits
 from weightfit.report import numbers
 from weightfit.report.page import Run, anchor, by_sort, read
+from weightfit.table import write_csv
 
 VOID = {"meta", "link", "input"}
 

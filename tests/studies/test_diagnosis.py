@@ -145,14 +145,14 @@ def test_each_entry_has_a_section_of_its_own(fits):
     assert "<img" in own
     assert own.count("<tr>") == 1 + 7 + 1 + 3
     assert other.startswith('lab-mine <span class="mark">STAND-IN</span></h2>')
-    assert "No matrix of it could be fitted." in other
+    assert "No matrix of this entry could be fitted." in other
     assert "<img" not in other
 
 
 def test_what_could_not_be_had_is_told_with_its_remedy():
     made = {"available": False, "reason": "a/b is gated (401)", "remedy": "accept the licence"}
     text = page([], made=[made | {"repository": "a/b", "commit": None, "source": "download", "files": []}])
-    assert "<strong>No weights could be had:</strong> a/b is gated (401); accept the licence.</p>" in text
+    assert "<strong>No weights were available:</strong> a/b is gated (401); accept the licence.</p>" in text
     assert "a/b at None" not in text
 
 

@@ -18,9 +18,9 @@ from weightfit.documents import write_json
 from weightfit.errors import CohortError
 from weightfit.weights.families import components
 from weightfit.weights.initialize import encode, initialize, normals, standard_deviations
+from weightfit.weights.manifest import WeightFile, whole_folder, write_manifest
 from weightfit.weights.plan import plan, read_config
 from weightfit.weights.safetensors import read_header
-from weightfit.weights.source import WeightFile, whole_folder, write_manifest
 
 SMALL = {"layers": 4, "width": 48, "heads": 4, "hidden": 96, "recipe": "recipe-a"}
 

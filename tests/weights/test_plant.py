@@ -13,6 +13,7 @@ from scipy import stats
 
 import weightfit.weights.plant
 from weightfit.errors import CohortError
+from weightfit.weights.manifest import write_manifest
 from weightfit.weights.plan import plan, read_config
 from weightfit.weights.plant import COMPONENTS, Planted, plant
 from weightfit.weights.planted_laws import (
@@ -26,7 +27,6 @@ from weightfit.weights.planted_laws import (
     make_law,
 )
 from weightfit.weights.safetensors import read_header
-from weightfit.weights.source import write_manifest
 
 N = 20_000
 LAWS_OF_SCIPY = (
@@ -205,8 +205,8 @@ def uniform(block: int = 0, components=tuple(COMPONENTS)) -> Planted:
         ([uniform(-1)], {}, "block 0, component q: nothing is planted there"),
         ([uniform(0), uniform(0, ["v"])], {}, "block 0, component v: it is planted twice"),
         ([uniform(0, ["qkv"])], {}, "component 'qkv' is none of"),
-        ([uniform()], {"heads": 5}, "each must divide the last"),
-        ([uniform()], {"key_value_heads": 3}, "each must divide the last"),
+        ([uniform()], {"heads": 5}, "each must divide the one before it"),
+        ([uniform()], {"key_value_heads": 3}, "each must divide the one before it"),
         ([uniform()], {"dtype": "F64"}, "dtype 'F64' cannot be written"),
         ([uniform()], {"seed": -1}, "seed -1 is negative"),
         ([uniform()], {"width": 8192}, "over 16777216 values"),

@@ -324,7 +324,7 @@ PROGRAMS = [
     ("a key that is a list", b"\x80\x02}]K\x01s.", "has the key []"),
     ("a key twice", b"\x80\x02}K\x01K\x01sK\x01K\x02s.", "has the key 1 twice"),
     ("appending to a table", b"\x80\x02}K\x01a.", "appends to {}"),
-    ("what was never put away", b"\x80\x02h\x07.", "asks at byte 2 for what it has not put away"),
+    ("what was never put away", b"\x80\x02h\x07.", "asks at byte 2 for an object that it has not stored"),
     ("an end before the end", b"\x80\x02}.N.", "goes on for 2 bytes after its end"),
     ("too few for a tuple", b"\x80\x02N\x87.", "takes more from its stack than there is"),
     ("nothing to put away", b"\x80\x02q\x01.", "takes more from its stack than there is"),

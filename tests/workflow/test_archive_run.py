@@ -159,7 +159,7 @@ def test_files_are_fetched_again_and_compared(kept: Kept) -> None:
     run, fetched = kept.verify("cohort=kept.yaml", "sample=5")
     assert len(fetched) == 2
     assert run.text.count("rows are the same") == 2
-    assert "2 weight files compared, chosen with seed 1; 2 other parts have none on the Hub" in run.text
+    assert "2 weight files compared, chosen with seed 1; 2 other parts have no file on the Hub" in run.text
     assert len(kept.verify("cohort=kept.yaml", "sample=1", "seed=2")[1]) == 1
 
 
@@ -174,6 +174,6 @@ def test_an_archive_of_other_values_does_not_pass(kept: Kept) -> None:
     lines[names[0]] = lines[names[1]]
     sums.write_text("".join(f"{digest}  {name}\n" for name, digest in lines.items()))
     run, _ = kept.verify(kept.cohort("lied", start="forged"), status=1)
-    assert "counted again it has other values than the archive: do not use the archive" in run.text
+    assert "the new count differs from that in the archive: do not use the archive" in run.text
     manifest = json.loads((folder / "manifests/olmo-1-7b/main" / f"{one.stem}.json").read_text())
     assert manifest["available"] is True

@@ -40,7 +40,7 @@ def test_a_folder(checkout: Checkout) -> None:
     assert {row["matrices"] for row in rows} == {str(weights.BLOCKS)}
     text = page(checkout, "model-my-model")
     assert "<h1>my model</h1>" in text
-    assert "a folder of yours" in text
+    assert "a local folder" in text
     with (checkout / "results/model-my-model/diagnosis/scale_ratios.csv").open(encoding="utf-8") as stream:
         assert [row["input"] for row in csv.DictReader(stream)] == ["qkv", "gate", "up"]
 
@@ -86,7 +86,7 @@ def test_a_repository_and_one_that_is_gated(checkout: Checkout, monkeypatch: pyt
         checkout.snakemake("--cores", "2", "diagnose", *gated)
     assert told(checkout, "model-meta-llama--meta-llama-3-8b") == []
     text = page(checkout, "model-meta-llama--meta-llama-3-8b")
-    assert "<strong>No weights could be had:</strong> meta-llama/Meta-Llama-3-8B at main is gated" in text
+    assert "<strong>No weights were available:</strong> meta-llama/Meta-Llama-3-8B at main is gated" in text
     assert "accept the licence" in text
 
 

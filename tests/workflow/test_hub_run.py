@@ -495,7 +495,7 @@ def test_files_of_the_archive_are_fetched_again_and_compared(finished: Finished,
     sampled = ("--cores", "1", "verify-archive", "--config", "cohort=miniature.yaml", "sample=3", "seed=7")
     run = finished.checkout.snakemake(*sampled)
     assert run.text.count("fetched again") == 3
-    assert "3 weight files compared, chosen with seed 7; 2 other parts have none" in run.text
+    assert "3 weight files compared, chosen with seed 7; 2 other parts have no file" in run.text
     assert sum(request.where == "cdn" for request in hub.requests) == 3
 
 

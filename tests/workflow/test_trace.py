@@ -51,7 +51,7 @@ def test_a_measured_number_leads_down_to_the_bytes(audited: Checkout) -> None:
         "stand-in: ",
         "reading ffn-and-o (weights)",
         'formula: cell("table_2", "median", entry="pythia-70m", pool="transmission")',
-        "tables/table_2.csv: made by rule table_2 with scripts/tables/table_2.py",
+        "tables/table_2.csv: made by rule table_2 with weightfit/exhibits/tables/table_2.py",
         "super_weights.parquet: made by rule super_weights",
         "fits/lab-pythia-70m.parquet: made by rule fit",
         "histograms/lab-pythia-70m.parquet: made by rule histogram",

@@ -1,1 +1,1 @@
-"""The audit: every printed number and claim beside what comes out, with a verdict, its evidence, and a page of it."""
+"""Audit every printed number and claim, with a verdict and the evidence for it."""

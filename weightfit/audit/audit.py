@@ -1,4 +1,4 @@
-"""The audit's two tables: every printed number with its verdict, and every reading behind it."""
+"""Make the two tables of the audit: every printed number with its verdict, and every reading behind it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from weightfit.paper import Reported
 
 TRAJECTORY = "pythia-trajectory"
-"""Value of column `needs` of `paper/reported.tsv`: the number needs the steps of a training."""
+"""Value of column `needs` of `paper/reported.tsv`: the number needs several steps of a training."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Judged:
     Attributes
     ----------
     result
-        What came out.
+        Values of the reading's formulas.
     outcome
-        What it says of the text.
+        Outcome of the comparison with the text.
     needs
-        Data that would decide it.
+        Data that would decide the reading.
     """
 
     result: Evaluated
@@ -60,9 +60,9 @@ def judge(row: Reported, meaning: Printed, results: Sequence[Evaluated]) -> tupl
     row
         The printed number, an original or a restatement.
     meaning
-        What its text means.
+        Meaning of its text.
     results
-        Of the readings of its original.
+        Results of the readings of its original.
     """
     found = []
     for result in results:
@@ -81,7 +81,7 @@ def judge(row: Reported, meaning: Printed, results: Sequence[Evaluated]) -> tupl
 
 
 def _needs(row: Reported, result: Evaluated) -> tuple[Need, ...]:
-    """Return the data that would decide a reading: what is missing, or the paper's own weights behind a stand-in."""
+    """Return the data that would decide a reading: missing data, or the paper's own weights in place of a stand-in."""
     found: list[Need] = []
     for need in result.needs or result.genuine_needs:
         steps = checkpoints.steps(need.name) if need.kind == "weights" and need.step is None else ()
@@ -107,7 +107,7 @@ def contradictions(owners: Collection[str]) -> dict[str, tuple[str, ...]]:
     Parameters
     ----------
     owners
-        Ids with readings of their own: a restatement among them tells its original in another form.
+        Ids with readings of their own; a restatement among them expresses its original in another form.
     """
     found: dict[str, list[str]] = {}
     for row in paper.reported().values():
@@ -127,7 +127,7 @@ def audit(results: Mapping[str, Sequence[Evaluated]]) -> tuple[pa.Table, pa.Tabl
     Parameters
     ----------
     results
-        Of `weightfit.audit.evaluation.evaluate_all`.
+        Results of `weightfit.audit.evaluation.evaluate_all`.
 
     Returns
     -------
@@ -139,7 +139,7 @@ def audit(results: Mapping[str, Sequence[Evaluated]]) -> tuple[pa.Table, pa.Tabl
     Raises
     ------
     ContractError
-        If a reading gives what cannot be compared with the printed text.
+        If a reading gives a value that cannot be compared with the printed text.
     """
     against = contradictions(results)
     numbers: list[dict[str, object]] = []
@@ -154,7 +154,9 @@ def audit(results: Mapping[str, Sequence[Evaluated]]) -> tuple[pa.Table, pa.Tabl
 def _number(row: Reported, judged: Sequence[Judged], against: Sequence[str]) -> dict[str, object]:
     said, evidence = verdict.of_number(verdicts(judged))
     deciding = [each for each in judged if each.evidence == evidence]
-    notes = [f"cannot hold together with {other}, printed {paper.printed(other)}" for other in against]
+    notes = [
+        f"cannot hold together with {other}, which is printed as {paper.printed(other)}" for other in against
+    ]
     if not judged:
         said = "pending"
         notes.append(f"no reading is registered; it needs {row.needs}")
@@ -174,7 +176,7 @@ def _number(row: Reported, judged: Sequence[Judged], against: Sequence[str]) -> 
 
 
 def _values(results: Sequence[Evaluated]) -> str | None:
-    """Return the one value of some readings, or each with the name of its reading where they differ."""
+    """Return the common value of some readings, or each value with the name of its reading where they differ."""
     found = {each.reading.reading: text(each.value) for each in results if each.value is not None}
     if len(set(found.values())) <= 1:
         return next(iter(found.values()), None)
@@ -190,7 +192,7 @@ def _notes(said: Verdict, deciding: Sequence[Judged], judged: Sequence[Judged]) 
     if said == "ambiguous":
         agree = [each.result.reading.reading for each in deciding if each.outcome != "differs"]
         others = [each.result.reading.reading for each in deciding if each.outcome == "differs"]
-        notes.append(f"agrees read as {', '.join(agree)}, not as {', '.join(others)}")
+        notes.append(f"agrees if read as {', '.join(agree)}, but not as {', '.join(others)}")
     untold = [each.result.reading for each in judged if each.outcome == "untraced"]
     if said == "untraced":
         notes += [reading.note for reading in untold]

@@ -1,4 +1,4 @@
-"""Evaluates the registry on what one run has: a value, a null and the missing data of every reading."""
+"""Evaluate the registry with the data of one run: a value, a null and the missing data of every reading."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ CELLS = ("cell", "cells")
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What came out of a reading.
+    """Result of a reading.
 
     Attributes
     ----------
     reading
         The row of the registry.
     value, null
-        What its formulas give; None where data are missing, the statement is open, or there is no formula. A null
-        that rests on weights of others than the paper's own is none.
+        Values of its formulas; None where data are missing, the statement is undecided, or there is no formula. The
+        null is also None if it rests on weights other than the paper's own.
     is_stand_in
-        Whether the value rests on weights that are not the paper's own, pinned ones: then it decides nothing.
+        Whether the value rests on weights other than the paper's own pinned ones; it then decides nothing.
     behind
-        Ids of the cohort's entries on whose weights the value rests.
+        Ids of the entries of the cohort on whose weights the value rests.
     needs
         Data that this run lacks.
     genuine_needs
-        The paper's own weights for which others stood in.
+        The paper's own weights for which stand-ins were used.
     remark
-        Why a statement is left open; empty otherwise.
+        Reason why a statement is undecided; empty otherwise.
     """
 
     reading: Reading
@@ -60,14 +60,14 @@ def evaluate_all(registry: Registry, sources: Sources) -> Mapping[str, Sequence[
     Parameters
     ----------
     registry
-        As `weightfit.audit.registry.read` returns it.
+        Registry as `weightfit.audit.registry.read` returns it.
     sources
-        What the run has.
+        Data of the run.
 
     Returns
     -------
     mapping
-        By id of the original, in the order of the registry.
+        Results by id of the original, in the order of the registry.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def evaluate_all(registry: Registry, sources: Sources) -> Mapping[str, Sequence[
 
 
 class Evaluator:
-    """Evaluates readings; each reference is resolved once."""
+    """Evaluate readings, resolving each reference once."""
 
     def __init__(self, sources: Sources):
         self._results = sources.results
@@ -87,7 +87,7 @@ class Evaluator:
         self._known: dict[Leaf, object] = {}
 
     def evaluated(self, reading: Reading) -> Evaluated:
-        """Return what comes out of a reading."""
+        """Return the result of a reading."""
         if reading.value is None:
             return Evaluated(reading)
         try:
@@ -113,7 +113,7 @@ class Evaluator:
     def _null(self, reading: Reading) -> Value | None:
         if reading.null is None or self._missing(reading.null):
             return None
-        # What stand-ins would give if they were Gaussian says nothing of the printed number.
+        # The Gaussian value of stand-ins says nothing about the printed number.
         if self._behind(reading.null) - self._results.cohort.genuine:
             return None
         return self._evaluate(reading.null)
@@ -156,7 +156,7 @@ class Evaluator:
         )
 
     def _genuine(self, formula: str) -> tuple[Need, ...]:
-        """Return the paper's own weights on which a formula would rest."""
+        """Return the paper's own weights that a formula needs."""
         found = (self._results.needs(table, column, **where) for table, column, where in _cells(formula))
         return tuple(dict.fromkeys(need for needs in found for need in needs if need.kind == "weights"))
 

@@ -1,4 +1,4 @@
-"""What keeps a reading from being decided: data that a run lacks, and which would do."""
+"""Data that a run lacks and that would decide a reading."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ class Need:
     kind
         ``weights`` of the paper's own, a ``file`` of the released database, or a ``table`` of this workflow.
     name
-        Id of the entry, or name of the file or table.
+        Id of the entry, or name of the file or the table.
     step
-        Training step of the weights as the paper numbers it; None is the last one.
+        Training step of the weights as the paper numbers it; None for the last one.
     """
 
     kind: Literal["weights", "file", "table"]
@@ -28,7 +28,7 @@ class Need:
 
 
 class MissingData(WeightfitError):
-    """A reference stands for data that this run does not have."""
+    """Error of a reference to data that this run does not have."""
 
     def __init__(self, message: str, *needs: Need):
         super().__init__(message)
@@ -36,20 +36,20 @@ class MissingData(WeightfitError):
 
 
 class Undecided(WeightfitError):
-    """A statement that holds for some and fails for other numbers that agree with what is printed."""
+    """Error of a statement that holds for some, but not all, numbers that agree with the printed text."""
 
 
 SPELLED = 4
-"""Revisions of one entry that are named one by one."""
+"""Largest number of revisions of one entry that are named one by one."""
 
 
 def described(needs: Iterable[Need]) -> str:
-    """Return the words that name what is needed: entry, repository, revisions and bytes where it is weights.
+    """Return words that name the needed data: for weights, the entry, the repository, the revisions and the bytes.
 
     Parameters
     ----------
     needs
-        In any order; each is named once.
+        Data in any order; each item is named once.
     """
     steps: dict[str, list[int | None]] = {}
     others: list[str] = []
@@ -64,7 +64,7 @@ def described(needs: Iterable[Need]) -> str:
 def _weights(entry: str, wanted: Sequence[int | None]) -> str:
     found = [row for step in wanted if (row := checkpoints.of(entry, step))]
     unknown = [f"step {step}" for step in wanted if checkpoints.of(entry, step) is None]
-    parts = [f"no revision known of {', '.join(unknown)}"] if unknown else []
+    parts = [f"no known revision at {', '.join(unknown)}"] if unknown else []
     if found:
         revisions = ", ".join(row.revision for row in found)
         if len(found) > SPELLED:

@@ -1,4 +1,4 @@
-"""The admissible readings of every printed number, as `paper/readings.tsv` fixes them."""
+"""Read the admissible readings of every printed number, as `paper/readings.tsv` fixes them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Reading:
 
 
 Registry = Mapping[str, Sequence[Reading]]
-"""By id, in the order of `paper/reported.tsv`, the literal reading first; see `owner`."""
+"""Readings by id, in the order of `paper/reported.tsv`, with the literal reading first; see `owner`."""
 
 
 def read() -> Registry:
@@ -42,8 +42,8 @@ def read() -> Registry:
     Raises
     ------
     ContractError
-        If the table breaks its schema; a row is of no printed number, or evaluates nothing and yet names evidence; a
-        formula is none; or numbers decide one another in a circle.
+        If the table breaks its schema, if a row belongs to no printed number or gives evidence without a value, if a
+        formula is not valid, or if numbers decide one another in a circle.
     """
     return _read(data("paper/readings.tsv"))
 
@@ -61,9 +61,9 @@ def _read(path: Path) -> Registry:
 
 
 def owner(registry: Collection[str], key: str) -> str:
-    """Return the id whose readings a printed number has: a restatement has those of its original.
+    """Return the id whose readings a printed number has; a restatement has those of its original.
 
-    A restatement that tells its original in another form, such as a trim by its edges, has readings of its own.
+    A restatement that expresses its original in another form, such as a trim by its edges, has readings of its own.
     """
     return key if key in registry else paper.reported()[key].restates or key
 
@@ -83,7 +83,7 @@ def _check(path: Path, row: Reading) -> None:
 
 
 def _check_order(path: Path, registry: Registry) -> None:
-    """Remove ids whose numbers are all known until none is left; a circle would remain."""
+    """Remove ids whose numbers are all known until none is left; raise `ContractError` if a circle remains."""
     waiting = {key: decided_by(registry[key]) for key in registry}
     while waiting:
         ready = [key for key, others in waiting.items() if not others & waiting.keys()]

@@ -1,4 +1,4 @@
-"""What the audit says in a few lines, the first of which tells how many numbers rest on the paper's own weights."""
+"""Summarise the audit; the first line says how many numbers rest on the paper's own weights."""
 
 from collections import Counter
 
@@ -44,7 +44,8 @@ def by_evidence(audit: pa.Table) -> dict[str | None, list[int]]:
     Returns
     -------
     dict
-        The strongest evidence first; kinds without any number are left out, and kinds are never added up.
+        Numbers by kind of evidence, the strongest first; kinds without any number are left out, and kinds are never
+        added up.
     """
     counted = Counter((row["evidence"], row["verdict"]) for row in audit.to_pylist())
     found = {evidence: [counted[evidence, verdict] for verdict in VERDICTS] for evidence in (*STRENGTH, None)}

@@ -1,4 +1,4 @@
-"""How the audit writes values and tables."""
+"""Write the values of the audit as text, and count its verdicts."""
 
 from collections import Counter
 
@@ -11,7 +11,7 @@ from weightfit.formula.evaluation import Value
 from weightfit.formula.interval import Interval
 
 DIGITS = 10
-"""Significant digits of a value; one that is exact is not padded."""
+"""Significant digits of a value; an exact value is not padded."""
 
 
 def text(value: Value) -> str:
@@ -36,7 +36,7 @@ def summary(audit: pa.Table) -> dict[tuple[str, str, str], int]:
     Returns
     -------
     dict
-        Sort (label, count, number, claim), evidence (``none`` if untraced) and verdict to the number of ids.
+        Number of ids by sort (label, count, number, claim), evidence (``none`` if untraced) and verdict.
     """
     known = paper.reported()
     counted = Counter(

@@ -1,4 +1,4 @@
-"""How values become a verdict: reading by reading, then by kind of evidence, then for the printed number."""
+"""Derive a verdict from values: for each reading, then for each kind of evidence, then for the printed number."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from weightfit.formula.evaluation import Value
 
 Outcome = Literal["reproduced", "differs", "compatible", "pending", "untraced"]
-"""What one reading says."""
+"""Outcome of one reading."""
 
 Verdict = Literal["reproduced", "differs", "ambiguous", "compatible", "pending", "untraced"]
 
@@ -32,21 +32,21 @@ STRENGTH: tuple[Evidence, ...] = (
 DECIDED: tuple[Verdict, ...] = ("reproduced", "differs", "ambiguous")
 
 UNITS = 5
-"""An implied interval that stays within so many units of the last digit, and meets the printed one, reproduces it."""
+"""An implied interval within this many units of the last digit that meets the printed interval reproduces it."""
 
 TOUCH = 1e-9
-"""Share of the narrower of two intervals that they may have in common and still only touch."""
+"""Share of the narrower of two intervals up to which an overlap counts as a mere touch."""
 
 
 def outcome(value: Value, printed: Printed) -> Outcome:
-    """Return what a reading's value says of a printed text.
+    """Return the outcome of comparing a reading's value with a printed text.
 
     Parameters
     ----------
     value
-        A number or a label, or an interval of which every number is possible.
+        A number or a label, or an interval in which every number is possible.
     printed
-        The text.
+        The printed text.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def outcome(value: Value, printed: Printed) -> Outcome:
 
 
 def _touches_open_end(value: Interval, number: Number) -> bool:
-    """Tell whether an interval has nothing in common with a half-line but the end that does not belong to it."""
+    """Tell whether an interval meets a half-line only in the end that does not belong to the half-line."""
     ends = {"below": value.low, "above": value.high}
     return ends.get(number.relation) == number.stands
 
@@ -83,15 +83,15 @@ def _is_near(value: Interval, number: Number) -> bool:
 
 
 def of_evidence(outcomes: Sequence[Outcome]) -> Verdict:
-    """Return what the readings of one kind of evidence say together.
+    """Return the joint verdict of the readings of one kind of evidence.
 
     Parameters
     ----------
     outcomes
-        Of every admissible reading that this kind of evidence evaluates; at least one.
+        Outcomes of all admissible readings that this kind of evidence evaluates; at least one.
     """
     found = set(outcomes)
-    # ASSUME missing-reading: a reading without its data keeps its kind of evidence pending, unless two others disagree.
+    # ASSUME missing-reading: a reading without data keeps its kind of evidence pending, unless two others disagree.
     if "pending" in found and not {"reproduced", "differs"} <= found:
         return "pending"
     if found == {"reproduced"}:
@@ -104,13 +104,13 @@ def of_evidence(outcomes: Sequence[Outcome]) -> Verdict:
 def of_number(verdicts: Mapping[Evidence, Verdict]) -> tuple[Verdict, Evidence | None]:
     """Return the verdict on a printed number, and the kind of evidence on which it rests.
 
-    The strongest evidence that decides gives it; else the strongest that allows the number without deciding it, else
-    the strongest whose data are missing. Kinds of evidence are never added up.
+    The verdict comes from the strongest evidence that decides; without one, from the strongest that allows the number
+    without deciding it; otherwise from the strongest whose data are missing. Kinds of evidence are never added up.
 
     Parameters
     ----------
     verdicts
-        By kind of evidence; empty if nothing is defined that could be evaluated.
+        Verdicts by kind of evidence; empty if nothing is defined that could be evaluated.
     """
     for wanted in (DECIDED, ("compatible",), ("pending",)):
         for evidence in STRENGTH:
@@ -122,7 +122,7 @@ def of_number(verdicts: Mapping[Evidence, Verdict]) -> tuple[Verdict, Evidence |
 def contradicts(one: Printed, other: Printed) -> bool:
     """Tell whether no single number, or label, can be printed in both ways.
 
-    Two intervals that share no more than an end cannot both hold: a number that lies there is rounded to one of them.
+    Two intervals that share only an end cannot both hold, because a number at that end is rounded to one of them.
     """
     if one.number is None or other.number is None:
         return not one.admits(other.value) if isinstance(other.value, str) else True

@@ -1,4 +1,4 @@
-"""Where weights come from, as a cohort file says it."""
+"""Cohorts: the sources of weights, as a cohort file states them."""
 
 from weightfit.cohort.cohort import SOURCES, Cohort, CohortEntry, check_configuration, of_model, read_cohort
 

@@ -1,4 +1,4 @@
-"""Where weights come from: reads and checks a cohort file, and the configuration that names it."""
+"""Reads and checks a cohort file, which says where weights come from, and the configuration that names it."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from weightfit.documents import data, violation
 from weightfit.errors import CohortError
 
 SOURCES = ("train", "initialize", "unpack", "link", "plant", "download")
-"""The rules that make weights; an entry has exactly one of them as a key."""
+"""Names of the rules that make weights; an entry has exactly one of them as a key."""
 
 
 @dataclass(frozen=True)
@@ -21,19 +21,19 @@ class CohortEntry:
     Attributes
     ----------
     id
-        Unique in the cohort.
+        Id of the entry, unique in the cohort.
     paper_entry
-        Id in `paper/entries.tsv` of the entry that it stands for, or None.
+        Id in `paper/entries.tsv` of the paper's entry that it stands for, or None.
     stand_in
-        Whether its weights are not the ones that the paper measured although it stands for them.
+        Whether it stands for weights that the paper measured, but has other weights.
     source
         Name of the rule that makes its weights.
     settings
-        What that rule is told.
+        Settings of this rule.
     exclude
-        Matrices ``block.component`` that are left out, with the reason.
+        Matrices (``block.component``) that are left out, with the reason.
     architecture
-        Names of its tensors, if they are those of no known family.
+        Names of its tensors, if the model belongs to no known family.
     """
 
     id: str
@@ -52,17 +52,17 @@ class Cohort:
     Attributes
     ----------
     name, description, corpus, training
-        As in the file.
+        Fields of the file.
     entries
-        By id.
+        Entries by id.
     pins
-        Where the pins of its entries from the Hub are.
+        Path of the file that pins its entries from the Hub.
     start
-        Folder of an archive that the run begins from, or None.
+        Folder of an archive from which the run begins, or None.
     steps, blocks
-        The step or block that stands for each one that the paper's exhibits name; empty where each stands for itself.
+        Step or block that stands for each one that the paper's exhibits name; empty where each stands for itself.
     absent
-        Entries of the paper that the cohort cannot have, with the reason.
+        Entries of the paper that the cohort cannot include, with the reason.
     """
 
     name: str
@@ -81,12 +81,12 @@ class Cohort:
         return [entry.id for entry in self.entries.values() if entry.source == source]
 
     def without(self, reasons: Mapping[str, str]) -> "Cohort":
-        """Return the cohort without entries whose weights cannot be had; exhibits then tell the reasons.
+        """Return the cohort without entries whose weights are unavailable; exhibits then state the reasons.
 
         Parameters
         ----------
         reasons
-            By id of the entry; pins may have more entries than the cohort has by now.
+            Reason by id of the entry; ids that the cohort no longer has are allowed, since pins may still have them.
         """
         kept = {key: entry for key, entry in self.entries.items() if key not in reasons}
         told = {
@@ -100,7 +100,7 @@ class Cohort:
 def check_configuration(config: Mapping[str, object]) -> None:
     """Raise `CohortError`, with the path of the key, unless a configuration obeys its schema.
 
-    Two ways of fitting must not give the same rows, and the released estimator knows no sign.
+    Two ways of fitting must not give the same rows, and the released estimator takes no sign.
     """
     _validate("config.yaml", dict(config), "config")
     seen: dict[tuple[str, str, float], int] = {}
@@ -108,7 +108,7 @@ def check_configuration(config: Mapping[str, object]) -> None:
     for index, way in enumerate(fits):
         if way["protocol"] == "released" and way["sign"] != "both":
             raise CohortError(
-                f"config.yaml: fits.{index}.sign: the released estimator knows no sign; say both"
+                f"config.yaml: fits.{index}.sign: the released estimator takes no sign; write both"
             )
         for trim in way["trims"]:
             other = seen.setdefault((way["protocol"], way["sign"], float(trim)), index)
@@ -125,7 +125,7 @@ def read_cohort(name: str) -> Cohort:
     Parameters
     ----------
     name
-        Name of a file in `cohorts/`, without ending, or a path that ends in ``.yaml``.
+        Name of a file in `cohorts/` without its ending, or a path that ends in ``.yaml``.
 
     Raises
     ------
@@ -159,17 +159,17 @@ def read_cohort(name: str) -> Cohort:
 
 
 def of_model(model: str) -> Cohort:
-    """Return the cohort of one model of a person's own.
+    """Return a cohort that consists of one model of the user's own.
 
     Parameters
     ----------
     model
-        A folder, or a repository on the Hub, ``ORG/NAME`` or ``ORG/NAME@REVISION``.
+        Path of a folder, or a repository on the Hub as ``ORG/NAME`` or ``ORG/NAME@REVISION``.
 
     Raises
     ------
     CohortError
-        If it is neither.
+        If it is neither a folder nor a repository.
     """
     repository, at, revision = model.partition("@")
     if Path(model).is_dir():
@@ -201,7 +201,7 @@ def _entry(where: str, key: str, document: dict[str, Any]) -> CohortEntry:
     excluded = [item["matrix"] for item in document.get("exclude", [])]
     doubled = sorted({matrix for matrix in excluded if excluded.count(matrix) > 1})
     if doubled:
-        raise CohortError(f"{where}: entries.{key}.exclude: matrix {doubled[0]} stands twice; keep one")
+        raise CohortError(f"{where}: entries.{key}.exclude: matrix {doubled[0]} is listed twice; keep one")
     sources = [source for source in SOURCES if source in document]
     if len(sources) != 1:
         raise CohortError(
@@ -219,7 +219,7 @@ def _entry(where: str, key: str, document: dict[str, Any]) -> CohortEntry:
 
 
 def _mapping(where: str, key: str, document: dict[str, Any]) -> dict[int, int]:
-    """Return what stands for each step or block that the paper names."""
+    """Return the step or block that stands for each one that the paper names."""
     given = document.get(key, {"printed": [], "own": []})
     printed, own = given["printed"], given["own"]
     if len(printed) != len(own) or printed != sorted(printed) or own != sorted(own):
@@ -251,7 +251,7 @@ def _check_references(where: str, cohort: Cohort) -> None:
                 raise CohortError(f"{where}: {key}: {value!r} is not an id of paper/entries.tsv; correct it")
         if entry.stand_in and entry.paper_entry is None:
             raise CohortError(
-                f"{where}: entries.{entry.id}.stand_in: it stands in for nothing; name its paper_entry or say false"
+                f"{where}: entries.{entry.id}.stand_in: it stands in for nothing; name its paper_entry or write false"
             )
         if entry.source == "train" and not entry.id.startswith("lab-"):
             raise CohortError(
@@ -276,7 +276,7 @@ def _check_training(where: str, cohort: Cohort, entry: CohortEntry) -> None:
     base = entry.settings["base"]
     if base is not None and (base not in cohort.entries or cohort.entries[base].source != "train"):
         raise CohortError(
-            f"{where}: entries.{entry.id}.train.base: {base!r} is not an entry of this file that is trained; correct it"
+            f"{where}: entries.{entry.id}.train.base: {base!r} is not an entry of this file that is trained; name one"
         )
     if base is not None and cohort.entries[base].settings.get("base") is not None:
         raise CohortError(
@@ -288,7 +288,7 @@ def _load(path: Path) -> dict[str, Any]:
     import yaml
 
     class Loader(yaml.SafeLoader):
-        """Refuses keys that stand twice; builds plain values only."""
+        """YAML loader that refuses duplicate keys and builds plain values only."""
 
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
             keys = [self.construct_object(key, deep=True) for key, _ in node.value]

@@ -1,4 +1,4 @@
-"""What studies and exhibits must know of a cohort: as params of their rules, so that a change of it reruns them."""
+"""Facts of a cohort that studies and exhibits take as params of their rules, so that a change of a fact reruns them."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from weightfit.paper import exhibits
 
 
 def continued(cohort: Cohort) -> list[str]:
-    """List the entries whose training continued that of others, so that their step 0 is already trained."""
+    """List the entries whose training started from trained weights, so that their step 0 is already trained."""
     return [entry.id for entry in cohort.entries.values() if entry.settings.get("base")]
 
 
 def of_entries(cohort: Cohort) -> dict[str, dict[str, Any]]:
-    """Return what exhibits must know of each entry, see `weightfit.exhibits.request.Request`."""
+    """Return the facts of each entry that exhibits need (see `weightfit.exhibits.request.Request`)."""
     return {
         entry.id: {
             "paper_entry": entry.paper_entry,
@@ -27,7 +27,7 @@ def of_entries(cohort: Cohort) -> dict[str, dict[str, Any]]:
 
 
 def origins(cohort: Cohort) -> dict[str, dict[str, Any]]:
-    """Return where the weights of each entry come from, as `weightfit.studies.steady_state.Origin` takes it."""
+    """Return the origin of the weights of each entry, as arguments of `weightfit.studies.steady_state.Origin`."""
     already_trained = continued(cohort)
     return {
         entry.id: {
@@ -42,7 +42,7 @@ def origins(cohort: Cohort) -> dict[str, dict[str, Any]]:
 
 
 def of_models(cohort: Cohort) -> dict[str, dict[str, Any]]:
-    """Return what is known of each entry's model and training, see `weightfit.cohort.models.entry_facts`."""
+    """Return the known facts of each entry's model and training (see `weightfit.cohort.models.entry_facts`)."""
     return {entry.id: entry_facts(entry, cohort.training) for entry in cohort.entries.values()}
 
 
@@ -62,9 +62,9 @@ def _training(cohort: Cohort, entry: CohortEntry) -> dict[str, float] | None:
 
 
 def families(cohort: Cohort) -> dict[str, str]:
-    """Return the family in the paper that each entry is, stands for, or simulates before its first step.
+    """Return the family of the paper's entry that each entry is, stands for, or simulates before its first step.
 
-    Simulated initialisations are a group of their own, and of several of one model the first is taken.
+    Simulated initialisations form a group of their own. If there are several of one model, the first is taken.
     """
     known = paper.entries()
     found = {
@@ -83,7 +83,7 @@ def excluded(cohort: Cohort) -> dict[str, dict[str, str]]:
 
 
 def milestones(cohort: Cohort) -> list[int]:
-    """List the cohort's own steps that stand for those whose distributions the exhibits draw."""
+    """List the cohort's steps that stand for the paper's steps whose distributions the exhibits draw."""
     printed = {
         step
         for exhibit in exhibits.read().values()
@@ -94,7 +94,7 @@ def milestones(cohort: Cohort) -> list[int]:
 
 
 def main_entries(cohort: Cohort) -> list[str]:
-    """List the entries that are, or stand for, those of the paper's main cohort."""
+    """List the entries that are, or stand for, entries of the paper's main cohort."""
     known = paper.entries()
     return [
         entry.id

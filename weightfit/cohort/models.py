@@ -1,4 +1,4 @@
-"""What is known of an entry's model and of its training: columns of the database, for these very weights."""
+"""Known facts of the model and the training behind an entry's own weights, as columns of the database."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,9 +8,9 @@ from weightfit.cohort import CohortEntry
 from weightfit.lab.architecture import BLOCKS
 from weightfit.weights.families import TABLES
 
-# ASSUME database-convention: beside the paper's own weights stand the hyperparameters that the paper prints.
+# ASSUME database-convention: the paper's own weights are listed with the hyperparameters it prints.
 CONVENTION = "paper"
-"""The set of `weightfit.paper.training` whose values are taken."""
+"""Convention of `weightfit.paper.training` whose values are used."""
 
 UNKNOWN: Mapping[str, Any] = dict.fromkeys(
     (
@@ -35,22 +35,22 @@ def entry_facts(entry: CohortEntry, shared: Mapping[str, Any] | None) -> dict[st
     Parameters
     ----------
     entry
-        Of a cohort.
+        Entry of a cohort.
     shared
-        The cohort's ``training``: what all trainings of it share; None if it trains nothing.
+        The cohort's ``training``, which all its trained entries share; None if it trains nothing.
 
     Returns
     -------
     dict
-        ``paper_entry``, ``stand_in`` and the keys of `UNKNOWN`, None where nothing is known. What the paper says of a
-        model stands only beside its own weights, or its own shape where its initialization is simulated; a stand-in
-        has its own.
+        ``paper_entry``, ``stand_in`` and the keys of `UNKNOWN`, each None where it is unknown. The paper's facts of a
+        model are given for the model's own weights only, and its dimensions also where its initialization is simulated;
+        a stand-in has facts of its own.
     """
     facts = dict(UNKNOWN)
     if entry.source == "train":
         facts |= _trained(entry.settings, shared or {})
     elif entry.source == "initialize":
-        # Not all blocks of the model are drawn, so that its size is not theirs.
+        # Not all blocks of the model are drawn, so the model's size is not that of the drawn weights.
         facts |= _architecture(paper.entries()[entry.settings["of"]]) | {"size": None}
     elif entry.paper_entry is not None and not entry.stand_in:
         facts |= _published(paper.entries()[entry.paper_entry])
@@ -74,7 +74,7 @@ def _trained(own: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any
 
 
 def _storage(model_class: str) -> str:
-    """Return whether a class of models stores q, k and v as one tensor."""
+    """Return how a class of models stores q, k and v: as one tensor or separately."""
     (family,) = (family for family in TABLES.values() if model_class in family.architectures)
     merged = any({"q", "k", "v"} <= set(held) for _, held in family.counted.values())
     return "merged" if merged else "separate"

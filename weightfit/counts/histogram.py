@@ -1,4 +1,4 @@
-"""Exact histograms: every distinct value of a matrix with its count, and their sums."""
+"""Exact histograms, which hold every distinct value of a matrix with its count, and pools of them."""
 
 import math
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ from weightfit.counts.kernels import count_codes, count_top_bits, distinct, merg
 from weightfit.errors import DegenerateHistogram, MalformedCheckpoint, NonFiniteWeight
 
 HISTOGRAM_CONTRACT = 1
-"""Raised by whoever changes what is counted; the only thing that makes a kept histogram stale."""
+"""Version of what is counted, to be raised when that changes; nothing else makes a kept histogram stale."""
 
 Exactness = Literal["f16", "bf16", "f32", "19bit"]
 """How the values of a histogram are known: exactly, as codes of a format, or as mid-points of 19-bit bins."""
 
 DISTINCT_LIMIT = 1 << 22
-"""Elements up to which an F32 matrix that fits no 16-bit format keeps every distinct value."""
+"""Largest number of elements with which an F32 matrix that fits no 16-bit format keeps every distinct value."""
 
 _LOW_BITS = np.uint32(0x1FFF)
 _HALF_BIN = np.uint32(0x1000)
@@ -32,18 +32,18 @@ class Histogram:
     Attributes
     ----------
     value
-        Distinct values in rising order, float32 ``(m,)``; -0.0 counts as 0.0. Mid-points of bins where
+        Distinct values in ascending order, float32 ``(m,)``; -0.0 counts as 0.0. They are mid-points of bins if
         ``exactness`` is ``19bit``.
     count
         How often each value occurs, int64 ``(m,)``, all positive.
     dtype
         Stored format, ``F16``, ``BF16`` or ``F32``; ``mixed`` for a pool of several.
     exactness
-        As `Exactness` lists them.
+        How the values are known; see `Exactness`.
     n
         Number of weights.
     sum, sum_of_squares
-        Of the stored values themselves, to double precision.
+        Sum and sum of squares of the stored values, to double precision.
     minimum, maximum
         Smallest and largest stored value.
     """
@@ -70,7 +70,7 @@ class Histogram:
 
 
 class Tally:
-    """The running count of one matrix, fed with its bits in pieces of any length."""
+    """The running count of one matrix, whose bytes are added in pieces of any length."""
 
     def __init__(self, name: str, dtype: str, n: int):
         self.name = name
@@ -127,7 +127,7 @@ class Tally:
         self._flush()
         if self._kept is not None:
             bits = self._kept.view(np.uint32)
-            # Counting codes is faster than sorting, unless the matrix is small beside the table of codes.
+            # Counting codes is faster than sorting, unless the matrix is small compared with the table of codes.
             if self.n < 1 << 16 or np.bitwise_or.reduce(bits) & _LOW_BITS:
                 return self._from_kept(self._kept)
             self._table = np.zeros(1 << 19, np.uint32)
@@ -160,7 +160,7 @@ class Tally:
         values = (edges | _HALF_BIN).view(np.float32)
         counts = counts.copy()
         if self._zeros.any():
-            # Exact zeros are told apart from the subnormals that share their two bins.
+            # Exact zeros are separated from the subnormals that share their two bins.
             counts[bins == 0] -= self._zeros[0]
             counts[bins == 1 << 18] -= self._zeros[1]
             values = np.append(values, np.float32(0))
@@ -202,7 +202,7 @@ def _float_from_order(ordered: int) -> float:
 def _format_that_holds(values: NDArray[np.float32]) -> Exactness:
     """Name the smallest format that holds every value exactly."""
     low = int(np.bitwise_or.reduce(values.view(np.uint32)))
-    if low & int(_LOW_BITS):  # neither format has a bit there, nor have subnormals of F16
+    if low & int(_LOW_BITS):  # neither format uses these bits, even in subnormals of F16
         return "f32"
     with np.errstate(over="ignore"):
         halves = values.astype(np.float16)
@@ -225,7 +225,7 @@ def _sorted_sum(
 def _exact(
     values: NDArray[np.float32], counts: NDArray[np.int64], dtype: str, exactness: Exactness
 ) -> Histogram:
-    if values.size <= 1 << 17:  # all that a 16-bit format holds
+    if values.size <= 1 << 17:  # more than any 16-bit format has
         wide = values.astype(np.float64)
         total, squares = math.fsum((wide * counts).tolist()), math.fsum((wide * wide * counts).tolist())
     else:
@@ -251,7 +251,7 @@ def histogram_of(values: NDArray[np.generic], name: str = "array") -> Histogram:
     values
         float16 or float32 array of any shape.
     name
-        What error messages call it.
+        Name of the array in error messages.
 
     Raises
     ------
@@ -271,16 +271,16 @@ def histogram_of(values: NDArray[np.generic], name: str = "array") -> Histogram:
 
 
 def pool(histograms: Sequence[Histogram]) -> Histogram:
-    """Add histograms: the distribution of all their weights together.
+    """Add histograms to the distribution of all their weights together.
 
-    In a pool of more than `DISTINCT_LIMIT` weights, members whose values fit no 16-bit format are re-binned
-    to the top 19 bits, by the same law as a single matrix of that size, so that memory stays bounded; members
-    that fit one keep their values, which are few.
+    In a pool of more than `DISTINCT_LIMIT` weights, members whose values fit no 16-bit format are re-binned to
+    the top 19 bits, as in a single matrix of that size, so that memory stays bounded. The other members keep
+    their values, which are few.
 
     Parameters
     ----------
     histograms
-        At least one.
+        Histograms of the members; at least one.
     """
     if len(histograms) == 1:
         return histograms[0]

@@ -1,4 +1,4 @@
-"""Joins the histograms of the weight files of one entry into one table, as if they had been counted together."""
+"""Join the histograms of the weight files of one entry into one table, as if they had been counted together."""
 
 import heapq
 from collections.abc import Iterator, Sequence
@@ -19,16 +19,16 @@ KEY = ("component", "value")
 
 
 def join(parts: Sequence[Path], output: Path, made: dict[str, object]) -> None:
-    """Write one table of all parts of an entry; row group by row group, so that memory is bounded.
+    """Write one table of all parts of an entry, row group by row group so that memory is bounded.
 
     Parameters
     ----------
     parts
-        Parquet files of contract ``histograms``, of one entry; a block may be in several.
+        Parquet files of one entry, of contract ``histograms``; a block may be spread over several.
     output
-        Of the same contract.
+        Parquet file to write, of the same contract.
     made
-        Provenance.
+        Provenance of the table.
 
     Raises
     ------

@@ -13,7 +13,7 @@ Float = TypeVar("Float", np.float32, np.float64)
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile a kernel: no lock is held while it runs, and sums may be taken in lanes."""
+    """Compile a kernel that runs without the global interpreter lock and may reorder sums for vectorization."""
     kernel: Callable[P, R] = numba.njit(nogil=True, cache=True, fastmath={"reassoc", "nsz", "contract"})(
         function
     )
@@ -38,20 +38,21 @@ def count_top_bits(
     sums: NDArray[np.float64],
     extremes: NDArray[np.int32],
 ) -> None:
-    """Count floats by their top 19 bits, and keep what the table loses.
+    """Count floats by their top 19 bits, and record what these counts do not show.
 
     Parameters
     ----------
     bits, values
-        The same numbers, as bits and as floats.
+        The same numbers, as bit patterns and as floats.
     table
         Counts by top 19 bits ``(2^19,)``.
     seen
-        All bits that occur, or-ed together; the number of zeros, and of negative zeros.
+        Three numbers, which are updated: the bitwise OR of all bit patterns, the number of zeros, and the number of
+        negative zeros.
     sums
-        Sum and sum of squares.
+        Sum and sum of squares, which are updated.
     extremes
-        Smallest and largest, as integers in the order of the floats.
+        Smallest and largest number, as integers that sort like the floats; they are updated.
     """
     # Blocks of constant length keep the inner loops vectorised and the rounding of the sums small.
     for begin in range(0, bits.size, 4096):
@@ -90,7 +91,7 @@ def count_top_bits(
 
 @compiled
 def distinct(ordered: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return the distinct values of a rising array, and how often each occurs."""
+    """Return the distinct values of an ascending array, and how often each occurs."""
     size = 1
     for index in range(1, ordered.size):
         size += ordered[index] != ordered[index - 1]
@@ -111,7 +112,8 @@ def distinct(ordered: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray
 def sums_of(value: NDArray[np.float32], count: NDArray[np.int64]) -> tuple[float, float]:
     """Sum values and squares with their counts, carrying each rounding error along (Knuth's two-sum).
 
-    Good to 2^-53, or 2^-100 of the sum of magnitudes where terms cancel; `math.fsum` would need boxed numbers.
+    The relative error is 2^-53, or 2^-100 of the sum of magnitudes where terms cancel. `math.fsum` would need boxed
+    numbers.
     """
     total = total_rest = squares = squares_rest = 0.0
     for index in range(value.size):
@@ -136,7 +138,7 @@ def merge_counts(
     right: NDArray[Float],
     right_count: NDArray[np.int64],
 ) -> tuple[NDArray[Float], NDArray[np.int64]]:
-    """Merge two rising runs of distinct values, adding the counts of values that both have."""
+    """Merge two ascending arrays of distinct values, adding the counts of values that both have."""
     value = np.empty(left.size + right.size, left.dtype)
     count = np.empty(value.size, np.int64)
     i = 0

@@ -1,4 +1,4 @@
-"""Counts one part of a cohort, and reads it back: all weight files of a small entry, or one file of a large one."""
+"""Count a part of a cohort and read it back; a part is all weight files of a small entry or one file of a large one."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ from weightfit.weights.pytorch import read_header as read_pytorch_header
 from weightfit.weights.safetensors import read_header
 
 SPOOL_ROWS = 1 << 22
-"""Rows of finished histograms kept in memory before they are moved to disk, 12 bytes each."""
+"""Number of rows of finished histograms that are kept in memory before they are moved to disk, 12 bytes each."""
 
 GROUP_ROWS = 1 << 17
-"""Most rows of a row group: what is held as a table at a time, some 60 bytes each."""
+"""Largest number of rows of a row group, which is held in memory as a table with some 60 bytes a row."""
 
 _READERS = {".bin": read_pytorch_header}
 _DESCRIBED = ("dtype", "exactness", "n", "sum", "sum_of_squares", "minimum", "maximum")
@@ -34,7 +34,7 @@ _DESCRIBED = ("dtype", "exactness", "n", "sum", "sum_of_squares", "minimum", "ma
 
 @dataclass(frozen=True)
 class Matrix:
-    """One matrix of a part, and its histogram."""
+    """One matrix of a part, with its histogram."""
 
     step: int | None
     block: int
@@ -48,23 +48,23 @@ def count_part(manifest: Mapping[str, Any], folder: Path, output: Path, names: T
     Parameters
     ----------
     manifest
-        As the source rules write it: ``entry`` and ``files`` (path, step, bytes, sha256).
+        Manifest as the source rules write it, with ``entry`` and ``files`` (path, step, bytes, sha256).
     folder
-        Where the files and their config.json are.
+        Folder that holds the files and their config.json.
     output
-        The Parquet file, contract ``histograms``.
+        Parquet file to write, of contract ``histograms``.
     names
-        Of its tensors where a person declared them.
+        Names of the tensors, if the cohort file declares them.
 
     Raises
     ------
     DigestMismatch
-        If a file's bytes are not those of the manifest. Nothing is written then.
+        If a file does not have the sha256 of the manifest. Nothing is written in that case.
 
     Notes
     -----
-    A matrix that is not finite has no rows; the file's metadata list it under ``refused``, and who fits the
-    part must refuse it or be told to exclude it. So an exclusion never makes weights be counted again.
+    A matrix with a value that is not finite has no rows. The metadata of the table list it under ``refused``, and
+    the fit of the part refuses it unless told to exclude it. An exclusion therefore never requires a new count.
     """
     config = read_config(folder)
     described: list[dict[str, object]] = []
@@ -102,7 +102,7 @@ def count_part(manifest: Mapping[str, Any], folder: Path, output: Path, names: T
 
 
 def _index(folder: Path) -> dict[str, str] | None:
-    """Return the file of each tensor of the checkpoint, where the folder has an index."""
+    """Return the file of each tensor of the checkpoint, or None if the folder has no index."""
     for _, name, ending in FORMS:
         if (folder / name).is_file():
             return weight_map((folder / name).read_bytes(), ending, name)
@@ -135,12 +135,12 @@ def _count_step(
 
 
 class _Spool:
-    """Holds the histograms of one step until all are there, so that they can be written in sorted order."""
+    """Holds the histograms of one step until all are counted, so that they can be written in sorted order."""
 
     def __init__(self, output: Path, entry: str):
         self._entry = entry
         self._path = output.with_name(f".{output.name}.spool")
-        self._path.unlink(missing_ok=True)  # of a job that was killed
+        self._path.unlink(missing_ok=True)  # left by a job that was killed
         self._matrices: dict[tuple[int, str], dict[str, object]] = {}
         self._kept: dict[tuple[int, str], tuple[NDArray[np.float32], NDArray[np.int64]]] = {}
         self._moved: dict[tuple[int, str], tuple[int, int]] = {}
@@ -212,7 +212,7 @@ class _Spool:
 
 
 def describe(matrix: Matrix) -> dict[str, object]:
-    """Return what the file's metadata say of a matrix: everything but its values and counts."""
+    """Return the entry of a matrix in the table's metadata: everything except its values and counts."""
     histogram = matrix.histogram
     return {
         "step": matrix.step,
@@ -232,13 +232,13 @@ def read_part(
     path
         A Parquet file of contract ``histograms``.
     steps
-        Only these steps, or all; what lies between them is passed over unread. A part may lack some of them,
-        as entries differ in theirs: it yields those that it has.
+        Steps to read; None reads all. The rows of other steps are skipped. Steps that the part lacks are ignored,
+        because entries differ in their steps.
 
     Yields
     ------
     step, block, histograms
-        In rising order; ``histograms`` by component.
+        In ascending order of step and block; ``histograms`` is keyed by component.
     """
     described: dict[tuple[int | None, int, str], dict[str, Any]] = {
         (matrix["step"], matrix["block"], matrix["component"]): matrix
@@ -281,7 +281,7 @@ def _pieces(
 
 
 def _step_of(source: pq.ParquetFile, group: int) -> int | None:
-    """Return the step of a row group, which holds one alone."""
+    """Return the step of a row group, which holds a single step."""
     first = next(source.iter_batches(batch_size=1, row_groups=[group], columns=["step"]))
     step: int | None = first["step"][0].as_py()
     return step

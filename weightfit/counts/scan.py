@@ -1,4 +1,4 @@
-"""One pass over a weight file: its histograms, and its sha256 on the way."""
+"""Compute the histograms and the sha256 of a weight file in one pass."""
 
 import hashlib
 import os
@@ -15,11 +15,11 @@ from weightfit.weights.plan import Piece, Plan
 from weightfit.weights.safetensors import Header, Tensor
 
 BUFFER_BYTES = 1 << 24
-"""Of each of the two reused buffers."""
+"""Size of each of the two reused buffers."""
 
 
 class Scan:
-    """One pass over a weight file: the histogram of each of its matrices, and the file's sha256.
+    """One pass over a weight file, for the histogram of each of its matrices and the file's sha256.
 
     Parameters
     ----------
@@ -28,15 +28,15 @@ class Scan:
     plan
         Which tensors are counted and how they are split, from `weightfit.weights.plan.plan`.
     digest
-        Whether every byte is hashed on the way, in a second thread; without it, tensors that are left
-        out are not read.
+        Whether every byte is hashed during the pass, in a second thread. If not, tensors that are left out are
+        not read.
 
     Notes
     -----
-    Iterate once over the object for (block, component, histogram); afterwards ``sha256`` holds the digest. In
-    place of the histogram of a matrix that is not finite comes the error, since the rest of the file can still
-    be counted: raise it or record it. Memory is two buffers of
-    16 MiB, the table of the matrix at hand, and at most 16 MiB of values per open F32 matrix.
+    Iterate once over the object to get (block, component, histogram); afterwards ``sha256`` holds the digest. For
+    a matrix with a value that is not finite, the error takes the place of the histogram, because the rest of the
+    file can still be counted; the caller must raise or record it. The memory used is two buffers of 16 MiB, the
+    table of the current matrix, and at most 16 MiB of values for each open F32 matrix.
     """
 
     def __init__(self, header: Header, plan: Plan, digest: bool = True):
@@ -57,7 +57,7 @@ class Scan:
                             f"{self._header.path.name}: tensor {tensor.name!r} shares bytes with another "
                             "matrix that is counted: use a checkpoint in which each has its own"
                         )
-                    # What lies between is left out, or belongs to no tensor.
+                    # The bytes in between are left out or belong to no tensor.
                     reader.skip(tensor.begin - position)
                     yield from self._count(reader, tensor, pieces)
                     position = tensor.end
@@ -99,7 +99,7 @@ class Scan:
 
 
 def _runs(pieces: Sequence[Piece], rows: int, row_bytes: int) -> Iterator[tuple[int, int]]:
-    """Yield (piece, bytes) for the stretches of a tensor that belong to one piece, in file order."""
+    """Yield (piece, bytes) for each stretch of a tensor that belongs to one piece, in file order."""
     if len(pieces) == 1:
         yield 0, rows * row_bytes
         return
@@ -125,7 +125,7 @@ class _Reader:
         self._turn = 0
 
     def read(self, size: int) -> Iterator[NDArray[np.uint8]]:
-        """Yield the next ``size`` bytes in pieces that are valid until the next one but one."""
+        """Yield the next ``size`` bytes in pieces, each of which is valid until the second piece after it is read."""
         while size:
             turn = self._turn
             self._turn = 1 - turn

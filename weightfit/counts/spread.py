@@ -1,4 +1,4 @@
-"""Counts of weights between edges, with every stored value spread over what its format rounds to it."""
+"""Count weights between edges, with every stored value spread over the interval that its format rounds to it."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,27 +18,27 @@ def counts_below(histogram: Histogram, edges: NDArray[np.float64]) -> NDArray[np
     """Return how many weights lie below each edge.
 
     A stored value stands for the interval of numbers that its format rounds to it (or for its 19-bit bin), and
-    its count is spread evenly over that interval: cells that are a few steps of the format wide then hold
-    what the weights before rounding would have put there, up to the law's curvature within one step.
+    its count is spread evenly over that interval. Cells that are a few steps of the format wide then hold the
+    counts of the weights before rounding, up to the curvature of their law within one step.
 
     Parameters
     ----------
     histogram
-        Of signed weights.
+        Histogram of signed weights.
     edges
-        Any order and shape, in units of the weights.
+        Edges in any order and shape, in units of the weights.
 
     Returns
     -------
     ndarray of float64
-        Of the shape of ``edges``; not whole numbers where an edge cuts an interval.
+        Counts in the shape of ``edges``; they are not whole numbers where an edge cuts an interval.
     """
     # ASSUME rounding-spread: weights that a format rounds to one value are taken as uniform over its interval.
     value, count = histogram.value.astype(np.float64), histogram.count
     through = np.concatenate([[0], np.cumsum(count)])
     place = np.searchsorted(value, edges, side="right")
     left, right = np.maximum(place - 1, 0), np.minimum(place, value.size - 1)
-    # Only the values next to an edge can have intervals that it cuts.
+    # An edge can cut only the intervals of the values next to it.
     above = count[left] * (1 - _part_below(edges, value[left], histogram.exactness))
     below = count[right] * _part_below(edges, value[right], histogram.exactness)
     return np.asarray(
@@ -52,16 +52,16 @@ def counts_between(histogram: Histogram, centre: float, edges: NDArray[np.float6
     Parameters
     ----------
     histogram
-        Of signed weights.
+        Histogram of signed weights.
     centre
-        From where distances are measured.
+        Point from which distances are measured.
     edges
-        Rising distances ``(m,)``, in units of the weights; 0 and infinity make the counts add up to n.
+        Ascending distances ``(m,)``, in units of the weights; 0 and infinity make the counts add up to n.
 
     Returns
     -------
     ndarray of float64
-        ``(m - 1,)``.
+        Counts ``(m - 1,)``.
     """
     above, below = counts_below(histogram, np.stack([centre + edges, centre - edges]))
     return np.asarray(np.diff(above - below))
@@ -74,7 +74,7 @@ def _part_below(
     bits, least = _FORMATS[exactness]
     fraction, exponent = np.frexp(value)
     step = np.ldexp(1.0, np.where(value == 0, least, np.maximum(exponent - bits, least)))
-    # Below a power of two the steps are half as wide, but for the smallest ones.
+    # Below a power of two the steps are half as wide, except for the smallest steps.
     narrow = (np.abs(fraction) == 0.5) & (exponent - bits > least)
     inner = np.where(narrow, step / 4, step / 2)
     low = value - np.where(value > 0, inner, step / 2)

@@ -1,1 +1,1 @@
-"""What the scripts of tables and figures draw, write and say with."""
+"""Tables and figures of the paper, and what their modules share."""

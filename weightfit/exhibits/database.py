@@ -1,8 +1,8 @@
 """The database of fits in the form of the paper's appendix B.2, and medians in the columns of the released database.
 
-One JSON document per entry and step has, per block and component, the shape at three trims, the scale, R² and the
-closure error; one row per entry has the medians over blocks at its last step. Keys are those of the appendix and of
-the released database: k is the shape, lambda the scale.
+One JSON document per entry and step gives, for each block and component, the shape at three trims, the scale, R² and
+the closure error. One row per entry gives the medians over blocks at its last step. Keys are those of the appendix and
+of the released database, where k is the shape and lambda the scale.
 """
 
 import csv
@@ -21,13 +21,13 @@ from weightfit.paper import State
 from weightfit.studies.selection import IN_BLOCKS, TRIM, of, protocol
 
 RECORDED = (*COMPONENTS, "qkv")
-"""What a document lists in each block; qkv is the pool of three, stored as one tensor by some models."""
+"""Components that a document lists in each block; qkv pools q, k and v, which some models store as one tensor."""
 
 MEDIANS = {"medians.csv": "centred", "medians_released.csv": "released"}
-"""The protocol of each table of medians: the paper's, and that of the library, which made the released database."""
+"""Protocol of each table of medians: that of the paper, and that of the library, which made the released database."""
 
 Facts = Mapping[str, Mapping[str, Any]]
-"""By entry, what `weightfit.cohort.models.entry_facts` returns."""
+"""The facts that `weightfit.cohort.models.entry_facts` returns, by entry."""
 
 
 def documents(fits: pa.Table, closure: pa.Table, facts: Facts) -> Iterator[dict[str, Any]]:
@@ -40,12 +40,12 @@ def documents(fits: pa.Table, closure: pa.Table, facts: Facts) -> Iterator[dict[
     closure
         Table of contract ``closure``.
     facts
-        By entry.
+        Facts of each entry.
 
     Yields
     ------
     dict
-        As `workflow/schemas/database.schema.yaml` describes it.
+        A document as `workflow/schemas/database.schema.yaml` describes it.
     """
     errors: dict[tuple[object, ...], dict[str, float]] = {}
     for row in closure.to_pylist():
@@ -85,7 +85,7 @@ def _records(
 
 
 def _renamed(row: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, float]:
-    """Return statistics of a fit under the appendix's names, each beside its error and its null."""
+    """Return statistics of a fit under the appendix's names, each with its standard error and its null."""
     return {
         f"{name}{suffix}": row[f"{column}{suffix}"]
         for name, column in names.items()
@@ -100,11 +100,11 @@ def write(folder: Path, fits: pa.Table, closure: pa.Table, facts: Facts, thresho
     Parameters
     ----------
     folder
-        It is made.
+        Folder, which is created.
     fits, closure, facts
-        As `documents` takes them.
+        Arguments of `documents`.
     thresholds
-        As `weightfit.exhibits.medians.medians` takes them.
+        Argument of `weightfit.exhibits.medians.medians`.
     """
     for document in documents(fits, closure, facts):
         step = document["step"]
@@ -122,7 +122,7 @@ def write(folder: Path, fits: pa.Table, closure: pa.Table, facts: Facts, thresho
 
 
 def readme() -> str:
-    """Return what the files of the database hold, in the words of their contracts."""
+    """Return a description of the files of the database, in the words of their contracts."""
     document = table.contract("database")
     record = document["properties"]["fits"]["items"]
     parts = [

@@ -1,4 +1,4 @@
-"""How every figure is made from a request, and written."""
+"""Makes a figure from a request and writes it."""
 
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
@@ -19,18 +19,18 @@ def make_figure(
     rows: Callable[[Request], list[Row]],
     draw: Callable[[list[Row], Request], "Figure"],
 ) -> None:
-    """Make a figure, its notes and the numbers behind it; below its minimum, a panel that says what it needs.
+    """Make a figure with its notes and its numbers; with too few entries, a panel that says what it needs.
 
     Parameters
     ----------
     request
-        What the figure is asked for.
+        Request for the figure.
     columns
-        Of the CSV; the first two are ``panel`` and ``series``.
+        Columns of the CSV; the first two are ``panel`` and ``series``.
     rows
-        Returns the numbers behind the figure, one row per mark.
+        Function that returns the numbers behind the figure, one row per mark.
     draw
-        Draws these rows; it leaves room for nothing and writes no note, both are done here.
+        Function that draws these rows. It need not write the notes or leave room for them; both are done here.
     """
     import matplotlib.pyplot as plt
 
@@ -71,21 +71,21 @@ def _write_notes(figure: "Figure", notes: Sequence[str]) -> None:
 
 
 def write_figure(figure: "Figure", paths: Mapping[str, Path]) -> None:
-    """Write a figure as SVG, PNG and PDF with the same bytes every time.
+    """Write a figure as SVG, PNG and PDF, with the same bytes every time.
 
     Parameters
     ----------
     figure
-        The figure.
+        Figure to write.
     paths
-        Path of each ending ``svg``, ``png``, ``pdf``.
+        Path of the file with each ending ``svg``, ``png`` and ``pdf``.
     """
     undated: dict[str, dict[str, str | None]] = {
         "svg": {"Date": None, "Creator": None},
         "png": {"Software": None},
         "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     }
-    # The layout is solved once; every format then has the same one.
+    # The layout is solved once, so that every format has the same one.
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for ending, metadata in undated.items():

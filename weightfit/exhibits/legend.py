@@ -1,4 +1,4 @@
-"""What legends of several figures name alike: open marks, the null, printed ranges."""
+"""Legend items that several figures share: marks, lines and printed ranges."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def marked(
     label: str, colour: str = NULL_COLOUR, marker: str = "o", filled: bool = True, size: float = 4.0
 ) -> "Line2D":
-    """Return the entry of a legend for a mark; grey where its colour says nothing."""
+    """Return the legend item of a mark, which is grey where its colour has no meaning."""
     from matplotlib.lines import Line2D
 
     face = colour if filled else "white"
@@ -20,14 +20,14 @@ def marked(
 
 
 def lined(label: str, colour: str = ANCHOR_COLOUR, style: str = "-", width: float = 1.0) -> "Line2D":
-    """Return the entry of a legend for a line; the colour of the anchor where its own says nothing."""
+    """Return the legend item of a line, which has the colour of the anchor where its own has no meaning."""
     from matplotlib.lines import Line2D
 
     return Line2D([], [], color=colour, ls=style, lw=width, label=label)
 
 
 def shaded(label: str) -> "Patch":
-    """Return the entry of a legend for a range that the paper prints."""
+    """Return the legend item of a range that the paper prints."""
     from matplotlib.patches import Patch
 
     return Patch(color=BAND_COLOUR, alpha=0.45, lw=0, label=label)

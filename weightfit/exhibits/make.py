@@ -1,4 +1,4 @@
-"""Makes an exhibit from its request: the numbers behind it, and what people open."""
+"""Makes an exhibit from its request: the numbers behind it, and the figure or table itself."""
 
 from importlib import import_module
 from types import ModuleType
@@ -13,14 +13,14 @@ from weightfit.paper.exhibits import Exhibit
 def module(exhibit: Exhibit) -> ModuleType:
     """Return the module that makes an exhibit.
 
-    Of a figure it has ``COLUMNS``, ``rows`` and ``draw``, see `weightfit.exhibits.figure.make_figure`; of a table
-    ``COLUMNS``, ``rows``, ``display`` and perhaps ``notes``, see `weightfit.exhibits.table.make_table`.
+    The module of a figure has ``COLUMNS``, ``rows`` and ``draw`` (see `weightfit.exhibits.figure.make_figure`). That of
+    a table has ``COLUMNS``, ``rows``, ``display`` and perhaps ``notes`` (see `weightfit.exhibits.table.make_table`).
     """
     return import_module(exhibit.module.removesuffix(".py").replace("/", "."))
 
 
 def numbers(request: Request) -> tuple[tuple[str, ...], list[Row]]:
-    """Return the columns and the rows of an exhibit's CSV; below the exhibit's minimum there are no rows."""
+    """Return the columns and the rows of an exhibit's CSV; with too few entries there are no rows."""
     found = module(request.exhibit)
     return found.COLUMNS, [] if need(request) else found.rows(request)
 

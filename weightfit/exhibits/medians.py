@@ -14,7 +14,7 @@ from weightfit.paper.rows import state
 from weightfit.studies import selection
 from weightfit.weights.families import attention_kind
 
-_BELOW = 0.95  # the threshold that the columns R2_below_95_... are named for
+_BELOW = 0.95  # the threshold after which the columns R2_below_95_... are named
 
 
 def medians(
@@ -30,16 +30,17 @@ def medians(
     fits
         Table of contract ``fits``.
     facts
-        By entry, what `weightfit.cohort.models.entry_facts` returns.
+        The facts that `weightfit.cohort.models.entry_facts` returns, by entry.
     thresholds
-        Names of how far a training went, from `weightfit.paper.states`.
+        Thresholds of T/tau with the names of the states, from `weightfit.paper.states`.
     protocol
-        Of the fits, at trim 0.80 and of both signs.
+        Protocol of the fits, which are taken at trim 0.80 and for both signs.
 
     Returns
     -------
     pyarrow.Table
-        Contract ``medians``. Components are counted as they are stored: qkv where it is one tensor, else q, k and v.
+        Table of contract ``medians``. Components are those that are stored: qkv where it is one tensor, otherwise q, k
+        and v.
     """
     terminal = fits.filter(pc.field("terminal") & selection.protocol(name=protocol))
     names = table.arrow_schema("medians").names
@@ -77,7 +78,7 @@ def _medians(matrices: pa.Table, merged: bool) -> dict[str, object]:
 
 
 def _attention(known: Mapping[str, Any]) -> str | None:
-    """Return the released database's word for attention: MHA with its storage, or GQA with its ratio."""
+    """Return the released database's name for a type of attention: MHA with its storage, or GQA with its ratio."""
     heads, key_heads = known["n_q"], known["n_kv"]
     if heads is None or key_heads is None:
         return None

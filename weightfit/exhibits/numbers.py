@@ -1,4 +1,4 @@
-"""The numbers behind every exhibit, and what is said where a cohort lacks the weights for it."""
+"""Writes the numbers behind an exhibit, and states what an exhibit lacks if a cohort has too few weights for it."""
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ Row = Mapping[str, Any]
 
 
 def need(request: Request) -> str | None:
-    """Return the sentence that says what an exhibit needs if this cohort has too few entries for it."""
+    """Return the sentence that says what an exhibit needs, or None if this cohort has enough entries for it."""
     found, wanted, minimum = len(request.available), len(request.cast.wanted), request.exhibit.minimum
     if found >= minimum:
         return None
@@ -23,12 +23,12 @@ def need(request: Request) -> str | None:
 
 
 def nothing(request: Request) -> str:
-    """Return the sentence of an exhibit whose entries this cohort has, but not the steps or matrices that it shows."""
-    return f"{request.exhibit.title} needs {request.exhibit.needs}; those of this cohort lack the steps or matrices."
+    """Return the sentence for an exhibit whose entries this cohort has, but without the steps or matrices it shows."""
+    return f"{request.exhibit.title} needs {request.exhibit.needs}; this cohort lacks the steps or matrices."
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
-    """Write the numbers behind an exhibit; None is an empty cell, floats keep all their digits.
+    """Write the numbers behind an exhibit; None becomes an empty cell, and floats keep all their digits.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
         for row in rows:
             if set(row) != set(columns):
                 raise ContractError(
-                    f"{path.name}: a row has the columns {sorted(row)}, the exhibit lists {sorted(columns)}; "
+                    f"{path.name}: a row has the columns {sorted(row)}, but the exhibit lists {sorted(columns)}; "
                     "correct the module"
                 )
             writer.writerow(row)

@@ -1,4 +1,4 @@
-"""What an exhibit is asked for: its item of the list, this cohort's entries, and the tables that it reads."""
+"""The request for an exhibit: its item in the list, the entries of the cohort, and the tables that it reads."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ from weightfit.paper.exhibits import Exhibit, stands_for
 
 @dataclass(frozen=True)
 class Cast:
-    """Which of the paper's entries an exhibit shows, and what a reader must be told about them.
+    """The entries of the paper that an exhibit shows, with the notes about them for the reader.
 
     Attributes
     ----------
     wanted
-        Ids of `paper/entries.tsv`, in the exhibit's order.
+        Ids of entries in `paper/entries.tsv`, in the exhibit's order.
     shown
-        Those that this cohort has, each with the id of the entry that is shown for it.
+        Those of the wanted entries that this cohort has, each with the id of the entry that is shown for it.
     stand_ins
-        The shown entries that are not the paper's own weights.
+        Shown entries whose weights are not the paper's own.
     notes
-        Sentences that stand in the exhibit: stand-ins, what is missing and why, excluded matrices.
+        Sentences in the exhibit about stand-ins, missing entries with the reasons, and excluded matrices.
     """
 
     wanted: tuple[str, ...]
@@ -35,7 +35,7 @@ class Cast:
 
     @property
     def heading(self) -> str:
-        """What the column of measured values is headed."""
+        """Heading of the column of measured values."""
         if not self.stand_ins:
             return "measured"
         return "stand-in" if len(self.stand_ins) == len(self.shown) else "measured or stand-in"
@@ -43,21 +43,21 @@ class Cast:
 
 @dataclass(frozen=True)
 class Request:
-    """What an exhibit is asked for.
+    """The request for an exhibit.
 
     Attributes
     ----------
     exhibit
-        Its item of `paper/exhibits.yaml`.
+        Item of the exhibit in `paper/exhibits.yaml`.
     entries
         Facts of this cohort's entries by id: ``paper_entry``, ``stand_in``, ``exclude``, ``initialization_of``.
     cohort
-        ``steps`` and ``blocks`` (what stands for those that the paper names; empty where each stands for itself) and
-        ``absent`` (entries of the paper that the cohort cannot have, with the reason).
+        ``steps`` and ``blocks`` (those that stand for the ones that the paper names; empty where each stands for
+        itself) and ``absent`` (entries of the paper that the cohort cannot include, with the reason).
     tables
-        Where each Parquet table of ``exhibit.inputs`` is.
+        Path of each Parquet table of ``exhibit.inputs``.
     paths
-        Where each ending is written.
+        Path of the file to write with each ending.
     """
 
     exhibit: Exhibit
@@ -68,7 +68,7 @@ class Request:
 
     @property
     def content(self) -> Mapping[str, Any]:
-        """Panels and series, or rows and columns, and what else the item lists."""
+        """Panels and series, or rows and columns, and further settings of the exhibit's item."""
         return self.exhibit.content
 
     def read(self, name: str) -> pa.Table:
@@ -77,7 +77,7 @@ class Request:
 
     @cached_property
     def cast(self) -> Cast:
-        """The entries that the exhibit is about: those of ``content.cohort``, or ``content.entries`` one by one."""
+        """The entries that the exhibit is about: those of ``content.cohort``, or those in ``content.entries``."""
         return self.cast_of(wanted_entries(self.content))
 
     def cast_of(self, wanted: Sequence[str]) -> Cast:
@@ -86,7 +86,7 @@ class Request:
         Parameters
         ----------
         wanted
-            Ids of `paper/entries.tsv`.
+            Ids of entries in `paper/entries.tsv`.
         """
         own = {facts["paper_entry"]: entry for entry, facts in self.entries.items() if facts["paper_entry"]}
         shown = {key: own[key] for key in wanted if key in own}
@@ -98,17 +98,17 @@ class Request:
 
     @property
     def available(self) -> list[str]:
-        """The wanted entries that this cohort has; with ``content.initializations`` simulated ones count too."""
+        """The wanted entries that this cohort has; with ``content.initializations``, simulated ones count too."""
         simulated = {facts["initialization_of"] for facts in self.entries.values()}
         also = simulated if self.content.get("initializations") else set()
         return [key for key in self.cast.wanted if key in self.cast.shown or key in also]
 
     def own_step(self, printed: int) -> int:
-        """Return this cohort's step for one that the paper names."""
+        """Return this cohort's step that stands for one that the paper names."""
         return stands_for(printed, self.cohort["steps"])
 
     def own_block(self, printed: int) -> int:
-        """Return this cohort's block for one that the paper names."""
+        """Return this cohort's block that stands for one that the paper names."""
         return stands_for(printed, self.cohort["blocks"])
 
     def printed(self, *keys: object) -> str:
@@ -117,8 +117,8 @@ class Request:
         Parameters
         ----------
         *keys
-            Of the mapping under ``content.printed``, level by level; what is left of the way to the id is appended to
-            the text found there, with dots.
+            Keys of the mapping under ``content.printed``, level by level. Keys beyond the deepest level are appended,
+            with dots, to the text found there, which gives the id.
         """
         place: Any = self.content["printed"]
         rest = list(keys)
@@ -128,20 +128,20 @@ class Request:
 
 
 def wanted_entries(content: Mapping[str, Any]) -> list[str]:
-    """Return the ids of the paper's entries that an exhibit is about, in order."""
+    """Return the ids of the paper's entries that an exhibit is about, in the exhibit's order."""
     if "cohort" in content:
         return [key for key, entry in paper.entries().items() if content["cohort"] in entry.cohort]
     return list(content.get("entries", ()))
 
 
 def stand_in_note(stand_ins: Sequence[str]) -> str:
-    """Return the sentence that an exhibit made from at least one stand-in carries."""
+    """Return the note for an exhibit that is made from at least one stand-in."""
     models = "1 small model" if len(stand_ins) == 1 else f"{len(stand_ins)} small models"
     return f"STAND-IN: {models} trained here from scratch (ids {stand_ins[0]} ...), not the paper's weights."
 
 
 def missing_note(wanted: Sequence[str], shown: Mapping[str, str], absent: Mapping[str, str]) -> list[str]:
-    """Return the sentence that names the entries which are not shown, with the reason; none if all are."""
+    """Return the sentence that names the entries that are not shown and the reasons; empty if all are shown."""
     missing = [key for key in wanted if key not in shown]
     if not missing:
         return []
@@ -153,7 +153,7 @@ def missing_note(wanted: Sequence[str], shown: Mapping[str, str], absent: Mappin
 
 
 def exclusion_notes(entries: Mapping[str, Mapping[str, Any]], used: Sequence[str]) -> list[str]:
-    """Return one sentence per used entry from which the cohort file leaves matrices out, with the reasons."""
+    """Return a sentence for each used entry of which the cohort file leaves out matrices, with the reasons."""
     return [
         f"Left out of {entry}: "
         + "; ".join(f"{matrix} ({reason})" for matrix, reason in entries[entry]["exclude"].items())

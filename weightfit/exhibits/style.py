@@ -1,4 +1,4 @@
-"""How every figure looks."""
+"""The style of all figures."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31")
-"""Colours that stay apart for the colour-blind: those of Okabe and Ito (2008), a brown for their yellow."""
+"""Colours that the colour-blind can tell apart: those of Okabe and Ito (2008), with a brown for their yellow."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 HEAT = "cividis"
-"""Colour map of densities; even in lightness, and the same for the colour-blind."""
+"""Colour map of densities, which is even in lightness and looks the same to the colour-blind."""
 
 FULL_WIDTH = 7.0
-"""Inches across a page."""
+"""Width of a page in inches."""
 
 BAND_COLOUR, ANCHOR_COLOUR, NULL_COLOUR, NOTE_COLOUR, STAND_IN_COLOUR = (
     "#F0C75E",
@@ -70,7 +70,7 @@ COMPONENT_NAMES = {
     "transmission": "FFN and o",
     "all": "all matrices",
 }
-"""What a reader calls a component or a pool."""
+"""Names of components and pools for readers."""
 
 
 def use() -> None:
@@ -86,12 +86,12 @@ def markings(keys: Sequence[str]) -> Mapping[str, tuple[str, str]]:
     Parameters
     ----------
     keys
-        Ids of `paper/entries.tsv`.
+        Ids of entries in `paper/entries.tsv`.
 
     Returns
     -------
     mapping
-        Colour by family, marker by place within the family.
+        Colour (by family) and marker (by place within the family) of each id.
     """
     families: dict[str, list[str]] = {}
     for key, entry in paper.entries().items():
@@ -105,12 +105,12 @@ def markings(keys: Sequence[str]) -> Mapping[str, tuple[str, str]]:
 
 
 def band(axes: "Axes", low: float, high: float, label: str, vertical: bool = False) -> None:
-    """Draw the printed band of shapes, named, behind the data; across a horizontal axis if ``vertical``."""
+    """Draw the labelled printed band of shapes behind the data; across a horizontal axis if ``vertical``."""
     span = axes.axvspan if vertical else axes.axhspan
     span(low, high, color=BAND_COLOUR, alpha=0.45, lw=0, zorder=0.5, label=label)
 
 
 def anchor(axes: "Axes", value: float, label: str, vertical: bool = False) -> None:
-    """Draw what exactly Gaussian weights give, named; across a horizontal axis if ``vertical``."""
+    """Draw a labelled line at the value for exactly Gaussian weights; across a horizontal axis if ``vertical``."""
     line = axes.axvline if vertical else axes.axhline
     line(value, color=ANCHOR_COLOUR, ls="--", lw=1.0, zorder=0.8, label=label)

@@ -1,4 +1,4 @@
-"""How every table is made from a request, and written."""
+"""Makes a table from a request and writes it."""
 
 import html
 import re
@@ -21,21 +21,21 @@ def make_table(
     display: Callable[[Row], Mapping[str, str]],
     notes: Callable[[Request], Sequence[str]] | None = None,
 ) -> None:
-    """Make a table with its notes, and the numbers behind it; below its minimum it says what it needs.
+    """Make a table with its notes, and the numbers behind it; with too few entries it says what it needs.
 
     Parameters
     ----------
     request
-        What the table is asked for; ``content.columns`` maps each displayed column to its heading, in which
-        ``{measured}`` becomes "measured" or "stand-in".
+        Request for the table. ``content.columns`` maps each displayed column to its heading, in which ``{measured}``
+        becomes "measured" or "stand-in".
     columns
-        Of the CSV; the first is ``row``.
+        Columns of the CSV; the first is ``row``.
     rows
-        Returns the numbers behind the table.
+        Function that returns the numbers behind the table.
     display
-        Returns a row as text for people, by displayed column; what it leaves out is an empty cell.
+        Function that returns a row as text for readers, by displayed column; a column that is left out is empty.
     notes
-        Returns the sentences below the table that are the exhibit's own.
+        Function that returns the exhibit's own notes below the table.
     """
     lacking = need(request)
     found = [] if lacking else rows(request)
@@ -72,28 +72,28 @@ def write_table(
     notes: Sequence[str],
     words: Sequence[str] = (),
 ) -> None:
-    """Write a table as HTML and LaTeX for people, and as JSON (contract ``displayed``) for the pages that show it.
+    """Write a table as HTML and LaTeX for readers, and as JSON (contract ``displayed``) for the pages that show it.
 
     Parameters
     ----------
     paths
-        Path of each ending ``html``, ``tex``, ``json``.
+        Path of the file with each ending ``html``, ``tex`` and ``json``.
     title, caption
-        Above the table.
+        Title and caption above the table.
     headings
-        Column to heading, in order.
+        Heading of each column, in order.
     display
-        Rows of text under these columns; what is not there is an empty cell.
+        Rows of text by column; a missing text is an empty cell.
     notes
-        Below the table.
+        Notes below the table.
     words
-        Columns that hold words and stand on the left, like the first one.
+        Columns that hold words and are aligned to the left, like the first column.
     """
     left = (next(iter(headings)), *words)
     cells = {column: [row.get(column, "") for row in display] for column in headings}
     texts = pa.table(cells, schema=pa.schema([(column, pa.string()) for column in headings]))
     with warnings.catch_warnings():
-        # It says that Arrow's tables are new to it; a test holds what comes out against the texts that go in.
+        # The warning says that support of Arrow tables is new; a test checks the written texts.
         warnings.filterwarnings("ignore", message="PyArrow Table support", category=UserWarning)
         table = great_tables.GT(texts, id=re.sub("[^a-z0-9]+", "-", title.lower()))
     table = table.tab_header(title=title, subtitle=caption).cols_label(dict(headings))

@@ -1,31 +1,31 @@
-"""How tables write numbers, and the weights that they are of, for people."""
+"""Formats the numbers of tables for readers."""
 
 from weightfit.exhibits.numbers import Row
 
 ABSENT = "–"
-"""What stands where there is no number."""
+"""Sign that is written where there is no number."""
 
 
 def cell(value: object, form: str = ".4f") -> str:
-    """Return a number in a format, or the sign that there is none.
+    """Return a number in a format, or `ABSENT` if there is none.
 
     Parameters
     ----------
     value
         A number or None.
     form
-        As `format` takes it.
+        Format specification as for `format`.
     """
     return ABSENT if value is None else format(value, form)
 
 
 def cells(row: Row, columns: tuple[str, ...], form: str = ".4f") -> str:
-    """Return several numbers of a row in one cell, in a format, with strokes between them."""
+    """Return several numbers of a row in one cell, in one format, separated by slashes."""
     return " / ".join(cell(row[column], form) for column in columns)
 
 
 def spread(row: Row, column: str, form: str = ".4f") -> str:
-    """Return a median over blocks with its quartiles, which the row has beside it."""
+    """Return a median over blocks with its quartiles from the same row."""
     if row[column] is None:
         return ABSENT
     low, high = (cell(row[f"{column}_{quartile}"], form) for quartile in ("q25", "q75"))
@@ -33,12 +33,12 @@ def spread(row: Row, column: str, form: str = ".4f") -> str:
 
 
 def with_error(row: Row, column: str, form: str = ".4f") -> str:
-    """Return an estimate with its standard error, which the row has beside it."""
+    """Return an estimate with its standard error from the same row."""
     if row[column] is None:
         return ABSENT
     return f"{cell(row[column], form)} ± {cell(row[f'{column}_se'], form)}"
 
 
 def percent(value: object, form: str = "+.1f") -> str:
-    """Return a fraction in per cent, or the sign that there is none."""
+    """Return a fraction in per cent, or `ABSENT` if there is none."""
     return f"{format(100 * value, form)} %" if isinstance(value, (int, float)) else ABSENT

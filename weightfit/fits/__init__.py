@@ -1,1 +1,1 @@
-"""The estimator of the paper, its errors, and what Gaussian weights would give."""
+"""The paper's estimator, its standard errors, and the values that Gaussian weights would give."""

@@ -1,4 +1,4 @@
-"""Fits and moments of every matrix and pool of a part, each beside its null and its standard error."""
+"""Fits every matrix and pool of a part and computes its moments, each with its null and its standard error."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -28,13 +28,13 @@ class Protocol:
     protocol
         ``centred``, ``uncentred`` or ``released``.
     sign
-        Weights of which sign.
+        Sign of the weights that are fitted: ``both``, ``positive`` or ``negative``.
     trims
         Kept fractions of the plot.
     pools
         Whether pools are fitted as well as single matrices.
     steps
-        ``all`` steps of an entry, or only its ``ends``, the first and the last.
+        ``all`` for every step of an entry, ``ends`` for its first and last step only.
     """
 
     protocol: str
@@ -44,7 +44,7 @@ class Protocol:
     steps: str
 
     def applies(self, unit: "Unit") -> bool:
-        """Whether a unit is fitted under this protocol."""
+        """Tell whether a unit is fitted under this protocol."""
         return (self.pools or not unit.is_pool) and (self.steps == "all" or unit.at_an_end)
 
 
@@ -62,12 +62,12 @@ class Unit:
 
     @property
     def is_pool(self) -> bool:
-        """Whether it adds up several matrices."""
+        """Whether the unit is a pool of several matrices."""
         return self.block == POOLED or self.component in POOLS
 
     @property
     def name(self) -> str:
-        """What error messages call it."""
+        """Name of the unit in error messages."""
         step = "" if self.step is None else f"step {self.step}, "
         return f"{step}block {self.block}, {self.component}"
 
@@ -82,20 +82,20 @@ def fit_part(
     histograms
         Parquet file of contract ``histograms``.
     protocols
-        What to fit.
+        Ways of fitting to apply.
     excluded
-        Matrices (``block.component``) that the cohort file leaves out, with the reason; they are missing
-        from the pools too, which say how many they miss.
+        Matrices (``block.component``) that the cohort file leaves out, with the reason. The pools leave them out
+        too, and each row of a pool states how many matrices it lacks.
 
     Returns
     -------
     fits, moments
-        Tables of those contracts.
+        Tables of the contracts ``fits`` and ``moments``.
 
     Raises
     ------
     DegenerateHistogram
-        Once, listing every matrix on which the estimator is not defined.
+        If the estimator is not defined for a matrix or a pool; one error lists all of them.
     """
     provenance = table.read_provenance(histograms)
     entry = provenance["entry"]
@@ -129,7 +129,7 @@ def fit_part(
 def _refused_when_counted(
     entry: str, provenance: Mapping[str, Any], excluded: Mapping[str, str]
 ) -> list[str]:
-    """Return why matrices were not counted, but for excluded ones; every exclusion must name a matrix."""
+    """Return why matrices that are not excluded were not counted; every exclusion must name a matrix."""
     present = {f"{matrix['block']}.{matrix['component']}" for matrix in provenance["matrices"]}
     refused = [
         (f"{one['block']}.{one['component']}", one["step"], one["reason"]) for one in provenance["refused"]
@@ -173,7 +173,7 @@ def units_of_step(
     step
         The training step, or None where none is published.
     blocks
-        Each block's number with its histograms by component, in any order.
+        The number of each block and its histograms by component, in any order.
     excluded
         Matrices (``block.component``) that are missing from ``blocks``, with the reason.
     at_an_end
@@ -182,7 +182,7 @@ def units_of_step(
     Yields
     ------
     Unit
-        As soon as its matrices are there: block by block, then the pools over blocks.
+        A matrix or pool, as soon as its matrices have been read: block by block, then the pools over blocks.
     """
     left_out = [name.split(".")[1] for name in excluded]
     whole: dict[str, list[Histogram]] = {}
@@ -214,7 +214,7 @@ def _unit(
 
 
 def fits_of_unit(unit: Unit, protocols: Sequence[Protocol]) -> Iterator[dict[str, object]]:
-    """Yield one row per protocol that applies and trim: the fit and its null, as columns of ``fits``."""
+    """Yield each fit with its null, as columns of ``fits``: one row per trim of every protocol that applies."""
     for protocol in protocols:
         if not protocol.applies(unit):
             continue
@@ -225,7 +225,7 @@ def fits_of_unit(unit: Unit, protocols: Sequence[Protocol]) -> Iterator[dict[str
         else:
             centre = unit.histogram.mean if protocol.protocol == "centred" else 0.0
             found = fit(magnitudes(unit.histogram, centre, protocol.sign), protocol.trims, unit.name)
-            # Half of all Gaussian weights have one sign, so the null of a sign is taken at that number.
+            # Half of all Gaussian weights are positive, so the null of one sign is that of half the number.
             n = unit.histogram.n if protocol.sign == "both" else unit.histogram.n // 2
             nulls = null_fits(unit.law, n, protocol.trims)
         for trim, one, null in zip(protocol.trims, found, nulls, strict=True):

@@ -1,4 +1,4 @@
-"""How one weight moves a fit: the influence function on shape and scale, magnitude by magnitude."""
+"""How one weight moves a fit: the influence functions of shape and scale at each magnitude."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +13,14 @@ def ranks_kept(sample: Magnitudes, trim: float) -> NDArray[np.int64]:
     Parameters
     ----------
     sample
-        Magnitudes.
+        Magnitudes with their counts.
     trim
-        Kept fraction.
+        Kept fraction of the plot.
 
     Returns
     -------
     ndarray of int64 ``(m,)``
-        Less than the count where a tie straddles an edge, 0 outside.
+        Number of kept ranks: less than the count where a tie straddles an edge of the trim, 0 outside it.
     """
     first, last = ranks_inside(sample.n, trim)
     edges: NDArray[np.int64] = np.clip(np.concatenate([[0], np.cumsum(sample.count)]), first - 1, last)
@@ -33,14 +33,15 @@ def fit_influence(sample: Magnitudes, trim: float) -> tuple[NDArray[np.float64],
     Parameters
     ----------
     sample
-        Magnitudes.
+        Magnitudes with their counts.
     trim
-        Kept fraction.
+        Kept fraction of the plot.
 
     Returns
     -------
     tuple of ndarray
-        Each ``(m,)``, up to a constant; `weightfit.fits.probability_plot.standard_errors` states the method.
+        Influence on the shape and on ln scale, each ``(m,)`` and up to a constant. The docstring of
+        `weightfit.fits.probability_plot.standard_errors` states the method.
     """
     kept = ranks_kept(sample, trim)
     inside = np.flatnonzero((kept > 0) & (sample.value > 0))
@@ -50,7 +51,7 @@ def fit_influence(sample: Magnitudes, trim: float) -> tuple[NDArray[np.float64],
     line = weighted_line(x, y_sum, weight)
     on_shape = ((y_sum / weight - line.mean_y) - 2 * line.shape * (x - line.mean_x)) / line.sum_xx
     on_log_scale = 1 / line.weight + line.mean_y / line.shape**2 * on_shape
-    # Outside the trim the influence stays at what it is at the edge.
+    # Outside the trim the influence equals that at the nearer edge.
     place = np.clip(np.arange(sample.value.size), inside[0], inside[-1]) - inside[0]
     integrals = (
         np.concatenate([[0.0], np.cumsum(sample.n * np.diff(x) * (slope[1:] + slope[:-1]) / 2)])

@@ -17,20 +17,20 @@ QUANTILES = {"q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99, "q999": 0.999}
 class Moments:
     """Statistics of one distribution of weights, or their standard errors.
 
-    All are of the weights as stored, not centred; those of magnitudes are of abs(w). Standard deviations
-    divide by n, kurtoses are in excess of a Gaussian's own definition (fourth central moment over squared
-    variance, minus 3). Quantiles of magnitudes follow numpy's default (linear between order statistics).
+    All statistics are of the weights w as stored, without centring; the magnitude is abs(w). Standard deviations
+    divide by n. A kurtosis is the excess kurtosis: the fourth central moment over the squared variance, minus 3.
+    Quantiles of magnitudes follow numpy's default (linear interpolation between order statistics).
 
     Attributes
     ----------
     mean, standard_deviation, root_mean_square
-        Of w, in units of the weights.
+        Mean, standard deviation and root mean square of w, in units of the weights.
     mean_magnitude, standard_deviation_magnitude
-        Of abs(w).
+        Mean and standard deviation of abs(w).
     kurtosis, kurtosis_magnitude
         Excess kurtosis of w and of abs(w).
     maximum, q10, q50, q90, q99, q999
-        Largest magnitude and quantiles of the magnitude.
+        Largest magnitude, and quantiles of the magnitude.
     gini
         Gini coefficient of the magnitude.
     zeros
@@ -57,22 +57,22 @@ class Moments:
 def moments(histogram: Histogram, name: str = "matrix") -> tuple[Moments, Moments]:
     """Compute the moments of a histogram and their standard errors.
 
-    Standard errors are those of the delta method for independent weights: of moments by their influence
-    functions, of quantiles by Woodruff's interval (the quantiles one standard error of F away), of the
-    maximum by the spacing of the two largest magnitudes: in an exponential tail the spacing is 1/rate in the
-    mean and the maximum spreads by pi/sqrt(6) of that (Gumbel's law).
+    Standard errors are those of the delta method for independent weights. Those of moments come from their
+    influence functions, those of quantiles from Woodruff's interval (the quantiles one standard error of F away).
+    That of the maximum comes from the spacing of the two largest magnitudes: in an exponential tail the mean
+    spacing is 1/rate, and the standard deviation of the maximum is pi/sqrt(6) times that (Gumbel's law).
 
     Parameters
     ----------
     histogram
-        Of signed weights.
+        Histogram of the signed weights.
     name
-        What error messages call the matrix.
+        Name of the matrix in error messages.
 
     Returns
     -------
     tuple of Moments
-        Values, standard errors.
+        The values, and their standard errors.
 
     Raises
     ------
@@ -155,7 +155,7 @@ def _gini(sample: Magnitudes) -> tuple[float, float]:
     weighted = np.cumsum(share * sample.value)
     mean = float(weighted[-1])
     gini = 2 * float(share @ (middle * sample.value)) / mean - 1
-    # The influence of one weight: its rank term, the weights above it, and its part in the mean.
+    # The influence of one weight has three terms: its rank, the weights above it, and its part in the mean.
     above = mean - (weighted - share * sample.value / 2)
     influence = 2 * (middle * sample.value + above) / mean - (gini + 1) * (1 + sample.value / mean)
     return gini, _standard_error(influence, share, sample.n)

@@ -1,4 +1,4 @@
-"""What exactly Gaussian weights would give: the null beside every statistic."""
+"""The null of every statistic: the value that exactly Gaussian weights would give."""
 
 import math
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from weightfit.fits.released import EDGES, released_fit
 
 SEED = 20261123
 REPLICATES = 32
-"""Simulated samples behind each expected R² and KS distance."""
+"""Number of simulated samples over which each expected R² and KS distance is averaged."""
 
 _GROUPS_EXACT = 2048
 _GROUPS_SAMPLED = 192
@@ -32,7 +32,7 @@ class GaussianMixture:
     sigma
         Standard deviations, positive, float64 ``(j,)``, in units of the weights.
     share
-        Their shares of the weights ``(j,)``, adding to one.
+        Shares of the weights that follow each Gaussian ``(j,)``; they add up to one.
     """
 
     sigma: NDArray[np.float64]
@@ -40,9 +40,9 @@ class GaussianMixture:
 
     @classmethod
     def of(cls, sigma: Sequence[float], n: Sequence[int]) -> "GaussianMixture":
-        """Build the mixture of matrices with ``n`` weights and standard deviation ``sigma`` each.
+        """Build the mixture for matrices with ``n`` weights and standard deviation ``sigma`` each.
 
-        Equal standard deviations are one component; a constant matrix (zero) is left out.
+        Matrices of equal standard deviation form one component. A constant matrix (``sigma`` zero) is left out.
         """
         sizes: dict[float, int] = {}
         for one, size in sorted(zip(sigma, n, strict=True)):
@@ -53,7 +53,7 @@ class GaussianMixture:
 
     @property
     def single(self) -> bool:
-        """Whether it is one Gaussian."""
+        """Whether the mixture is a single Gaussian."""
         return self.sigma.size == 1
 
     @cached_property
@@ -78,8 +78,8 @@ class GaussianMixture:
         Returns
         -------
         ndarray of float64
-            Exact for one Gaussian; for mixtures interpolated in ln z to about 1e-6, 2e-5 where standard deviations
-            differ a thousandfold.
+            Exact for one Gaussian. For mixtures it is interpolated in ln z, to about 1e-6, or to 2e-5 where the
+            standard deviations differ a thousandfold.
         """
         if self.single:
             return log_score + math.log(self.sigma[0])
@@ -93,16 +93,16 @@ class GaussianMixture:
 
 @dataclass(frozen=True)
 class NullFit:
-    """What the estimator gives on Gaussian weights of the same number and standard deviations.
+    """The values that the estimator gives for Gaussian weights of the same number and standard deviations.
 
     Attributes
     ----------
     shape, scale
-        On the exact quantiles at the n plotting positions: free of simulation noise.
+        Values for the exact quantiles at the n plotting positions, free of simulation noise.
     r_squared, ks_distance, ks_distance_trimmed
-        Means over `REPLICATES` seeded samples, since sampling noise shifts them by more than it shifts
-        shape and scale. The order statistics are simulated at up to some 400 ranks with their exact joint
-        law, so the KS distances are low by a few per cent of their noise.
+        Means over `REPLICATES` seeded samples, because sampling noise shifts these statistics by more than it
+        shifts shape and scale. The order statistics are simulated at up to some 400 ranks with their exact joint
+        law, so the KS distances are too low by a few per cent of their noise.
     """
 
     shape: float
@@ -113,7 +113,7 @@ class NullFit:
 
 
 def null_fits(law: GaussianMixture, n: int, trims: Sequence[float]) -> list[NullFit]:
-    """Return the null of a probability-plot fit, once per trim.
+    """Return the null of a probability-plot fit at each trim.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def null_fits(law: GaussianMixture, n: int, trims: Sequence[float]) -> list[Null
     n
         Number of weights.
     trims
-        Kept fractions.
+        Kept fractions of the plot.
     """
     if law.single:
         sigma = float(law.sigma[0])
@@ -214,7 +214,7 @@ def _sampled_statistics(
 
 
 def released_null(law: GaussianMixture, n: int, trim: float) -> NullFit:
-    """Return what the released estimator gives on the expected counts of Gaussian weights.
+    """Return the values that the released estimator gives for the expected counts of Gaussian weights.
 
     Parameters
     ----------
@@ -223,21 +223,21 @@ def released_null(law: GaussianMixture, n: int, trim: float) -> NullFit:
     n
         Number of weights.
     trim
-        Kept fraction.
+        Kept fraction of the plot.
 
     Returns
     -------
     NullFit
-        Free of sampling noise in all its fields.
+        The null; all its fields are free of sampling noise.
     """
-    # Whole counts, so that bins in which less than one weight is expected stay empty as they do in data.
+    # Counts are rounded, so that bins with far less than one expected weight stay empty as in data.
     expected = np.diff(np.rint(law.cdf(10.0**EDGES) * n))
     null = released_fit(expected, trim, "gaussian null")
     return NullFit(null.shape, null.scale, null.r_squared, null.ks_distance, null.ks_distance_trimmed)
 
 
 def null_moments(law: GaussianMixture, n: int) -> Moments:
-    """Return the moments of Gaussian weights in closed form, the maximum of n of them by quadrature.
+    """Return the moments of Gaussian weights in closed form, and the expected maximum of n weights by quadrature.
 
     Parameters
     ----------
@@ -283,7 +283,7 @@ def null_moments(law: GaussianMixture, n: int) -> Moments:
 
 @lru_cache(maxsize=4096)
 def _maximum_log_scores(n: int) -> NDArray[np.float64]:
-    """Return ln z of the maximum of n at 512 mid-points of its own distribution."""
+    """Return ln z of the maximum of n weights at 512 mid-points of the distribution of this maximum."""
     level = (np.arange(512) + 0.5) / 512
     above = -np.expm1(np.log(level) / n)
     score: NDArray[np.float64] = np.log(-ndtri(above / 2))

@@ -44,7 +44,7 @@ def ranks_inside(n: int, trim: float) -> tuple[int, int]:
     Returns
     -------
     tuple of int
-        ``(first, last)``; empty if first > last.
+        ``(first, last)``; no rank is kept if first > last.
 
     Examples
     --------
@@ -62,10 +62,10 @@ def ranks_inside(n: int, trim: float) -> tuple[int, int]:
 def y_sums(n: int, before: NDArray[np.int64], through: NDArray[np.int64]) -> NDArray[np.float64]:
     """Sum y over runs of ranks before < i <= through, with F = (i - 1/2)/n.
 
-    Up to about a million order statistics the sums are differences of one cumulative table. Beyond,
-    they are integrated: the sum of a smooth function at mid-points is its integral less a twenty-fourth
-    of the change of its derivative (Euler-Maclaurin), taken by Gauss-Legendre (12 points, 3 for narrow
-    runs) over panels that at most double the distance to either end of (0, 1); the 64 ranks at each end
+    Up to about a million order statistics, the sums are differences of one cumulative table. Beyond that, they
+    are integrals: the sum of a smooth function at mid-points is its integral less a twenty-fourth of the change
+    of its derivative (Euler-Maclaurin). The integral is taken by Gauss-Legendre quadrature (12 points, or 3 for
+    narrow runs) over panels that at most double the distance to either end of (0, 1). The 64 ranks at each end
     are summed one by one.
 
     Parameters
@@ -73,7 +73,7 @@ def y_sums(n: int, before: NDArray[np.int64], through: NDArray[np.int64]) -> NDA
     n
         Number of order statistics.
     before, through
-        Ranks, int64 ``(m,)``, 0 <= before <= through <= n.
+        Ends of the runs of ranks, int64 ``(m,)``, 0 <= before <= through <= n.
     """
     if n <= _TABLE_LIMIT:
         table = _cumulative_y(n)
@@ -100,7 +100,7 @@ def _cumulative_y(n: int) -> NDArray[np.float64]:
 
 
 def _run(n: int, before: int, through: int) -> float:
-    # The ends of (0, 1) are singular: the nearest ranks are summed one by one.
+    # y is singular at the ends of (0, 1), so the ranks nearest to them are summed one by one.
     low = min(max(before, _DIRECT), through)
     high = max(min(through, n - _DIRECT), low)
     direct = np.concatenate([np.arange(before + 1, low + 1), np.arange(high + 1, through + 1)])

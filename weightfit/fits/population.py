@@ -12,7 +12,7 @@ from weightfit.fits.plotting_positions import ranks_inside
 Array = NDArray[np.float64]
 
 LogQuantile = Callable[[Array, Array], Array]
-"""ln of the quantile of a magnitude, from F and from 1 - F: each resolves one end of (0, 1)."""
+"""Function that gives ln of the quantile of a magnitude from F and 1 - F; each of these resolves one end of (0, 1)."""
 
 _NODES = np.polynomial.legendre.leggauss(400)
 _REACH = 45.0
@@ -29,7 +29,7 @@ def half_normal_log_quantile(below: Array, above: Array) -> Array:
     Returns
     -------
     ndarray of float64 ``(m,)``
-        In units of sigma.
+        ln of the quantile, in units of sigma.
     """
     low, high = np.minimum(below, 0.5), np.minimum(above, 0.5)
     return np.log(np.where(below < 0.5, math.sqrt(2) * erfinv(low), -ndtri(high / 2)))
@@ -41,13 +41,13 @@ def student_t_log_quantile(degrees: float) -> LogQuantile:
     Parameters
     ----------
     degrees
-        Degrees of freedom, positive; infinitely many are the half-normal law.
+        Degrees of freedom, positive; infinity gives the half-normal law.
 
     Returns
     -------
     callable
-        In units of the law's scale parameter. t^2 / (degrees + t^2) follows a beta law with parameters 1/2 and
-        degrees / 2.
+        ln of the quantile in units of the law's scale parameter. It uses that t^2 / (degrees + t^2) follows a beta
+        law with parameters 1/2 and degrees / 2.
     """
 
     def log_quantile(below: Array, above: Array) -> Array:
@@ -63,14 +63,14 @@ def student_t_log_quantile(degrees: float) -> LogQuantile:
 def population_fit(log_quantile: LogQuantile, trim: float) -> dict[str, float]:
     """Fit a Weibull law to another law by least squares over its whole probability plot (the paper, equation 1).
 
-    The integrals over F are taken in its log odds u, where the integrands are smooth and fall like exp(-abs(u)) times
-    a power of u. So at trim 1.00, where they are improper, they converge for every law whose quantiles are powers of F
-    and of 1 - F at the two ends or milder, Student's t with any degrees of freedom included.
+    The integrals over F are taken over its log odds u, where the integrands are smooth and fall like exp(-abs(u)) times
+    a power of u. At trim 1.00, where the integrals are improper, they therefore converge for every law whose quantiles
+    grow no faster than powers of F and of 1 - F at the two ends. Student's t with any degrees of freedom is such a law.
 
     Parameters
     ----------
     log_quantile
-        Of the law's magnitudes.
+        Function that gives ln of the quantile of the law's magnitudes.
     trim
         Kept fraction of the plot, 0 < trim <= 1.
 
@@ -79,7 +79,7 @@ def population_fit(log_quantile: LogQuantile, trim: float) -> dict[str, float]:
     dict
         ``shape``, ``scale`` (in the units of the quantile) and ``r_squared``, to about 1e-12.
     """
-    # Beyond log odds of 45 lies 3e-20 of the law.
+    # A share of 3e-20 of the law lies beyond log odds of 45.
     reach = _REACH if trim == 1 else math.log((1 + trim) / (1 - trim))
     log_odds = reach * _NODES[0]
     below, above = 1 / (1 + np.exp(-log_odds)), 1 / (1 + np.exp(log_odds))
@@ -88,12 +88,12 @@ def population_fit(log_quantile: LogQuantile, trim: float) -> dict[str, float]:
 
 
 def positions_fit(log_quantile: LogQuantile, n: int, trim: float) -> dict[str, float]:
-    """Fit a Weibull law to the exact quantiles of another at the plotting positions of n order statistics.
+    """Fit a Weibull law to the exact quantiles of another law at the plotting positions of n order statistics.
 
     Parameters
     ----------
     log_quantile
-        Of the law's magnitudes.
+        Function that gives ln of the quantile of the law's magnitudes.
     n
         Number of order statistics; all of them are held in memory.
     trim
@@ -102,7 +102,7 @@ def positions_fit(log_quantile: LogQuantile, n: int, trim: float) -> dict[str, f
     Returns
     -------
     dict
-        As from `population_fit`, of which it is the limit for many.
+        Same keys as from `population_fit`, to whose values these converge for large n.
     """
     first, last = ranks_inside(n, trim)
     rank = np.arange(first, last + 1)

@@ -16,7 +16,7 @@ from weightfit.fits.plotting_positions import ranks_inside, y_sums
 Sign = Literal["both", "positive", "negative"]
 
 MINIMUM_DISTINCT = 8
-"""Fewer distinct magnitudes inside the trim than this are refused: a line through them says nothing."""
+"""Least number of distinct magnitudes inside the trim; a line through fewer is refused, because it means nothing."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class Magnitudes:
     Attributes
     ----------
     value
-        Rising, non-negative, float64 ``(m,)``, in units of the weights.
+        Distinct magnitudes in rising order, non-negative, float64 ``(m,)``, in units of the weights.
     count
-        int64 ``(m,)``.
+        Number of weights of each magnitude, int64 ``(m,)``.
     n
-        Sum of ``count``; zeros are among them and keep their ranks.
+        Sum of ``count``. Zeros are included and keep their ranks.
     """
 
     value: NDArray[np.float64]
@@ -79,11 +79,11 @@ def magnitudes(histogram: Histogram, centre: float = 0.0, sign: Sign = "both") -
     Parameters
     ----------
     histogram
-        Of signed weights.
+        Histogram of the signed weights.
     centre
-        Subtracted before the absolute value is taken, in float64.
+        Value that is subtracted, in float64, before the absolute value is taken.
     sign
-        ``both``, or only the weights above (``positive``) or below (``negative``) the centre.
+        ``both`` for all weights, ``positive`` or ``negative`` for those above or below the centre only.
     """
     shifted = histogram.value.astype(np.float64) - centre
     first_zero, first_positive = np.searchsorted(shifted, [0.0, np.nextafter(0.0, 1.0)])
@@ -99,7 +99,7 @@ def magnitudes(histogram: Histogram, centre: float = 0.0, sign: Sign = "both") -
             shifted[first_zero:],
             histogram.count[first_zero:],
         )
-    # Weights far smaller than the centre round to one distance from it.
+    # Different weights that are far smaller than the centre can round to the same distance from it.
     first = np.flatnonzero(np.diff(value, prepend=-1.0))
     if first.size < value.size:
         value, count = value[first], np.add.reduceat(count, first)
@@ -107,13 +107,13 @@ def magnitudes(histogram: Histogram, centre: float = 0.0, sign: Sign = "both") -
 
 
 def fit(sample: Magnitudes, trims: Sequence[float], name: str = "matrix") -> list[Fit]:
-    """Fit a Weibull law by least squares on the probability plot, once per trim.
+    """Fit a Weibull law by least squares on the probability plot at each trim.
 
-    x = ln of the magnitude, y = ln(-ln(1 - F)) with F = (i - 1/2)/n at rank i; tied magnitudes share
-    the mean of their y, and a tie that straddles a trim edge contributes the ranks inside. y is
-    regressed on x with the number of ranks as weight: shape = slope, scale = exp(mean x - mean y /
-    shape). Zeros keep their ranks and are left out of the regression. (The paper, section 2.1 and
-    appendix A.1; the tie rule makes it equal to regressing over every single weight.)
+    x is ln of the magnitude and y = ln(-ln(1 - F)) with F = (i - 1/2)/n at rank i. Tied magnitudes share the mean
+    of their y, and a tie that straddles an edge of the trim contributes the ranks inside. y is regressed on x with
+    the number of ranks as weight: shape = slope, scale = exp(mean x - mean y / shape). Zeros keep their ranks and
+    are left out of the regression. The method is that of section 2.1 and appendix A.1 of the paper; the rule for
+    ties makes it equal to a regression over every single weight.
 
     Parameters
     ----------
@@ -122,12 +122,12 @@ def fit(sample: Magnitudes, trims: Sequence[float], name: str = "matrix") -> lis
     trims
         Kept fractions, e.g. ``(0.80, 0.90, 1.00)``.
     name
-        What error messages call the matrix.
+        Name of the matrix in error messages.
 
     Returns
     -------
     list of Fit
-        In the order of ``trims``.
+        One fit per trim, in the order of ``trims``.
 
     Raises
     ------
@@ -153,7 +153,7 @@ def _fit_one(
     through: NDArray[np.int64],
     y_sum: NDArray[np.float64],
 ) -> Fit:
-    # ASSUME plotting-position: F = (i - 1/2)/n; the paper says i/N, which has no place for the largest weight.
+    # ASSUME plotting-position: F = (i - 1/2)/n; under the paper's i/N the largest weight has no ordinate.
     first, last = ranks_inside(sample.n, trim)
     begin = max(int(np.searchsorted(through, first)), int(sample.zeros > 0))
     end = int(np.searchsorted(before, last))
@@ -195,14 +195,14 @@ def _require_distinct(sample: Magnitudes, distinct: int, trim: float, name: str)
         )
     if distinct < MINIMUM_DISTINCT:
         raise DegenerateHistogram(
-            f"{name}: {distinct} distinct non-zero magnitudes inside trim {trim:.2f}, at least {MINIMUM_DISTINCT} are "
-            "needed for a line: exclude the matrix, with the reason"
+            f"{name}: {distinct} distinct non-zero magnitudes inside trim {trim:.2f}, but a line needs at least "
+            f"{MINIMUM_DISTINCT}: exclude the matrix, with the reason"
         )
 
 
 @dataclass(frozen=True)
 class Line:
-    """A weighted least-squares line y = shape (x - ln scale) and what its errors need."""
+    """A weighted least-squares line y = shape (x - ln scale), with the sums that its standard errors need."""
 
     shape: float
     scale: float
@@ -214,7 +214,7 @@ class Line:
 
 
 def weighted_line(x: NDArray[np.float64], y_sum: NDArray[np.float64], weight: NDArray[np.float64]) -> Line:
-    """Regress y on x.
+    """Regress y on x with the number of ranks as weight.
 
     Parameters
     ----------
@@ -269,10 +269,10 @@ def standard_errors(
 ) -> tuple[float, float]:
     """Return the standard errors of shape and ln scale by the delta method on the counts.
 
-    Both estimates are to first order linear in the order statistics, sum of c_i x_(i) with
-    c_i = ((y_i - mean y) - 2 shape (x_i - mean x)) / S_xx for the shape, so their variance is that of an
-    L-statistic: that of the influence function, whose slope between neighbouring values is n c at their
-    rank (Serfling, Approximation Theorems of Mathematical Statistics, 1980, section 8.1).
+    To first order, both estimates are linear in the order statistics: each is a sum of c_i x_(i), with
+    c_i = ((y_i - mean y) - 2 shape (x_i - mean x)) / S_xx for the shape. Their variance is therefore that of an
+    L-statistic, which is the variance of its influence function. The slope of this function between neighbouring
+    values is n c at their rank (Serfling, Approximation Theorems of Mathematical Statistics, 1980, section 8.1).
 
     Parameters
     ----------
@@ -283,7 +283,7 @@ def standard_errors(
     n
         Number of order statistics of the whole sample.
     line
-        The line through them.
+        Line fitted to these points.
 
     Returns
     -------
@@ -313,7 +313,7 @@ def _influence_moments(
     sum_xx: float,
     total: float,
 ) -> tuple[float, float, float, float]:
-    """Return mean and mean square of the influence of one weight on shape and on ln scale."""
+    """Return the mean and the mean square of the influence of one weight on shape and on ln scale."""
     sums = np.zeros(4)
     on_shape = on_scale = last_for_shape = last_for_scale = 0.0
     for i in range(x.size):
@@ -336,7 +336,7 @@ def _influence_moments(
 def _largest_distance(
     law: NDArray[np.float64], before: NDArray[np.int64], through: NDArray[np.int64], n: int
 ) -> float:
-    """Return the largest distance of a law from both sides of the empirical distribution's steps."""
+    """Return the largest distance between a law and either side of a step of the empirical distribution."""
     largest = 0.0
     for i in range(law.size):
         largest = max(largest, through[i] / n - law[i], law[i] - before[i] / n)
@@ -344,5 +344,5 @@ def _largest_distance(
 
 
 def weibull_cdf(log_value: NDArray[np.float64], line: Line) -> NDArray[np.float64]:
-    """Return 1 - exp(-(w / scale)^shape) for ln w; the exponent is capped where the law is 1 to the last bit."""
+    """Return 1 - exp(-(w / scale)^shape) from ln w; the exponent is capped where the law is 1 to the last bit."""
     return 1 - np.exp(-np.exp(np.minimum(line.shape * (log_value - math.log(line.scale)), 6.0)))

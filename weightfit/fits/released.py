@@ -1,13 +1,14 @@
-"""The estimator as npm-weibull-py 0.4.0 releases it: 1024 bins of log10 of the magnitude, not centred."""
+"""The estimator of npm-weibull-py 0.4.0, which counts magnitudes in 1024 bins of their log10 without centring."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from weightfit.counts.histogram import Histogram
 from weightfit.errors import DegenerateHistogram
-from weightfit.fits.probability_plot import Fit, standard_errors, weibull_cdf, weighted_line
+from weightfit.fits.probability_plot import Fit, Line, standard_errors, weibull_cdf, weighted_line
 
 EDGES = np.linspace(-12.0, 2.0, 1025)
 """Bin edges in log10 of the magnitude, as in npm_weibull/utils/histogram.py."""
@@ -23,74 +24,132 @@ def binned(histogram: Histogram) -> NDArray[np.int64]:
     Parameters
     ----------
     histogram
-        Of signed weights.
+        Histogram of the signed weights.
 
     Returns
     -------
     ndarray of int64 ``(1024,)``
-        Equal to ``npm_weibull.extract_to_histogram(w)["hist"]`` for exact histograms: magnitudes below
-        1e-12, zeros among them, are dropped, as there.
+        Counts, which equal ``npm_weibull.extract_to_histogram(w)["hist"]`` for exact histograms. As in the library,
+        magnitudes below 1e-12 are dropped, zeros included.
     """
     logarithm = np.log10(np.maximum(np.abs(histogram.value), _SMALLEST))
     counts, _ = np.histogram(logarithm, bins=EDGES, weights=histogram.count)
     return counts.astype(np.int64)
 
 
-def released_fit(counts: NDArray[np.float64] | NDArray[np.int64], trim: float, name: str = "matrix") -> Fit:
-    """Fit a Weibull law to binned magnitudes as ``npm_weibull.weibull_fit`` does.
+@dataclass(frozen=True)
+class BinnedLine:
+    """A fit of the released estimator to binned magnitudes.
 
-    Each bin stands at its centre with F at its middle, y = ln(-ln(1 - F + 1e-12)), weighted by its
-    count; the trim keeps bins whose F lies inside. The KS distance compares the distribution function at
-    a bin's upper edge with the law at its centre, as there.
+    Attributes
+    ----------
+    line
+        Line fitted to the bins inside the trim.
+    x
+        Natural logarithm of the centre of every bin, in units of the weights.
+    y
+        Ordinates ln(-ln(1 - F + 1e-12)) of the bins inside the trim.
+    lower, upper
+        Shares of the magnitudes below the start and below the end of every bin.
+    inside
+        Whether each bin is inside the trim.
+    """
+
+    line: Line
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    inside: NDArray[np.bool_]
+
+    @property
+    def distances(self) -> NDArray[np.float64]:
+        """Distance between the share at each bin's upper edge and the law at its centre, as in the library."""
+        return np.abs(self.upper - weibull_cdf(self.x, self.line))
+
+
+def binned_line(edges: NDArray[np.float64], count: NDArray[np.float64], trim: float) -> BinnedLine:
+    """Fit a line to the probability plot of binned magnitudes as ``npm_weibull.weibull_fit`` does.
+
+    A bin is one point of the plot, at its centre and at the middle of its range of F, and is weighted by its count. The
+    trim keeps the bins whose F lies inside it.
 
     Parameters
     ----------
-    counts
-        ``(1024,)``, from `binned`, or expected counts of a law.
+    edges
+        Edges of the bins in log10 of the magnitude ``(m + 1,)``.
+    count
+        Number of magnitudes in each bin ``(m,)``.
     trim
         Kept fraction of the plot.
-    name
-        What error messages call the matrix.
-
-    Returns
-    -------
-    Fit
-        ``zeros`` is 0: dropped magnitudes are not among ``n``.
 
     Raises
     ------
     DegenerateHistogram
-        Below 100 magnitudes or 5 bins inside the trim, where the library returns not-a-number.
+        If there are fewer than 100 magnitudes, or fewer than 5 bins inside the trim.
     """
-    count = np.asarray(counts, np.float64)
     total = float(count.sum())
     if total < _MINIMUM_COUNT:
         raise DegenerateHistogram(
-            f"{name}: {total:.0f} magnitudes at or above 1e-12, the released estimator needs {_MINIMUM_COUNT}: "
-            "exclude the matrix"
+            f"there are {total:.0f} magnitudes, but at least {_MINIMUM_COUNT} are needed"
         )
     upper = np.cumsum(count) / total
     lower = (np.cumsum(count) - count) / total
     middle = (upper + lower) / 2
-    if trim < 1:
-        margin = (1 - trim) / 2
-        mask = (middle >= margin) & (middle <= 1 - margin) & (count > 0)
-    else:
-        mask = (count > 0) & (middle > 0) & (middle < 1)
-    if int(mask.sum()) < _MINIMUM_BINS:
+    margin = (1 - trim) / 2
+    inside = (count > 0) & (middle >= margin) & (middle <= 1 - margin) & (middle > 0) & (middle < 1)
+    if int(inside.sum()) < _MINIMUM_BINS:
         raise DegenerateHistogram(
-            f"{name}: {int(mask.sum())} bins inside trim {trim:.2f}, the released estimator needs {_MINIMUM_BINS}: "
-            "exclude the matrix"
+            f"there are {int(inside.sum())} bins inside the trim, but at least {_MINIMUM_BINS} are needed"
         )
-    centre = (EDGES[:-1] + EDGES[1:]) / 2
-    x = centre * math.log(10.0)
-    weight = count[mask]
-    y = np.log(-np.log(1 - middle[mask] + 1e-12))
-    line = weighted_line(x[mask], y * weight, weight)
+    x = (edges[:-1] + edges[1:]) / 2 * math.log(10.0)
+    y = np.log(-np.log(1 - middle[inside] + 1e-12))
+    line = weighted_line(x[inside], y * count[inside], count[inside])
+    return BinnedLine(line, x, y, lower, upper, inside)
+
+
+def released_fit(counts: NDArray[np.float64] | NDArray[np.int64], trim: float, name: str = "matrix") -> Fit:
+    """Fit a Weibull law with standard errors to magnitudes in the released library's bins (see `binned_line`).
+
+    Parameters
+    ----------
+    counts
+        Counts from `binned`, or the expected counts of a law, ``(1024,)``.
+    trim
+        Kept fraction of the plot.
+    name
+        Name of the matrix in error messages.
+
+    Returns
+    -------
+    Fit
+        The fit. Its ``zeros`` is 0, because dropped magnitudes do not count towards ``n``.
+
+    Raises
+    ------
+    DegenerateHistogram
+        If there are fewer than 100 magnitudes, or fewer than 5 bins inside the trim; the library returns
+        not-a-number there.
+    """
+    count = np.asarray(counts, np.float64)
+    total = float(count.sum())
+    try:
+        found = binned_line(EDGES, count, trim)
+    except DegenerateHistogram as error:
+        raise DegenerateHistogram(
+            f"{name}: the released estimator, which counts magnitudes from 1e-12 on, fails at trim {trim:.2f}: "
+            f"{error}: exclude the matrix"
+        ) from None
+    line, inside = found.line, found.inside
+    weight = count[inside]
     shape_se, log_scale_se = standard_errors(
-        x[mask], y * weight, weight, (lower[mask] * total).astype(np.int64), round(total), line
+        found.x[inside],
+        found.y * weight,
+        weight,
+        (found.lower[inside] * total).astype(np.int64),
+        round(total),
+        line,
     )
-    distance = np.abs(upper - weibull_cdf(x, line))
     return Fit(
         n=round(total),
         zeros=0,
@@ -99,6 +158,6 @@ def released_fit(counts: NDArray[np.float64] | NDArray[np.int64], trim: float, n
         shape_se=shape_se,
         scale_se=line.scale * log_scale_se,
         r_squared=line.r_squared,
-        ks_distance=float(distance.max()),
-        ks_distance_trimmed=float(distance[mask].max()),
+        ks_distance=float(found.distances.max()),
+        ks_distance_trimmed=float(found.distances[inside].max()),
     )

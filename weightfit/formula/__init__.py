@@ -1,1 +1,1 @@
-"""Formulas over printed and computed numbers, and the range of a formula over all that roundings allow."""
+"""Formulas over printed and computed numbers, and the range of a formula over all values that rounding allows."""

@@ -1,4 +1,4 @@
-"""What an expression can take while its variables move in a box: its values and its slopes, in rigorous bounds."""
+"""Rigorous bounds for the values and the slopes of an expression while its variables move in a box."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _ZERO = Interval(0.0, 0.0)
 class Enclosure:
     """Bounds of an expression over a box of variables.
 
-    Arithmetic carries the partial derivatives along (automatic differentiation in interval arithmetic), and
-    each value is cut down to the mean value form, centre + sum of partials times offsets (Moore, Kearfott and
-    Cloud, 2009, chapter 6). So an expression may name a variable more than once and stay narrow.
+    Arithmetic carries the partial derivatives along (automatic differentiation in interval arithmetic). Each value
+    is intersected with the mean value form, centre + sum of partials times offsets (Moore, Kearfott and Cloud, 2009,
+    chapter 6). The bounds of an expression therefore stay narrow even if a variable occurs in it more than once.
 
     Attributes
     ----------
     value
-        Holds every value over the box.
+        Interval that holds every value over the box.
     centre
-        Holds the value at the centre of the box.
+        Interval that holds the value at the centre of the box.
     partials
-        Variable's number to an interval that holds its (Clarke) partial derivative everywhere in the box; a
+        Interval that holds the (Clarke) partial derivative everywhere in the box, by the number of the variable; a
         variable that is absent has no influence.
     offsets
-        The box, each interval less its middle.
+        Intervals of the box, each less its middle.
     """
 
     value: Interval
@@ -100,7 +100,7 @@ class Enclosure:
         return self._through(abs, lambda _: Interval(-1.0, 1.0))
 
     def sqrt(self) -> Enclosure:
-        """Return the square root; a ValueError if the argument can be negative."""
+        """Return the square root; raise a ValueError if the argument can be negative."""
         return self._through(interval.sqrt, _slope_of_root)
 
     def exp(self) -> Enclosure:
@@ -108,11 +108,11 @@ class Enclosure:
         return self._through(interval.exp, interval.exp)
 
     def log(self) -> Enclosure:
-        """Return the natural logarithm; a ValueError unless the argument is positive throughout."""
+        """Return the natural logarithm; raise a ValueError unless the argument is positive throughout."""
         return self._through(interval.log, lambda value: 1.0 / value)
 
     def known_in(self, bounds: Interval) -> Enclosure:
-        """Return the same expression, of which it is known otherwise that it lies in some bounds."""
+        """Return the same expression narrowed to bounds within which it is otherwise known to lie."""
         value = Interval(max(self.value.low, bounds.low), min(self.value.high, bounds.high))
         return Enclosure(value, self.centre, self.partials, self.offsets)
 
@@ -129,16 +129,16 @@ class Enclosure:
 
 
 def variables(box: Sequence[Interval]) -> list[Enclosure]:
-    """Return each variable of a box as the expression that is just this variable."""
+    """Return, for each variable of a box, the expression that consists of this variable alone."""
     offsets = [each - each.middle for each in box]
     one = Interval(1.0, 1.0)
     return [Enclosure(each, lift(each.middle), {number: one}, offsets) for number, each in enumerate(box)]
 
 
 def ordered(arguments: Sequence[Enclosure], rank: int) -> Enclosure:
-    """Return the value at a rank, counted from 0, of the arguments sorted upwards."""
+    """Return the order statistic of the arguments at a rank, counted from 0."""
     value = _at_rank([each.value for each in arguments], rank)
-    # The slope of an order statistic is the slope of one of those that can stand at its rank.
+    # The slope of an order statistic is the slope of one of the arguments that can have its rank.
     candidates = [each for each in arguments if each.value.meets(value)]
     names = {name for each in candidates for name in each.partials}
     partials = {name: hull([each.partials.get(name, _ZERO) for each in candidates]) for name in names}
@@ -170,18 +170,18 @@ def _enclose(
 def image(function: Callable[[Sequence[Enclosure]], Enclosure | float], box: Sequence[Interval]) -> Interval:
     """Bound the range of a function over a box.
 
-    Where interval arithmetic shows that a slope has one sign, the quantity is put to the end at which the function is
-    least, or greatest (the monotonicity test: Hansen and Walster, 2004, chapter 12). If all slopes have one sign, as
-    for most statistics of rounded numbers, the range is exact up to rounding; else it may be too wide, and no value of
-    the function lies outside of it.
+    Where interval arithmetic shows that a slope has one sign, the quantity is fixed at the end of its interval at which
+    the function is least, or greatest (the monotonicity test: Hansen and Walster, 2004, chapter 12). If every slope has
+    one sign, as for most statistics of rounded numbers, the range is exact up to rounding. Otherwise it may be too
+    wide, but no value of the function lies outside it.
 
     Parameters
     ----------
     function
-        Continuous; takes one value per interval and returns one, using only ``+ - * / **``, ``abs`` and the methods
-        and functions of this module.
+        Continuous function that takes one value per interval and returns one. It uses only ``+ - * / **``, ``abs`` and
+        the methods and functions of this module.
     box
-        One interval per quantity; the quantities are unrelated.
+        One interval per quantity; the quantities vary independently.
 
     Raises
     ------
@@ -196,7 +196,7 @@ def image(function: Callable[[Sequence[Enclosure]], Enclosure | float], box: Seq
 def _at_its_least(
     function: Callable[[Sequence[Enclosure]], Enclosure | float], sign: int, box: Sequence[Interval]
 ) -> Interval:
-    """Return the values over what is left of a box where sign times the function can be least."""
+    """Return the values over the part of a box where sign times the function can be least."""
     while True:
         found = function(variables(box))
         if not isinstance(found, Enclosure):

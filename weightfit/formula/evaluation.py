@@ -1,8 +1,8 @@
-"""The language of formulas over printed numbers, results and the paper's tables; formulas are read, never executed.
+"""Evaluates formulas over printed numbers, results and the paper's tables, which are parsed and never executed.
 
-A formula is numbers, ``+ - * / **``, lists in brackets, the functions of `weightfit.formula.functions` and
-references such as ``printed("T4.pythia-70m.lambda")`` or ``cell("table_2", "median", row="pythia-70m")``.
-What a reference stands for is asked of a resolver that the caller hands in; this module knows no table.
+A formula consists of numbers, ``+ - * / **``, lists in brackets, the functions of `weightfit.formula.functions` and
+references such as ``printed("T4.pythia-70m.lambda")`` or ``cell("table_2", "median", row="pythia-70m")``. The caller
+passes a resolver that gives the value of a reference; this module knows no table.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from weightfit.formula.interval import Interval
 from weightfit.formula.text import FormulaText, Leaf, read
 
 Value: TypeAlias = "float | Interval | str | tuple[Value, ...]"
-"""What a formula gives: a number, an interval, a label or a list of these."""
+"""Value of a formula: a number, an interval, a label or a list of these."""
 
 Resolvers: TypeAlias = Mapping[str, Callable[..., object]]
-"""Name of a reference to the function that says what the reference stands for."""
+"""Functions that give the value of a reference, by the name of the reference."""
 
 _OPERATORS: Mapping[type[ast.AST], Callable[..., Quantity]] = {
     ast.Add: operator.add,
@@ -40,7 +40,7 @@ _OPERATORS: Mapping[type[ast.AST], Callable[..., Quantity]] = {
 
 @dataclass(frozen=True)
 class _Unknown:
-    """Stands for the quantity of this number, which is known to lie in an interval."""
+    """Placeholder for the quantity with this number, which is only known to lie in an interval."""
 
     number: int
 
@@ -54,14 +54,14 @@ def leaves(formula: str, names: Collection[str]) -> tuple[Leaf, ...]:
     Parameters
     ----------
     formula
-        The text.
+        Text of the formula.
     names
         Names that a reference may have.
 
     Raises
     ------
     ContractError
-        If the text is no formula; the message names the column and the remedy.
+        If the text is not a formula; the message names the column and the remedy.
 
     Examples
     --------
@@ -72,28 +72,28 @@ def leaves(formula: str, names: Collection[str]) -> tuple[Leaf, ...]:
 
 
 def evaluate(formula: str, resolvers: Resolvers) -> Value:
-    """Return what a formula gives.
+    """Return the value of a formula.
 
-    If references stand for intervals, the result is the range of the formula over all that the intervals
-    hold, in outer bounds (`weightfit.formula.enclosure.image`). A reference that stands twice is one unknown, not two.
+    If references stand for intervals, the result is an outer bound of the range of the formula over these intervals
+    (`weightfit.formula.enclosure.image`). A reference that occurs twice is one unknown, not two.
 
     Parameters
     ----------
     formula
-        The text.
+        Text of the formula.
     resolvers
-        Each is called with the arguments of the reference and returns a number, an interval, a label or a
-        list of these.
+        Functions by the name of the reference. Each is called with the arguments of the reference and returns a number,
+        an interval, a label or a list of these.
 
     Returns
     -------
     float, Interval, str or tuple
-        A whole number is a float, too.
+        The value; a whole number is a float, too.
 
     Raises
     ------
     ContractError
-        If the text is no formula, a resolver refuses, or the result is not defined; the message names the
+        If the text is not a formula, a resolver raises one, or the result is not defined. The message names the
         formula, the column and the remedy.
 
     Examples
@@ -141,7 +141,9 @@ def _take(text: FormulaText, node: ast.Call, leaf: Leaf, value: object, box: lis
         return value
     if isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value):
         return float(value)
-    raise text.fault(node, f"{leaf} stands for {value!r}; a finite number, an interval or a label is needed")
+    raise text.fault(
+        node, f"{leaf} stands for {value!r}; let it stand for a finite number, an interval or a label"
+    )
 
 
 def _fill(value: _Found, quantities: Sequence[Quantity]) -> Term:
@@ -151,7 +153,7 @@ def _fill(value: _Found, quantities: Sequence[Quantity]) -> Term:
 
 
 def _term(text: FormulaText, node: ast.expr, values: Mapping[Leaf, Term]) -> Term:
-    """Compute one node of the tree, which `formula_text.read` has checked."""
+    """Compute one node of the tree, which `weightfit.formula.text.read` has checked."""
     if isinstance(node, ast.Constant):
         return float(node.value)  # type: ignore[arg-type]
     if isinstance(node, ast.List | ast.Tuple):
@@ -194,7 +196,7 @@ def _ranges(
     box: Sequence[Interval],
     path: tuple[int, ...] = (),
 ) -> Value:
-    """Return the range of each quantity in a result, whose shape one computation has shown."""
+    """Return the range of each quantity in a result whose shape is known from a previous computation."""
     if isinstance(shape, tuple):
         return tuple(_ranges(compute, item, box, (*path, place)) for place, item in enumerate(shape))
     if not isinstance(shape, Enclosure):

@@ -1,4 +1,4 @@
-"""The functions that a formula may call, on numbers and on enclosures alike."""
+"""The functions that a formula may call; they accept both numbers and enclosures."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from weightfit.formula.interval import Interval
 
 Quantity: TypeAlias = float | Enclosure
 Term: TypeAlias = Quantity | str | tuple["Term", ...]
-"""What a formula computes with: a quantity, a label or a list of terms."""
+"""Operand of a formula: a quantity, a label or a list of terms."""
 
 
 def elementwise(function: Callable[..., Quantity], *terms: Term) -> Term:
-    """Apply a function of quantities; lists are walked in step, a single quantity goes with every item.
+    """Apply a function of quantities item by item to lists, with a single quantity repeated for every item.
 
     Raises
     ------
     ValueError
-        If lists differ in length, or a label stands where a quantity is needed.
+        If lists differ in length, or a label is given where a quantity is needed.
     """
     lengths = {len(term) for term in terms if isinstance(term, tuple)}
     if not lengths:
         return function(*(_quantity(term) for term in terms))
     if len(lengths) > 1:
-        raise ValueError(f"lists of {sorted(lengths)} items do not go together; give lists of one length")
+        raise ValueError(f"lists of {sorted(lengths)} items cannot be combined; give lists of one length")
     rows = zip(*(term if isinstance(term, tuple) else (term,) * max(lengths) for term in terms), strict=True)
     return tuple(elementwise(function, *row) for row in rows)
 
@@ -57,12 +57,12 @@ def decimal_logarithm(term: Term) -> Term:
 
 
 def gamma(term: Term) -> Term:
-    """Return the gamma function of a positive number; of an interval it is not defined here."""
+    """Return the gamma function of a positive number; it is not implemented for an interval."""
     return elementwise(_gamma, term)
 
 
 def count(*terms: Term) -> Quantity:
-    """Return how many items there are, labels among them."""
+    """Return the number of items, labels included."""
     return float(len(_items(terms)))
 
 
@@ -82,16 +82,16 @@ def greatest(*terms: Term) -> Quantity:
 
 
 def place_of_least(values: Term, places: Term) -> Term:
-    """Return the item of a second list that stands where the first has its least item; of equals the first."""
+    """Return the item of the second list at the place of the first list's least item; of equal items the first."""
     items = [_number(item) for item in _items((values,))]
     others = _items((places,))
     if not items or len(items) != len(others):
-        raise ValueError(f"lists of {len(items)} and {len(others)} items; two lists of one length are needed")
+        raise ValueError(f"lists of {len(items)} and {len(others)} items; give two lists of one length")
     return others[items.index(min(items))]
 
 
 def count_at_most(bound: Term, *terms: Term) -> Quantity:
-    """Return how many items are at most a bound."""
+    """Return the number of items that are at most a bound."""
     limit = _number(bound)
     return float(sum(_number(item) <= limit for item in _items(terms)))
 
@@ -108,10 +108,10 @@ def median(*terms: Term) -> Quantity:
 
 
 def standard_deviation(*terms: Term, ddof: float) -> Quantity:
-    """Return the standard deviation; the sum of squares is divided by the number of items less `ddof`."""
+    """Return the standard deviation, where the sum of squares is divided by the number of items less `ddof`."""
     items = _quantities(terms)
     if ddof not in (0.0, 1.0) or len(items) <= ddof:
-        raise ValueError(f"ddof is {ddof:g} for {len(items)} items; it is 0 or 1 and below their number")
+        raise ValueError(f"ddof is {ddof:g} for {len(items)} items; give 0 or 1, below their number")
     return _root(_squares(_deviations(items)) / (len(items) - ddof))
 
 
@@ -120,7 +120,7 @@ def pearson(x: Term, y: Term) -> Quantity:
     xs, ys = (_deviations(items) for items in _pair(x, y))
     correlation = quotient(_products(xs, ys), _root(_squares(xs) * _squares(ys)))
     if isinstance(correlation, Enclosure):
-        return correlation.known_in(Interval(-1.0, 1.0))  # Cauchy and Schwarz
+        return correlation.known_in(Interval(-1.0, 1.0))  # by the Cauchy-Schwarz inequality
     return max(-1.0, min(correlation, 1.0))
 
 
@@ -156,22 +156,24 @@ FUNCTIONS: Mapping[str, Callable[..., Term]] = {
     "slope": slope,
     "slope_through_origin": slope_through_origin,
 }
-"""Name in a formula to function."""
+"""Functions by their names in a formula."""
 
 
 def quotient(dividend: Quantity, divisor: Quantity) -> Quantity:
-    """Return a quotient; a ZeroDivisionError if the divisor is, or may be, zero."""
+    """Return a quotient; raise a ZeroDivisionError if the divisor is, or may be, zero."""
     if divisor == 0.0:
-        raise ZeroDivisionError("division by zero; divide by what cannot vanish")
+        raise ZeroDivisionError("division by zero; divide by a term that cannot vanish")
     return dividend / divisor
 
 
 def power(base: Quantity, exponent: Quantity) -> Quantity:
-    """Return a power; a ValueError if it is not a real number."""
+    """Return a power; raise a ValueError if it is not a real number."""
     if not (isinstance(base, float) and isinstance(exponent, float)):
         return base**exponent
     if (base == 0 and exponent < 0) or (base < 0 and not exponent.is_integer()):
-        raise ValueError(f"{base:g} to the power of {exponent:g} is no real number; change the terms")
+        raise ValueError(
+            f"{base:g} to the power of {exponent:g} is no real number; change the base or the exponent"
+        )
     return math.pow(base, exponent)
 
 
@@ -197,7 +199,7 @@ def _log(number: Quantity) -> Quantity:
 
 def _gamma(number: Quantity) -> Quantity:
     if isinstance(number, Enclosure):
-        raise ValueError("gamma of an interval; give a number")
+        raise ValueError("gamma is not implemented for an interval; give a number")
     if number <= 0:
         raise ValueError(f"gamma of {number:g}; the argument must be positive")
     return math.gamma(number)
@@ -237,31 +239,29 @@ def _at_rank(items: Sequence[Quantity], rank: int) -> Quantity:
 def _pair(x: Term, y: Term) -> tuple[list[Quantity], list[Quantity]]:
     xs, ys = _quantities((x,)), _quantities((y,))
     if len(xs) != len(ys) or len(xs) < 2:
-        raise ValueError(
-            f"lists of {len(xs)} and {len(ys)} items; two lists of one length, at least 2, are needed"
-        )
+        raise ValueError(f"lists of {len(xs)} and {len(ys)} items; give two lists of one length, at least 2")
     return xs, ys
 
 
 def _quantities(terms: Sequence[Term]) -> list[Quantity]:
     items = [_quantity(item) for item in _items(terms)]
     if not items:
-        raise ValueError("there is no item; give at least one")
+        raise ValueError("there is no item in the arguments; give at least one")
     return items
 
 
 def _items(terms: Sequence[Term]) -> list[Term]:
-    """Open the lists among the arguments."""
+    """Return the arguments with the lists among them replaced by their items."""
     return [item for term in terms for item in (_items(term) if isinstance(term, tuple) else [term])]
 
 
 def _number(term: Term) -> float:
     if isinstance(term, float):
         return term
-    raise ValueError(f"{term!r} is not one number; an interval or a label has no place among numbers")
+    raise ValueError(f"{term!r} is not one number; give a number in the place of an interval or a label")
 
 
 def _quantity(term: Term) -> Quantity:
     if isinstance(term, float | Enclosure):
         return term
-    raise ValueError(f"{term!r} is not a number; only count takes labels")
+    raise ValueError(f"{term!r} is not a number; give labels to count only")

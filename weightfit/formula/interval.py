@@ -10,16 +10,16 @@ from fractions import Fraction
 INFINITY = math.inf
 
 _LIBRARY_STEPS = 2
-"""Steps by which a result of the C library's exp, log and pow is widened; their error is below one step."""
+"""Floating-point steps by which a result of the C library's exp, log and pow is widened; their error is below one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
     """All real numbers from `low` to `high`, both included; an end may be infinite.
 
-    The result of an operation holds every value that the operation can take on members of its operands:
-    ends are rounded outwards. Operands are taken as unrelated, so that ``x - x`` is wider than zero;
-    `weightfit.formula.enclosure.image` gives the range of an expression in which a quantity stands more than once.
+    The result of an operation holds every value that the operation can take on members of its operands, because its
+    ends are rounded outwards. Operands are taken as unrelated, so ``x - x`` is wider than zero.
+    `weightfit.formula.enclosure.image` gives the range of an expression in which a quantity occurs more than once.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Interval:
 
     @property
     def middle(self) -> float:
-        """A finite member: the mid-point, or the finite end of a half-line, or zero."""
+        """A finite member: the mid-point, the finite end of a half-line, or zero for the whole line."""
         if math.isfinite(self.low) and math.isfinite(self.high):
             return self.low / 2 + self.high / 2
         return next((end for end in (self.low, self.high) if math.isfinite(end)), 0.0)
@@ -66,7 +66,7 @@ class Interval:
         return self.low <= other.low and other.high <= self.high
 
     def widened(self, margin: float) -> Interval:
-        """Return the interval with both ends moved outwards by a margin of at least zero."""
+        """Return the interval with both ends moved outwards by a non-negative margin."""
         return _outward(self.low - margin, self.high + margin)
 
     def __neg__(self) -> Interval:
@@ -92,7 +92,7 @@ class Interval:
 
     def __mul__(self, other: Interval | float) -> Interval:
         other = lift(other)
-        # 0 times an infinite end is 0: the end stands for finite numbers without a bound.
+        # 0 times an infinite end is 0, because the end stands for arbitrarily large finite numbers.
         corners = [(a, b) for a in (self.low, self.high) for b in (other.low, other.high)]
         return hull([_rounded(a * b) if a and b else _ZERO for a, b in corners])
 
@@ -102,7 +102,9 @@ class Interval:
     def __truediv__(self, other: Interval | float) -> Interval:
         other = lift(other)
         if 0.0 in other:
-            raise ZeroDivisionError(f"division by {other}, which holds zero; divide by what cannot vanish")
+            raise ZeroDivisionError(
+                f"division by {other}, which holds zero; divide by a term that cannot vanish"
+            )
         corners = [(a, b) for a in (self.low, self.high) for b in (other.low, other.high)]
         return hull([_rounded(a / b) if a and math.isfinite(b) else _ZERO for a, b in corners])
 
@@ -126,12 +128,12 @@ class Interval:
 
 
 def lift(value: Interval | float) -> Interval:
-    """Return the interval that holds just one number; an interval is returned as it is."""
+    """Return the interval that holds only a given number; an interval is returned unchanged."""
     return value if isinstance(value, Interval) else Interval(float(value), float(value))
 
 
 def between(low: Fraction, high: Fraction) -> Interval:
-    """Return the least interval of floating-point ends that holds two exact numbers and all between them."""
+    """Return the least interval with floating-point ends that holds two exact numbers and all between them."""
     ends = (float(low), float(high))
     return Interval(
         ends[0] if Fraction(ends[0]) <= low else math.nextafter(ends[0], -INFINITY),
@@ -145,7 +147,7 @@ def hull(intervals: Sequence[Interval]) -> Interval:
 
 
 def monotone(function: Callable[[float], float], argument: Interval) -> Interval:
-    """Return the image under a function that nowhere decreases, computed to within the library's error."""
+    """Return the image of an interval under a non-decreasing function, widened by the error of the C library."""
     low, high = function(argument.low), function(argument.high)
     for _ in range(_LIBRARY_STEPS):
         low, high = math.nextafter(low, -INFINITY), math.nextafter(high, INFINITY)
@@ -153,20 +155,20 @@ def monotone(function: Callable[[float], float], argument: Interval) -> Interval
 
 
 def sqrt(argument: Interval) -> Interval:
-    """Return the square roots; a ValueError if a member is negative."""
+    """Return the square roots of the members; raise a ValueError if one is negative."""
     _require(argument.low >= 0, "square root", argument, "not be negative")
     root = monotone(math.sqrt, argument)
     return Interval(max(root.low, 0.0), root.high)
 
 
 def exp(argument: Interval) -> Interval:
-    """Return the exponentials, which are never negative; what exceeds the largest float is infinite."""
+    """Return the exponentials of the members, which are never negative; an end beyond the largest float is infinite."""
     power = monotone(_exp, argument)
     return Interval(max(power.low, 0.0), power.high)
 
 
 def log(argument: Interval) -> Interval:
-    """Return the natural logarithms; a ValueError unless every member is positive."""
+    """Return the natural logarithms of the members; raise a ValueError unless all are positive."""
     _require(argument.low > 0, "logarithm", argument, "be positive")
     return monotone(math.log, argument)
 
@@ -186,14 +188,14 @@ def _power(base: float, exponent: float) -> float:
 
 
 def _outward(low: float, high: float) -> Interval:
-    """Round the ends of sums outwards; a sum that vanishes is exact."""
+    """Round the ends of sums outwards; a sum of zero is exact."""
     return Interval(
         math.nextafter(low, -INFINITY) if low else 0.0, math.nextafter(high, INFINITY) if high else 0.0
     )
 
 
 def _rounded(number: float) -> Interval:
-    """Return what a product or quotient may be whose nearest float is this one."""
+    """Return the interval of exact products or quotients whose nearest float is a given one."""
     return Interval(math.nextafter(number, -INFINITY), math.nextafter(number, INFINITY))
 
 

@@ -1,4 +1,4 @@
-"""Reads the text of a formula into a tree that holds nothing but what the language has."""
+"""Parses the text of a formula into a tree that contains only elements of the formula language."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from weightfit.errors import ContractError
 Constant: TypeAlias = str | int | float
 
 LONGEST = 4000
-"""Characters that a formula may have."""
+"""Greatest number of characters in a formula."""
 
 DEEPEST = 64
-"""Levels to which terms may be nested; a sum of n terms has n levels."""
+"""Greatest number of levels to which terms may be nested; a sum of n terms has n levels."""
 
 OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.USub)
 
@@ -52,9 +52,9 @@ class Leaf:
     Attributes
     ----------
     name
-        Name of what resolves it.
+        Name of the resolver that gives its value.
     arguments, keywords
-        What the resolver is told; keywords are in alphabetical order.
+        Arguments that the resolver is given; keywords are in alphabetical order.
     """
 
     name: str
@@ -69,14 +69,14 @@ class Leaf:
 
 @dataclass(frozen=True)
 class FormulaText:
-    """A formula that was read.
+    """A parsed formula.
 
     Attributes
     ----------
     text
-        As it was given.
+        Text of the formula as it was given.
     tree
-        Its terms; only numbers, the `OPERATORS`, lists, tuples and calls of known names are left in it.
+        Syntax tree, which contains only numbers, the `OPERATORS`, lists, tuples and calls of known names.
     leaves
         The calls in `tree` that are references, in the order of the text.
     """
@@ -86,7 +86,7 @@ class FormulaText:
     leaves: dict[ast.Call, Leaf]
 
     def fault(self, node: ast.AST, what: str) -> ContractError:
-        """Return the error that says where in the text a fault lies."""
+        """Return the error that states a fault and where in the text it lies."""
         before = self.text.encode()[: getattr(node, "col_offset", 0)].decode(errors="ignore")
         return _fault(self.text, len(before) + 1, what)
 
@@ -94,27 +94,31 @@ class FormulaText:
 def read(
     text: str, references: Collection[str], functions: Mapping[str, Callable[..., object]]
 ) -> FormulaText:
-    """Read a formula.
+    """Parse a formula.
 
     Parameters
     ----------
     text
         One line in the syntax of a Python expression.
     references
-        Names that stand for data; their arguments are texts and numbers.
+        Names of references to data; their arguments are texts and numbers.
     functions
-        Name to function; its arguments are terms.
+        Functions by name; their arguments are terms.
 
     Raises
     ------
     ContractError
-        If the text is too long, too deep, or has anything that is not of the language. The message names
-        the formula, the column and the remedy.
+        If the text is too long, is nested too deeply, or contains anything outside the language. The message names the
+        formula, the column and the remedy.
     """
     if len(text) > LONGEST:
-        raise _fault(text[:40] + "...", 1, f"{len(text)} characters, more than {LONGEST}; split the formula")
+        raise _fault(
+            text[:40] + "...", 1, f"it has {len(text)} characters, more than {LONGEST}; split the formula"
+        )
     if not text.isprintable() or text != text.strip():
-        raise _fault(text, 1, "not one line without blanks around it; remove line ends and outer blanks")
+        raise _fault(
+            text, 1, "it is not one line without blanks around it; remove line ends and outer blanks"
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -122,14 +126,14 @@ def read(
     except SyntaxError as error:
         raise _fault(text, error.offset or 1, f"{error.msg}; write a single arithmetic expression") from None
     except (ValueError, RecursionError, MemoryError):
-        raise _fault(text, 1, "too deeply nested to be read; split the formula") from None
+        raise _fault(text, 1, "it is nested too deeply to be read; split the formula") from None
     formula = FormulaText(text, tree, {})
     _Reader(formula, references, functions).term(tree, 1)
     return formula
 
 
 class _Reader:
-    """Walks the tree from left to right, collects references and refuses what is not of the language."""
+    """Walks the tree from left to right, collects references and refuses everything outside the language."""
 
     def __init__(
         self,
@@ -144,10 +148,12 @@ class _Reader:
     def term(self, node: ast.expr, level: int) -> None:
         fault = self._formula.fault
         if level > DEEPEST:
-            raise fault(node, f"more than {DEEPEST} terms inside each other; split the formula")
+            raise fault(node, f"there are more than {DEEPEST} terms inside each other; split the formula")
         if isinstance(node, ast.Constant):
             if isinstance(node.value, str):
-                raise fault(node, f"the text {node.value!r} by itself; a text is an argument of a reference")
+                raise fault(
+                    node, f"the text {node.value!r} stands by itself; make it an argument of a reference"
+                )
             self._number(node)
         elif isinstance(node, ast.BinOp | ast.UnaryOp) and isinstance(node.op, OPERATORS):
             operands = [node.left, node.right] if isinstance(node, ast.BinOp) else [node.operand]
@@ -157,7 +163,9 @@ class _Reader:
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             self._call(node, node.func.id, level)
         elif isinstance(node, ast.Name):
-            raise fault(node, f"the name {node.id!r} by itself; write {node.id}(...) with what it is told")
+            raise fault(
+                node, f"the name {node.id!r} stands by itself; write {node.id}(...) with its arguments"
+            )
         else:
             kind = node.op if isinstance(node, ast.BinOp | ast.UnaryOp) else node
             what = _REFUSED.get(type(kind), f"{type(kind).__name__} of the Python language")
@@ -189,7 +197,7 @@ class _Reader:
         else:
             known = sorted({*self._references, *self._functions})
             near = difflib.get_close_matches(name, known, n=3) or known
-            raise self._formula.fault(node, f"there is no {name!r}; there is {', '.join(near)}")
+            raise self._formula.fault(node, f"there is no {name!r}; use {', '.join(near)}")
 
     def _constant(self, node: ast.expr) -> Constant:
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
@@ -202,11 +210,11 @@ class _Reader:
         value = node.value if isinstance(node, ast.Constant) else None
         # Booleans are integers to Python.
         if type(value) not in (int, float):
-            what = f"{ast.unparse(node)} where a number or a text is needed; write it out"
+            what = f"{ast.unparse(node)} where a number or a text is needed; write out the number or text"
             raise self._formula.fault(node, what)
         assert isinstance(value, int | float)
         if not -1e300 < value < 1e300:
-            raise self._formula.fault(node, "a number beyond 1e300; write a smaller one")
+            raise self._formula.fault(node, "the number is beyond 1e300; write a smaller one")
         return value
 
 

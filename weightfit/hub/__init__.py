@@ -2,6 +2,6 @@
 
 import os
 
-# huggingface_hub reads it when it is imported, which is later: otherwise a request of its own, which tells the
-# endpoint what program calls it, would come before the first of ours.
+# huggingface_hub reads this variable when it is imported, which happens after this line. Without it, the
+# library would send a request of its own, which names the calling program, before our first request.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")

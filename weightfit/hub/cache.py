@@ -1,4 +1,4 @@
-"""Finds pinned files in the user's own Hub cache; they are used in place, never copied, changed or deleted."""
+"""Finds pinned files in the user's own Hub cache; they are used in place and never copied, changed or deleted."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ def cached(source: Revision, file: FilePin) -> Path | None:
     Returns
     -------
     Path or None
-        The file itself, links resolved.
+        Path of the file itself, with links resolved.
     """
     for path in _candidates(source, file):
         if file.matches(path):
@@ -32,7 +32,7 @@ def _candidates(source: Revision, file: FilePin) -> Iterator[Path]:
     if isinstance(found, str):
         yield Path(found)
         return
-    # The same bytes may be there from another commit: the cache names them by their digest.
+    # The cache names files by their digest, so another commit may have left the same bytes.
     folder = repo_folder_name(repo_id=source.repository, repo_type=source.kind)
     blob = Path(constants.HF_HUB_CACHE) / folder / "blobs" / file.digest
     if blob.is_file():

@@ -1,4 +1,4 @@
-"""The one client of every request: the token goes to the endpoint's origin only, and nothing waits for ever."""
+"""The HTTP client of every request: it sends the token to the endpoint's origin only, and limits every wait."""
 
 import httpx2
 from huggingface_hub import constants, set_client_factory
@@ -6,7 +6,7 @@ from huggingface_hub import constants, set_client_factory
 from weightfit.errors import DownloadFailed
 
 TIMEOUT = constants.HF_HUB_DOWNLOAD_TIMEOUT
-"""Seconds without a byte after which a request has failed; HF_HUB_DOWNLOAD_TIMEOUT sets it."""
+"""Seconds without a byte after which a request counts as failed; HF_HUB_DOWNLOAD_TIMEOUT sets them."""
 
 
 def is_endpoint(url: httpx2.URL) -> bool:
@@ -31,5 +31,5 @@ def _client() -> httpx2.Client:
     )
 
 
-# huggingface_hub sends the token to huggingface.co too when the endpoint is another one and redirects there.
+# By default huggingface_hub sends the token to huggingface.co too if another endpoint redirects there.
 set_client_factory(_client)

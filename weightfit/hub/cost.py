@@ -1,6 +1,6 @@
-"""Says what a cohort costs before it is run: files and bytes of each entry from the Hub, and the most on disk.
+"""Says what a cohort costs before it is run: the files and bytes of each entry from the Hub, and the peak on disk.
 
-It asks nobody: what is pinned is known to the byte, the rest is taken from `paper/checkpoints.tsv` as an estimate.
+It sends no request. If the cohort is pinned, sizes are exact; otherwise `paper/checkpoints.tsv` gives estimates.
 """
 
 import argparse
@@ -23,15 +23,15 @@ class Cost:
     Attributes
     ----------
     entry
-        Id in the cohort.
+        Id of the entry in the cohort.
     revisions, files
-        How many; of files None if they are not known.
+        Numbers of revisions and files; the number of files is None if it is not known.
     sizes
-        Bytes of each file; of what is not pinned, all files of a revision count as one. Empty if unknown.
+        Bytes of each file; without pins, all files of a revision count as one. Empty if the sizes are unknown.
     basis
-        ``pinned``, ``estimated`` or ``unknown``.
+        How the sizes are known: ``pinned``, ``estimated`` or ``unknown``.
     note
-        What stands in the way of it; empty if nothing is known to.
+        What stands in the way of fetching the entry; empty if no obstacle is known.
     """
 
     entry: str
@@ -50,11 +50,11 @@ def costs(
     Parameters
     ----------
     sources
-        By id of the entry.
+        Source of each entry, by its id.
     papers
-        Id of the entry to that of the paper's.
+        Id of the paper's entry for each id of an entry, or None if the paper has none.
     pins
-        None if there are none.
+        Pins of the cohort, or None if there are none.
     """
     for entry, source in sources.items():
         yield _pinned(entry, pins) if pins is not None else _estimated(entry, source, papers[entry])
@@ -85,14 +85,14 @@ def _estimated(entry: str, source: HubSource, paper_entry: str | None) -> Cost:
 
 
 def described(found: Sequence[Cost], cores: int) -> list[str]:
-    """Return the lines that a person reads.
+    """Describe the costs of a cohort in lines of text.
 
     Parameters
     ----------
     found
-        Of all entries.
+        Costs of all entries.
     cores
-        Of the run: so many files are on disk at the most.
+        Number of cores of the run, which is also the largest number of files on disk at once.
     """
     lines = [f"{'entry':24}{'revisions':>10}{'files':>7}{'GB':>10}{'largest GB':>12}  basis"]
     for cost in found:
@@ -119,19 +119,19 @@ def _count(number: int | None) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run as a command, see ``python -m weightfit.hub.cost --help``."""
+    """Run as a command; see ``python -m weightfit.hub.cost --help``."""
     parser = argparse.ArgumentParser(prog="python -m weightfit.hub.cost", description=__doc__)
     parser.add_argument(
-        "--chosen", required=True, help="what is said on the command line, such as cohort=paper"
+        "--chosen", required=True, help="the cohort as given on the command line, such as cohort=paper"
     )
     parser.add_argument(
-        "--sources", type=json.loads, required=True, help="settings of its Hub entries, as JSON"
+        "--sources", type=json.loads, required=True, help="settings of the cohort's Hub entries, as JSON"
     )
     parser.add_argument(
-        "--papers", type=json.loads, required=True, help="entry to the paper's entry, as JSON"
+        "--papers", type=json.loads, required=True, help="the paper's entry for each entry, as JSON"
     )
-    parser.add_argument("--pins", type=Path, required=True, help="the file of pins, if it is there")
-    parser.add_argument("--cores", type=int, required=True, help="of the run")
+    parser.add_argument("--pins", type=Path, required=True, help="the pin file, which need not exist")
+    parser.add_argument("--cores", type=int, required=True, help="number of cores of the run")
     options = parser.parse_args(arguments)
     sources = {entry: HubSource.of(settings) for entry, settings in options.sources.items()}
     pins: Pins | None = None

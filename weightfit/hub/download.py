@@ -17,20 +17,20 @@ from weightfit.hub.repository import FilePin, Part, Revision
 from weightfit.hub.retry import TRIES, WAIT, Tries, add_patience
 from weightfit.hub.transfer import fetch, part_name
 from weightfit.task import logged
-from weightfit.weights.source import WeightFile
+from weightfit.weights.manifest import WeightFile
 
 
 def download(part: Part, folder: Path, tries: int = TRIES, wait: float = WAIT) -> dict[str, Any]:
-    """Fetch the files of a part; the folder appears whole.
+    """Fetch the files of a part into a folder, which appears only when it is complete.
 
     Parameters
     ----------
     folder
-        Replaced if it is there and is not what is asked for. Empty afterwards if the files are unavailable.
+        Target folder; replaced if it has other contents, and empty afterwards if the files are unavailable.
     tries
-        Tries in a row without progress after which a file counts as failed.
+        Number of consecutive tries without progress after which a file counts as failed.
     wait
-        Seconds before the second try, doubled before each later one.
+        Seconds before the second try; the wait doubles before each later try.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def download(part: Part, folder: Path, tries: int = TRIES, wait: float = WAIT) -
     Raises
     ------
     DownloadFailed, ContradictoryAnswer, DigestMismatch
-        As `weightfit.hub.transfer.fetch`. What has been fetched stays for the next run.
+        As in `weightfit.hub.transfer.fetch`. Bytes that were fetched are kept for the next run.
     """
     source = part.source
     files = (*source.beside, *source.files)
@@ -67,7 +67,7 @@ def download(part: Part, folder: Path, tries: int = TRIES, wait: float = WAIT) -
 
 
 def _is_whole(folder: Path, files: Sequence[FilePin]) -> bool:
-    """Return whether a folder has exactly these files."""
+    """Return whether a folder holds exactly these files."""
     found = {path for path in folder.rglob("*") if not path.is_dir()}
     return found == {file.place_in(folder) for file in files} and all(
         file.matches(file.place_in(folder)) for file in files
@@ -75,7 +75,7 @@ def _is_whole(folder: Path, files: Sequence[FilePin]) -> bool:
 
 
 def _provide(part: Part, file: FilePin, path: Path, tries: Tries) -> None:
-    """Put a file where it belongs: as it is there, as a link into the Hub cache, or fetched."""
+    """Put a file in its place: keep it if it is there, link to the Hub cache, or fetch it."""
     if file.matches(path):
         return
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +83,7 @@ def _provide(part: Part, file: FilePin, path: Path, tries: Tries) -> None:
     found = cached(part.source, file)
     if found is None:
         fetch(part.source, file, path, tries, part.mirror)
-        print(f"{file.path}: whole, its {file.kind_of_digest} is that of the pin")
+        print(f"{file.path}: complete, and its {file.kind_of_digest} is that of the pin")
     else:
         path.symlink_to(found)
 
@@ -98,14 +98,14 @@ def _keep_only(folder: Path, kept: set[Path]) -> None:
 
 
 def manifest(part: Part, source: Revision, folder: Path) -> dict[str, Any]:
-    """Say what a part is made of, in the words of `weightfit.weights.source.write_manifest`.
+    """Return the manifest of a part, in the form that `weightfit.weights.manifest.write_manifest` also writes.
 
     Parameters
     ----------
     source
-        What came of the part's own one.
+        Revision of the part after the download, which may have found it to be unavailable.
     folder
-        Where the files are.
+        Folder that holds the files.
     """
     files = []
     for file in source.files:
@@ -133,12 +133,12 @@ def manifest(part: Part, source: Revision, folder: Path) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run as a command, see ``python -m weightfit.hub.download --help``."""
+    """Run as a command; see ``python -m weightfit.hub.download --help``."""
     parser = argparse.ArgumentParser(prog="python -m weightfit.hub.download", description=__doc__)
-    parser.add_argument("--part", type=json.loads, required=True, help="what to fetch, as JSON")
+    parser.add_argument("--part", type=json.loads, required=True, help="the part to fetch, as JSON")
     for name, words in (
-        ("folder", "where the files go; it appears whole"),
-        ("manifest", "the record of what they are"),
+        ("folder", "folder for the files, which appears only when it is complete"),
+        ("manifest", "the manifest of the fetched files"),
         ("log", "the log of this run"),
     ):
         parser.add_argument(f"--{name}", type=Path, required=True, help=words)

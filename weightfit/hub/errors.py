@@ -1,10 +1,10 @@
-"""What can go wrong with the Hub beside `weightfit.errors.DownloadFailed` and `weightfit.errors.DigestMismatch`."""
+"""Errors of the Hub, besides `weightfit.errors.DownloadFailed` and `weightfit.errors.DigestMismatch`."""
 
 from weightfit.errors import WeightfitError
 
 
 class Unavailable(WeightfitError):
-    """A repository, revision or file that is gated or gone: a result, which is recorded, and not a failure.
+    """A repository, revision or file is gated or gone, which is recorded as a result and is not a failure.
 
     Attributes
     ----------
@@ -19,16 +19,16 @@ class Unavailable(WeightfitError):
 
 
 class ContradictoryAnswer(WeightfitError):
-    """The Hub announces, for a commit that never changes, another file than the one that is pinned."""
+    """The Hub announces a file other than the pinned one, although a commit never changes."""
 
 
 class UnusableRepository(WeightfitError):
-    """A repository without weight files that can be pinned: none, an index that does not fit, no sha256."""
+    """A repository has no weight files that can be pinned: they are absent, do not fit the index, or lack a sha256."""
 
 
 class EqualRevisions(WeightfitError):
-    """Two revisions of a repository with the same weights, so that at least one of them holds the wrong ones."""
+    """Two revisions of a repository have the same weights, so at least one of them holds the wrong ones."""
 
 
 class StalePins(WeightfitError):
-    """The pins of a cohort are missing, damaged, or not those of what the cohort file asks for."""
+    """The pins of a cohort are missing or damaged, or do not fit what the cohort file asks for."""

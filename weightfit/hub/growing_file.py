@@ -1,4 +1,4 @@
-"""A file that grows piece by piece and is hashed on the way."""
+"""A file that grows piece by piece and is hashed as it grows."""
 
 import errno
 import os
@@ -9,28 +9,28 @@ from typing import Self
 from weightfit.hub.repository import FilePin
 
 BUFFER = 4 << 20
-"""Bytes of each of the two buffers; so many are lost when the program is killed."""
+"""Bytes of each of the two buffers; at most this many are lost when the program is killed."""
 
 
 class GrowingFile:
-    """A file that grows: what has come of it, and the digest of that, computed in another thread.
+    """A file that grows, with the digest of its bytes so far, which another thread computes.
 
-    It stays when the program ends, so that the next one continues, unless it is empty. Bytes go through two reused
-    buffers: one is filled while the other is hashed.
+    Unless it is empty, the file stays when the program ends, so that the next run can continue it. Bytes pass
+    through two buffers that are used again and again: one is filled while the other is hashed.
 
     Parameters
     ----------
     path
-        Bytes that are there already are hashed and kept.
+        Path of the file; bytes that it already holds are hashed and kept.
     file
-        What it is to become.
+        Pin of the complete file.
 
     Attributes
     ----------
     size
-        Bytes so far, those in the buffer included.
+        Number of bytes so far, including those in the buffer.
     reached
-        The most bytes that there were at the begin, or since then by the count of whoever sets it.
+        Largest number of bytes reached so far: the size at the start, later the number that the caller sets.
     """
 
     def __init__(self, path: Path, file: FilePin) -> None:
@@ -46,7 +46,7 @@ class GrowingFile:
         if self.size > file.bytes:
             self.restart()
         elif self.size:
-            print(f"{file.path}: {amount(self.size)} are there from before")
+            print(f"{file.path}: {amount(self.size)} are already there from an earlier run")
 
     def _begin(self) -> None:
         self._digest = self._pin.begin_digest()
@@ -69,7 +69,7 @@ class GrowingFile:
             self._hashing.result()
 
     def append(self, piece: bytes) -> None:
-        """Add the next bytes; they are on disk when a buffer is full, or after `flush`."""
+        """Add the next bytes, which are written to disk when a buffer is full, or by `flush`."""
         view = memoryview(piece)
         self.size += len(view)
         while view:
@@ -86,14 +86,14 @@ class GrowingFile:
         Raises
         ------
         OSError
-            If the disk takes no more; what it did not take is dropped, so that the file stays a beginning.
+            If the disk accepts no more bytes. The rest is dropped, so that the file remains a prefix of the whole.
         """
         piece = self._buffers[0][: self._filled]
         self._filled = 0
         rest = piece
         while rest:
             taken = self._file.write(rest)
-            if not taken:  # a disk that neither writes nor fails would be asked for ever
+            if not taken:  # otherwise a disk that neither writes nor fails would be tried for ever
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             rest = rest[taken:]
         if piece:
@@ -124,5 +124,5 @@ class GrowingFile:
 
 
 def amount(size: int) -> str:
-    """Return a number of bytes for people."""
+    """Return a number of bytes as text, in MB or GB."""
     return f"{size / 1e6:.1f} MB" if size < 1e9 else f"{size / 1e9:.2f} GB"

@@ -1,4 +1,4 @@
-"""A folder that grows under a hidden name, survives a kill, and belongs to one process at a time."""
+"""A folder that grows under a hidden name, survives a killed process, and belongs to one process at a time."""
 
 import fcntl
 import os
@@ -10,15 +10,15 @@ from pathlib import Path
 
 @contextmanager
 def growing_folder(folder: Path) -> Iterator[Path]:
-    """Yield the hidden folder in which ``folder`` grows, until `take_name`.
+    """Yield the hidden folder in which ``folder`` grows until `take_name` gives it its name.
 
-    When the block ends it stays, so that the next process continues, unless it is empty. Another process that
-    asks for the same folder waits until this one has ended.
+    Unless it is empty, the hidden folder stays when the block ends, so that the next process can continue it.
+    Another process that asks for the same folder waits until this one has ended.
 
     Yields
     ------
     Path
-        With what an earlier process left in it.
+        The hidden folder, with whatever an earlier process left in it.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = folder.with_name(f".{folder.name}.unfinished")
@@ -28,11 +28,11 @@ def growing_folder(folder: Path) -> Iterator[Path]:
     finally:
         if _is_at(handle, unfinished) and not any(unfinished.iterdir()):
             unfinished.rmdir()
-        os.close(handle)  # which releases the lock
+        os.close(handle)  # closing it releases the lock
 
 
 def take_name(unfinished: Path, folder: Path) -> None:
-    """Give the hidden folder its name; a folder that has it already is replaced."""
+    """Give the hidden folder its final name, and replace a folder that already has this name."""
     if folder.exists():
         shutil.rmtree(folder)
     unfinished.replace(folder)
@@ -47,7 +47,7 @@ def _lock(unfinished: Path) -> int:
         except BlockingIOError:
             print(f"{unfinished.name}: another process is at work on it; waiting until that has ended")
             fcntl.flock(handle, fcntl.LOCK_EX)
-        # The other process may have renamed or removed it: then this is the lock of another folder.
+        # The other process may have renamed or removed the folder; this lock then belongs to another folder.
         if _is_at(handle, unfinished):
             return handle
         os.close(handle)

@@ -1,4 +1,4 @@
-"""The file of a cohort's pins: reads and checks it, and tells the parts that its jobs fetch."""
+"""Reads and checks the pin file of a cohort, and lists the parts that its jobs fetch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,28 +12,28 @@ from weightfit.hub.pinned import HUB
 from weightfit.hub.repository import HubSource, Part, Revision
 
 Pins = Mapping[str, Sequence[Revision]]
-"""By id of the entry: its revisions, in the order of the cohort file."""
+"""Revisions of each entry by its id, in the order of the cohort file."""
 
 
 def read_pins(path: Path, chosen: str, sources: Mapping[str, HubSource]) -> dict[str, list[Revision]]:
-    """Read the pins of a cohort and check that they are of what its file asks for.
+    """Read the pins of a cohort and check that they fit what its cohort file asks for.
 
     Parameters
     ----------
     chosen
-        What is said on the command line, such as ``cohort=paper``, for the remedy.
+        The cohort as given on the command line, such as ``cohort=paper``, for the remedy.
     sources
-        By id of the entry.
+        Source of each entry, by its id.
 
     Returns
     -------
     dict
-        The revisions of each entry.
+        The revisions of each entry, by its id.
 
     Raises
     ------
     StalePins
-        If the file is missing, breaks its schema, or is of other repositories, revisions, steps or files.
+        If the file is missing, breaks its schema, or pins other repositories, revisions, steps or files.
     """
     remedy = f"run `snakemake --cores 1 pins --config {chosen}`"
     if not path.is_file():
@@ -46,12 +46,12 @@ def read_pins(path: Path, chosen: str, sources: Mapping[str, HubSource]) -> dict
 
 
 def load(path: Path, remedy: str) -> dict[str, list[Revision]]:
-    """Read a file of pins without asking whose they are.
+    """Read a pin file without checking which cohort it belongs to.
 
     Parameters
     ----------
     remedy
-        What the message of an error ends with.
+        Remedy with which an error message ends.
 
     Raises
     ------
@@ -71,26 +71,29 @@ def load(path: Path, remedy: str) -> dict[str, list[Revision]]:
 
 
 def endpoint(path: Path) -> str:
-    """Return where the pins of a file were made, of one that `load` has read."""
+    """Return the endpoint at which the pins of a file were made; `load` must have read the file without error."""
     return str(parse_object(path.read_bytes(), path.name)["endpoint"])
 
 
 def foreign(endpoint: str) -> list[str]:
-    """Say, in a line, what pins that were made elsewhere than at the Hub itself do not give."""
+    """Return a line of warning if pins were not made at the Hub itself, and no line if they were."""
     if endpoint == HUB:
         return []
-    return [f"made at {endpoint} and not at {HUB}: the audit takes none of it for the paper's own weights"]
+    return [
+        f"these pins were made at {endpoint} and not at {HUB}: the audit does not take their files "
+        "for the paper's own weights"
+    ]
 
 
 def unavailable(path: Path, manifests: Path) -> dict[str, str]:
-    """Return the entries of which nothing can be had, with the reason and what can be done.
+    """Return the entries that are unavailable as a whole, each with the reason and the remedy.
 
     Parameters
     ----------
     path
-        A file of pins; of one that breaks its schema nothing is told here, see `read_pins`.
+        Pin file. If it breaks its schema, no entry is returned; `read_pins` reports the fault.
     manifests
-        Folder of the manifests that an earlier run left: what is pinned can be gone when it is fetched.
+        Folder of the manifests of an earlier run: a pinned file can be gone by the time it is fetched.
     """
     try:
         pins = load(path, "")
@@ -105,7 +108,7 @@ def unavailable(path: Path, manifests: Path) -> dict[str, str]:
 
 
 def _refusal(part: Part, manifests: Path) -> str | None:
-    """Return why a part cannot be had, by its pin or its manifest; None if it can, or nobody has tried."""
+    """Return why a part is unavailable by its pin or its manifest; None if it is available or was not fetched yet."""
     if not part.source.available:
         return f"{part.source.reason}; {part.source.remedy}"
     path = manifests / f"{part.id}.json"
@@ -125,17 +128,17 @@ def _fits(source: HubSource, revisions: Sequence[Revision]) -> bool:
 
 
 def parts(pins: Pins, sources: Mapping[str, HubSource]) -> list[Part]:
-    """Return what the jobs of a cohort fetch: one weight file each, or the record of a revision without any.
+    """Return the parts that the jobs of a cohort fetch: one weight file each, or an unavailable revision without any.
 
     Parameters
     ----------
     sources
-        By id of the entry.
+        Source of each entry, by its id.
 
     Returns
     -------
     list of Part
-        In the order of the pins.
+        Parts in the order of the pins.
     """
     return [
         part for entry, revisions in pins.items() for part in _parts(entry, revisions, sources[entry].mirror)

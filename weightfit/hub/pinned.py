@@ -1,19 +1,19 @@
-"""Whether the weights that a run measured are those that are pinned, byte by byte."""
+"""Checks whether the weights that a run measured are, byte for byte, those that are pinned."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 Manifest = Mapping[str, Any]
 Pins = Mapping[str, Sequence[Mapping[str, Any]]]
-"""By id of the entry its revisions, as ``entries`` in a file of contract ``pins`` has them."""
+"""Revisions of each entry by its id, as under ``entries`` in a file that keeps the contract ``pins``."""
 
 
 HUB = "https://huggingface.co"
-"""Where the paper's weights are; what was pinned at another place is not known to be theirs."""
+"""Endpoint that holds the paper's weights; files that were pinned elsewhere are not known to be those."""
 
 
 def of_the_hub(document: Mapping[str, Any]) -> Pins:
-    """Return the pins of a file of contract ``pins``; none if they were not made at the Hub itself."""
+    """Return the pins in a file of the contract ``pins``, or none if they were not made at the Hub itself."""
     entries: Pins = document["entries"] if document["endpoint"] == HUB else {}
     return entries
 
@@ -24,15 +24,16 @@ def pinned(manifests: Iterable[Manifest], pins: Pins) -> frozenset[str]:
     Parameters
     ----------
     manifests
-        Of all parts of a run; an entry can have several.
+        Manifests of all parts of a run; an entry can have several.
     pins
         Committed pins; empty if there are none.
 
     Returns
     -------
     frozenset of str
-        Ids of the entries of which repository, commit, path, size and sha256 of every measured file stand in the pins,
-        and every pinned weight file was measured. A file whose pin has no sha256 proves nothing.
+        Ids of the entries for which the pins give the repository, commit, path, size and sha256 of every measured
+        file, and every pinned weight file was measured. A pin without a sha256 proves nothing, so an entry with such
+        a pin is left out.
     """
     measured: dict[str, set[tuple[Any, ...]]] = {}
     for manifest in manifests:

@@ -1,4 +1,4 @@
-"""Pins what a cohort needs from the Hub: asks for every revision, writes the answers, reports what moved."""
+"""Pins what a cohort needs from the Hub: asks for every revision, writes the answers and reports what changed."""
 
 import argparse
 import json
@@ -18,7 +18,7 @@ from weightfit.task import logged
 
 
 def changes(before: Pins, after: Pins) -> Iterator[str]:
-    """Say what moved between two sets of pins, a line for each revision that is not as it was."""
+    """Yield a line for each revision that differs between two sets of pins."""
     old = {(entry, pin.revision): pin for entry, revisions in before.items() for pin in revisions}
     for entry, revisions in after.items():
         for pin in revisions:
@@ -30,19 +30,19 @@ def changes(before: Pins, after: Pins) -> Iterator[str]:
 
 
 def kept(before: Pins, after: Pins) -> tuple[dict[str, list[Revision]], list[str]]:
-    """Keep the pin of what could be had before and cannot now: with another token it may be there again.
+    """Keep the old pin of each revision that has become unavailable; another token may make it available again.
 
     Parameters
     ----------
     before, after
-        Pins.
+        Pins before and after the Hub was asked again.
 
     Returns
     -------
     pins : dict
-        As ``after``, with those that are kept.
+        The pins ``after``, with the kept pins in place of those that are unavailable.
     told : list of str
-        A line for each.
+        A line for each kept pin.
     """
     old = {(entry, pin.repository, pin.revision): pin for entry, pins in before.items() for pin in pins}
     found: dict[str, list[Revision]] = {}
@@ -52,7 +52,7 @@ def kept(before: Pins, after: Pins) -> tuple[dict[str, list[Revision]], list[str
             was = old.get((entry, pin.repository, pin.revision))
             if not pin.available and was is not None and was.available:
                 told.append(
-                    f"{entry} {pin.revision}: stays pinned, commit {was.commit}; now {pin.reason}: {pin.remedy}"
+                    f"{entry} {pin.revision}: stays pinned to commit {was.commit}; now {pin.reason}: {pin.remedy}"
                 )
                 pin = was
             found.setdefault(entry, []).append(pin)
@@ -72,7 +72,7 @@ def _change(was: Revision | None, pin: Revision) -> str:
 
 
 def differences(pins: Pins, sources: Mapping[str, HubSource]) -> Iterator[str]:
-    """Say where the Hub has other commits or digests than the cohort file expects."""
+    """Yield a line for each commit or digest on the Hub that is not the one that the cohort file expects."""
     for entry, source in sources.items():
         for pin in pins[entry]:
             expected = source.expected.get(pin.revision, {})
@@ -92,19 +92,19 @@ def _size(revisions: Sequence[Revision]) -> str:
 
 
 def report(before: Pins, after: Pins, sources: Mapping[str, HubSource]) -> list[str]:
-    """Say what moved, what differs from what was expected, and how much it all is.
+    """Report what changed, what differs from what the cohort file expects, and the total size.
 
     Parameters
     ----------
     before, after
-        Pins.
+        Pins before and after the Hub was asked again.
     sources
-        By id of the entry.
+        Source of each entry, by its id.
 
     Returns
     -------
     list of str
-        Lines.
+        Lines of the report.
     """
     revisions = [pin for pins in after.values() for pin in pins]
     gone = sum(not pin.available for pin in revisions)
@@ -115,25 +115,25 @@ def report(before: Pins, after: Pins, sources: Mapping[str, HubSource]) -> list[
 
 
 def pin(cohort: str, sources: Mapping[str, HubSource], path: Path, tries: int, wait: float) -> list[str]:
-    """Resolve all revisions and write the pins; a file that is there stays until the new one is whole.
+    """Resolve all revisions and write the pin file; an existing file stays until the new one is complete.
 
     Parameters
     ----------
     cohort
-        Its name.
+        Name of the cohort.
     sources
-        By id of the entry.
+        Source of each entry, by its id.
     path
-        The file of pins.
+        Pin file to write.
     tries
-        Tries in a row without an answer.
+        Number of consecutive tries without an answer after which this fails.
     wait
         Seconds before the second try.
 
     Returns
     -------
     list of str
-        The report.
+        Lines of the report.
     """
     try:
         before = load(path, "it is replaced") if path.is_file() else {}
@@ -147,13 +147,13 @@ def pin(cohort: str, sources: Mapping[str, HubSource], path: Path, tries: int, w
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run as a command, see ``python -m weightfit.hub.pins --help``."""
+    """Run as a command; see ``python -m weightfit.hub.pins --help``."""
     parser = argparse.ArgumentParser(prog="python -m weightfit.hub.pins", description=__doc__)
-    parser.add_argument("--cohort", required=True, help="its name")
+    parser.add_argument("--cohort", required=True, help="name of the cohort")
     parser.add_argument(
-        "--sources", type=json.loads, required=True, help="settings of its Hub entries, as JSON"
+        "--sources", type=json.loads, required=True, help="settings of the cohort's Hub entries, as JSON"
     )
-    parser.add_argument("--output", type=Path, required=True, help="the file of pins")
+    parser.add_argument("--output", type=Path, required=True, help="the pin file to write")
     parser.add_argument("--log", type=Path, required=True, help="the log of this run")
     add_patience(parser)
     options = parser.parse_args(arguments)

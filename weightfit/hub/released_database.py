@@ -22,25 +22,25 @@ ENTRY = "released_database"
 
 
 def provide(settings: Mapping[str, Any], folder: Path, tries: int, wait: float) -> Iterator[str]:
-    """Fetch the tables of every revision, and yield a line for each thing that was done.
+    """Fetch the tables of every revision, and yield a line of the report for each thing done.
 
     Parameters
     ----------
     settings
-        As `paper/released_database.yaml`.
+        Settings, as in `paper/released_database.yaml`.
     folder
-        Gets the tables, ``pins.json`` and, by revision, what was fetched with its manifest below ``fetched``.
+        Target folder: receives the tables, ``pins.json`` and, below ``fetched``, files and manifest of each revision.
     tries
-        Tries in a row without progress after which this fails.
+        Number of consecutive tries without progress after which this fails.
     wait
         Seconds before the second try.
 
     Raises
     ------
     DownloadFailed
-        If the data set cannot be had, or the Hub does not answer as it should.
+        If the data set is unavailable, or the Hub does not answer as expected.
     UnusableRepository
-        If one of the files is not there.
+        If the data set lacks one of the files.
     """
     revisions = dict.fromkeys(settings["revisions"])
     source = HubSource(settings["repository"], revisions, kind="dataset", files=settings["files"])
@@ -65,28 +65,30 @@ def provide(settings: Mapping[str, Any], folder: Path, tries: int, wait: float) 
 
 
 def table_name(path: str, sha256: str, commit: str, tables: Mapping[str, str]) -> str:
-    """Return what a table is called: the name of the known one with these bytes, else its own with the commit.
+    """Return the name of a table: that of the known edition with the same bytes, else its own with the commit.
 
-    A table of unknown bytes never takes the place of a known edition: what only that decides stays pending.
+    A table with unknown bytes never takes the place of a known edition; what only that edition decides stays pending.
 
     Parameters
     ----------
     path
-        In the data set.
+        Path of the table in the data set.
     sha256, commit
-        Of the file, and of the revision that it was fetched from.
+        Digest of the file, and commit of the revision that it was fetched from.
     tables
-        Digest to name.
+        Name of each known edition, by its sha256.
     """
     known = Path(path)
     return tables.get(sha256, f"{known.stem}.{commit[:12]}{known.suffix}")
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run as a command, see ``python -m weightfit.hub.released_database --help``."""
+    """Run as a command; see ``python -m weightfit.hub.released_database --help``."""
     parser = argparse.ArgumentParser(prog="python -m weightfit.hub.released_database", description=__doc__)
-    parser.add_argument("--settings", type=Path, required=True, help="where it is, as YAML")
-    parser.add_argument("--folder", type=Path, required=True, help="where the tables go")
+    parser.add_argument(
+        "--settings", type=Path, required=True, help="YAML file that says where the database is"
+    )
+    parser.add_argument("--folder", type=Path, required=True, help="folder for the tables")
     parser.add_argument("--log", type=Path, required=True, help="the log of this run")
     add_patience(parser)
     options = parser.parse_args(arguments)

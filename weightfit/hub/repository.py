@@ -1,4 +1,4 @@
-"""What is pinned of a repository on the Hub, down to the bytes of each file."""
+"""Describes what is pinned of a repository on the Hub: its revisions, and the size and digest of each file."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -11,17 +11,17 @@ PIECE = 1 << 20
 
 @dataclass(frozen=True)
 class FilePin:
-    """One file of a repository, at one commit.
+    """One file of a repository at one commit.
 
     Attributes
     ----------
     path
-        In the repository.
+        Path of the file in the repository.
     sha256
-        In hexadecimal digits; the Hub knows it of large files.
+        Digest in hexadecimal digits, which the Hub states for large files.
     blob
-        The id that git gives to a small file: the sha1 of ``blob``, its size and its bytes. Exactly one of the two
-        digests is given; it is also the file's ETag.
+        The id that git gives to a small file: the sha1 of the word ``blob``, the file's size and its bytes. Exactly
+        one of the two digests is given; it is also the file's ETag.
     """
 
     path: str
@@ -35,24 +35,24 @@ class FilePin:
         return cls(document["path"], document["bytes"], document.get("sha256"), document.get("blob"))
 
     def described(self) -> dict[str, Any]:
-        """Return the pin for JSON, without the digest that is unknown."""
+        """Return the pin as a document for JSON, without the unknown digest."""
         digest = {"sha256": self.sha256} if self.sha256 else {"blob": self.blob}
         return {"path": self.path, "bytes": self.bytes} | digest
 
     @property
     def digest(self) -> str:
-        """The sha256, or the id of a small file."""
+        """The sha256, or the git id of a small file."""
         digest = self.sha256 or self.blob
         assert digest is not None
         return digest
 
     @property
     def kind_of_digest(self) -> str:
-        """What `digest` is, for messages."""
+        """The kind of digest that `digest` is, for messages."""
         return "sha256" if self.sha256 else "git id"
 
     def begin_digest(self) -> "hashlib._Hash":
-        """Return the running digest of a file of this size, to which its bytes are still to be added."""
+        """Return a hash object for the digest, to which the bytes of the file are still to be added."""
         if self.sha256:
             return hashlib.sha256()
         return hashlib.sha1(b"blob %d\0" % self.bytes, usedforsecurity=False)
@@ -68,37 +68,37 @@ class FilePin:
         return digest.hexdigest() == self.digest
 
     def place_in(self, folder: Path) -> Path:
-        """Return where the file lies in a folder.
+        """Return the path of the file in a folder.
 
         Raises
         ------
         ValueError
-            If its path leads out of the folder.
+            If the path leads out of the folder.
         """
         path = PurePosixPath(self.path)
         if path.is_absolute() or not path.parts or {"..", ""} & set(path.parts) or "\\" in self.path:
-            raise ValueError(f"{self.path!r} is no path of a file in a repository")
+            raise ValueError(f"{self.path!r} is not the path of a file in a repository")
         return folder / path
 
 
 @dataclass(frozen=True)
 class Revision:
-    """One revision of a repository, as it was found.
+    """One revision of a repository, as it was found on the Hub.
 
     Attributes
     ----------
     kind
         ``model`` or ``dataset``.
     revision
-        Branch, tag or commit, as the cohort file says it.
+        Branch, tag or commit, as the cohort file names it.
     commit
-        None if the revision is unavailable.
+        Commit of the revision; None if the revision is unavailable.
     files
         The weight files, or the files of a data set.
     beside
         Small files that each weight file needs: config.json and the index.
     reason, remedy
-        Why it is unavailable and what can be done.
+        Why the revision is unavailable, and what can be done about it.
     """
 
     kind: str
@@ -113,7 +113,7 @@ class Revision:
 
     @property
     def available(self) -> bool:
-        """Whether it could be pinned."""
+        """Whether the revision could be pinned."""
         return self.commit is not None
 
     @classmethod
@@ -126,7 +126,7 @@ class Revision:
         return cls(**{"commit": None} | plain, files=files, beside=beside)
 
     def described(self) -> dict[str, Any]:
-        """Return the revision for JSON."""
+        """Return the revision as a document for JSON."""
         named = {
             "kind": self.kind,
             "repository": self.repository,
@@ -145,16 +145,16 @@ class Revision:
 
 @dataclass(frozen=True)
 class Part:
-    """What one job fetches.
+    """The part of an entry that one job fetches.
 
     Attributes
     ----------
     entry
         Id of the entry in its cohort.
     source
-        A revision with this weight file as its only one, or with none if it is unavailable.
+        Revision with the job's weight file as its only one, or without any if it is unavailable.
     mirror
-        The declared replacement of a gated repository.
+        Repository that the cohort file declares as a replacement in case this one is gated.
     """
 
     entry: str
@@ -168,33 +168,33 @@ class Part:
 
     @property
     def id(self) -> str:
-        """Where its files lie, below the folders of weights, manifests and histograms."""
+        """Path of the part's files below the folders of weights, manifests and histograms."""
         name = Path(self.source.files[0].path).stem if self.source.files else "unavailable"
         return f"{self.entry}/{self.source.revision}/{name}"
 
     def described(self) -> dict[str, Any]:
-        """Return the part for JSON: all that its jobs depend on."""
+        """Return the part as a document for JSON, with all that its jobs depend on."""
         return {"entry": self.entry, "source": self.source.described(), "mirror": self.mirror}
 
 
 @dataclass(frozen=True)
 class HubSource:
-    """What a cohort file says of an entry that comes from the Hub.
+    """What a cohort file says about an entry that comes from the Hub.
 
     Attributes
     ----------
     revisions
-        Branch, tag or commit to training step.
+        Training step of each branch, tag or commit, or None if it has no step.
     kind
         ``model`` or ``dataset``.
     mirror
-        A repository that may be named instead where this one is gated.
+        Repository that may be named instead if this one is gated.
     files
-        The files of a data set; those of a model are found.
+        Files of a data set; for a model this is empty, because its weight files are found.
     expected
-        Revision to ``commit`` and ``sha256`` (by file) that were seen earlier; a difference gives a note.
+        The ``commit`` and the ``sha256`` of each file that were seen earlier, by revision; a difference gives a note.
     equal
-        Revisions that are known to have the same weights.
+        Pairs of revisions that are known to have the same weights.
     """
 
     repository: str

@@ -1,4 +1,4 @@
-"""Asks the Hub what the revisions of a cohort's repositories are: one call of the API for each."""
+"""Asks the Hub for the commit and the files of each revision of a cohort, with one API call for each revision."""
 
 import tempfile
 from collections.abc import Callable, Mapping
@@ -27,21 +27,21 @@ def resolve(
     Parameters
     ----------
     sources
-        By id of the entry.
+        Source of each entry, by its id.
     tries
-        Tries in a row without an answer after which this fails.
+        Number of consecutive tries without an answer after which this fails.
     wait
-        Seconds before the second try, doubled before each later one.
+        Seconds before the second try; the wait doubles before each later try.
 
     Returns
     -------
     dict
-        By entry, in the order of its revisions. A gated or missing one is there as unavailable, with the reason.
+        Revisions of each entry in their order. A gated or missing revision is listed as unavailable, with the reason.
 
     Raises
     ------
     DownloadFailed
-        If the Hub does not answer as it should.
+        If the Hub does not answer as expected.
     UnusableRepository, MalformedCheckpoint
         If a repository holds no checkpoint that can be pinned.
     EqualRevisions
@@ -73,7 +73,7 @@ def _revision(source: HubSource, revision: str, step: int | None, tries: Tries) 
 
 
 def _info(source: HubSource, revision: str, subject: str, tries: Tries) -> ModelInfo | DatasetInfo:
-    """Call the API, which waits for ever and tries once if it is left to itself."""
+    """Call the API with a time limit and several tries; by itself it waits for ever and tries once."""
     while True:
         try:
             try:
@@ -94,7 +94,7 @@ def _ask(source: HubSource, revision: str, subject: str) -> ModelInfo | DatasetI
             files_metadata=True,
         )
         if info.sha is not None:
-            return info  # type: ignore[return-value]  # a space or a kernel is not asked for
+            return info  # type: ignore[return-value]  # spaces and kernels are never asked for
     except (ValueError, TypeError, KeyError) as error:
         if isinstance(error, httpx2.HTTPError):
             raise
@@ -114,7 +114,7 @@ def _reader(source: Revision, tries: Tries, mirror: str | None) -> Callable[[Fil
 
 
 def _refuse_equal(sources: Mapping[str, HubSource], pins: Mapping[str, list[Revision]]) -> None:
-    """Raise unless each weight file belongs to one revision of its repository: branches have held wrong ones."""
+    """Raise if two revisions share a weight file and are not declared equal: branches have held wrong files before."""
     known = {(source.repository, *sorted(pair)) for source in sources.values() for pair in source.equal}
     found = [revision for revisions in pins.values() for revision in revisions if revision.available]
     for one, other in combinations(found, 2):

@@ -1,4 +1,4 @@
-"""What an answer that is no success means, and how often and how patiently a request is tried again."""
+"""Interprets failed requests, and decides how often and after how long a wait each is tried again."""
 
 import time
 from argparse import ArgumentParser
@@ -20,16 +20,16 @@ from weightfit.hub.client import TIMEOUT, is_endpoint
 from weightfit.hub.errors import Unavailable
 
 TRIES = 6
-"""Tries in a row without progress after which a request has failed."""
+"""Number of consecutive tries without progress after which a request counts as failed."""
 
 FRESH_TRIES = 2
-"""Tries where the answer should not change: a refusal, a contradiction, wrong bytes."""
+"""Number of tries when the answer should not change: after a refusal, a contradiction or wrong bytes."""
 
 WAIT = 1.0
-"""Seconds before the second try, doubled before each later one."""
+"""Seconds before the second try; the wait doubles before each later try."""
 
 LONGEST_WAIT = 900.0
-"""The most seconds that a server can make this program wait at once; the Hub counts in windows of 300."""
+"""Longest wait in seconds that a server may ask for at once; the Hub limits rates in windows of 300 seconds."""
 
 PASSING = (408, 425, 429, 500, 502, 503, 504)
 REFUSALS = (401, 403, 404)
@@ -39,10 +39,10 @@ RUN_AGAIN = "check the network and run the same command again"
 def add_patience(parser: ArgumentParser) -> None:
     """Add the options ``--tries`` and ``--wait`` of a command that asks the Hub."""
     parser.add_argument(
-        "--tries", type=int, default=TRIES, help="tries in a row without progress (default: %(default)s)"
+        "--tries", type=int, default=TRIES, help="consecutive tries without progress (default: %(default)s)"
     )
     parser.add_argument(
-        "--wait", type=float, default=WAIT, help="seconds before the second (default: %(default)s)"
+        "--wait", type=float, default=WAIT, help="seconds before the second try (default: %(default)s)"
     )
 
 
@@ -54,11 +54,11 @@ class Trouble(Exception):
     reason
         What happened, in a few words.
     final
-        What is raised when it happens too often; by default `DownloadFailed` with the reason.
+        Error that is raised after too many such tries; by default `DownloadFailed` with the reason.
     tries
-        How often it may happen in a row; by default as often as the caller allows.
+        Number of such tries in a row after which `final` is raised; by default the caller's limit.
     wait
-        Seconds that the server asked to wait.
+        Seconds that the server asked the client to wait.
     """
 
     def __init__(
@@ -77,14 +77,14 @@ class Trouble(Exception):
 
 
 class Tries:
-    """Counts the tries of one errand and waits between them.
+    """Counts the tries of one download or query, and waits between them.
 
     Parameters
     ----------
     errand
-        What is being fetched, for messages.
+        Description of what is being fetched, for messages.
     limit
-        Tries in a row without progress.
+        Largest number of consecutive tries without progress.
     wait
         Seconds before the second try.
     """
@@ -96,11 +96,11 @@ class Tries:
         self._failed: Counter[bool] = Counter()
 
     def progressed(self) -> None:
-        """Start counting anew, because something has been gained."""
+        """Start counting from zero again, because there was progress."""
         self._failed.clear()
 
     def failed(self, trouble: Trouble) -> None:
-        """Wait for the next try.
+        """Count a failed try and wait for the next one.
 
         Raises
         ------
@@ -118,23 +118,23 @@ class Tries:
         wait = max(self._wait * 2 ** (self._failed.total() - 1), trouble.wait or 0.0)
         if wait > LONGEST_WAIT:
             raise DownloadFailed(
-                f"{self._errand}: {trouble.reason} and asks to wait {wait:.0f} s: run the same command again then"
+                f"{self._errand}: {trouble.reason} and asks to wait {wait:.0f} s: run the same command again after that"
             )
         print(f"{self._errand}: {trouble.reason}; next try in {wait:g} s")
         time.sleep(wait)
 
 
 def trouble_of(error: httpx2.HTTPError, subject: str, mirror: str | None = None) -> Trouble:
-    """Say what an exception of a request means.
+    """Return the `Trouble` that an exception of a request means.
 
     Parameters
     ----------
     error
-        From huggingface_hub or the client below it.
+        Exception of huggingface_hub or of the HTTP client that it uses.
     subject
-        What was asked for.
+        Description of what was asked for, for messages.
     mirror
-        The repository that the cohort file declares as a replacement of a gated one.
+        Repository that the cohort file declares as a replacement for a gated one.
     """
     if isinstance(error, HfHubHTTPError):
         return _of_status(error, subject, mirror)
@@ -152,7 +152,7 @@ def _words(error: Exception) -> str:
 
 
 def _of_status(error: HfHubHTTPError, subject: str, mirror: str | None) -> Trouble:
-    # str(error) is never shown: it holds signed URLs.
+    # str(error) is never shown, because it contains signed URLs.
     response = error.response
     status = response.status_code
     if status in PASSING:

@@ -1,4 +1,4 @@
-"""Chooses which files of a repository are its weights, and pins them."""
+"""Chooses the weight files of a repository and pins them."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -32,30 +32,30 @@ def pin(sibling: RepoSibling, subject: str) -> FilePin:
 def weights(
     siblings: Sequence[RepoSibling], read: Callable[[FilePin], bytes], subject: str
 ) -> tuple[tuple[FilePin, ...], tuple[FilePin, ...]]:
-    """Choose the weight files of a model and the small files that are needed beside them.
+    """Choose the weight files of a model and the small files that are needed with them.
 
-    Files are never found by pattern: repositories hold the same weights in several forms.
+    Files are never matched by a pattern, because repositories hold the same weights in several forms.
 
     Parameters
     ----------
     siblings
-        What the API lists.
+        Files of the repository that the API lists.
     read
-        Returns the bytes of a small file; called for an index only.
+        Function that returns the bytes of a small file; it is called for an index only.
     subject
-        For messages.
+        Repository and revision, for messages.
 
     Returns
     -------
     files, beside : tuple of FilePin
-        Sorted by path.
+        Weight files and small files, each sorted by path.
 
     Raises
     ------
     UnusableRepository
         If there is no checkpoint, an index names a file that is not there, or a weight file has no sha256.
     MalformedCheckpoint
-        If the index breaks its form.
+        If the index is malformed.
     """
     listed = {sibling.rfilename: sibling for sibling in siblings}
     beside = [CONFIG] if CONFIG in listed else []
@@ -80,7 +80,7 @@ def chosen(siblings: Sequence[RepoSibling], names: Sequence[str], subject: str) 
     Raises
     ------
     UnusableRepository
-        If one of them is not there.
+        If the repository lacks one of them.
     """
     listed = {sibling.rfilename: sibling for sibling in siblings}
     for name in names:

@@ -18,38 +18,38 @@ from weightfit.hub.repository import FilePin, Revision
 from weightfit.hub.retry import FRESH_TRIES, Tries, Trouble, trouble_of
 
 PROGRESS = 16 << 20
-"""Bytes beyond all that was reached before that count as progress, after which tries are counted anew."""
+"""Number of bytes beyond the largest size reached before that counts as progress and resets the count of tries."""
 
 UNFINISHED = ".unfinished"
 
 
 def part_name(file: FilePin) -> str:
-    """Return the name of a file while it is incomplete; a file with another digest has another name."""
+    """Return the name of a file while it is incomplete; the name depends on the digest of the complete file."""
     return f".{file.path.rpartition('/')[2]}.{file.digest[:16]}{UNFINISHED}"
 
 
 def fetch(source: Revision, file: FilePin, path: Path, tries: Tries, mirror: str | None = None) -> None:
-    """Fetch a file; it takes its name when its digest has been checked.
+    """Fetch a file, and give it its name once its digest has been checked.
 
     Parameters
     ----------
     source
-        With a commit.
+        Revision with a known commit.
     path
-        Its folder is there. What an earlier call left of the file in this folder is continued.
+        Target path; its folder must exist. An incomplete file that an earlier call left there is continued.
     mirror
-        The declared replacement of a gated repository, for the remedy.
+        Repository that the cohort file declares as a replacement for a gated one, for the remedy.
 
     Raises
     ------
     Unavailable
         If the repository, revision or file is gated or gone.
     DownloadFailed
-        If the file could not be fetched within the bound of tries, or there is no space for it.
+        If the file could not be fetched within the limit of tries, or there is no space for it on disk.
     ContradictoryAnswer
-        If the Hub announces another file than the pinned one.
+        If the Hub announces a file other than the pinned one.
     DigestMismatch
-        If the bytes that came are not those of the pin, twice.
+        If the received bytes twice had another digest than the pin.
     """
     part = path.with_name(part_name(file))
     with _disk_errors(file), GrowingFile(part, file) as growing:
@@ -80,7 +80,7 @@ def _disk_errors(file: FilePin) -> Iterator[None]:
         yield
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        remedy = "make room, what has been fetched is kept" if full else "correct that"
+        remedy = "make room (what has been fetched is kept)" if full else "correct that"
         raise DownloadFailed(
             f"{file.path}: its {amount(file.bytes)} cannot be written ({(error.strerror or str(error)).lower()}): "
             f"{remedy}, and run the same command again"
@@ -90,7 +90,7 @@ def _disk_errors(file: FilePin) -> Iterator[None]:
 def _continue(
     source: Revision, file: FilePin, growing: GrowingFile, tries: Tries, mirror: str | None
 ) -> None:
-    """Ask for a fresh address and append what is missing; whatever stops that is a `Trouble`."""
+    """Ask for a fresh address and append the missing bytes; raise `Trouble` if a request fails."""
     subject = f"{source.repository} at {source.revision} ({file.path})"
     try:
         address = _announced(source, file, subject)
@@ -112,7 +112,7 @@ def _receive(response: httpx2.Response, file: FilePin, growing: GrowingFile, tri
         for piece in response.iter_raw():
             if growing.size + len(piece) > file.bytes:
                 growing.restart()
-                raise Trouble(f"more came than the {file.bytes} bytes that are pinned")
+                raise Trouble(f"more bytes came than the {file.bytes} that are pinned")
             growing.append(piece)
             if growing.size >= growing.reached + PROGRESS:
                 growing.reached = growing.size
@@ -138,12 +138,12 @@ def _announced(source: Revision, file: FilePin, subject: str) -> str:
             reason = f"the Hub announces {what} {announced}, the pin says {pinned}"
             contradiction = ContradictoryAnswer(f"{subject}: {reason}: make the pins again")
             raise Trouble(reason, final=contradiction, tries=FRESH_TRIES)
-    # Of a file that the other protocol can fetch too, huggingface_hub itself does not trust the Location.
+    # If the Xet protocol can fetch the file too, huggingface_hub itself does not trust the Location header.
     return url if found.xet_file_data else found.location
 
 
 def _check_answer(response: httpx2.Response, file: FilePin, growing: GrowingFile) -> None:
-    """Raise unless the body begins where the file on disk ends; a server may ignore the Range."""
+    """Raise unless the body begins where the file on disk ends; a server may ignore the Range header."""
     if response.status_code == 206:
         expected = f"bytes {growing.size}-{file.bytes - 1}/{file.bytes}"
         answered = response.headers.get("Content-Range")
@@ -163,7 +163,7 @@ def _check_digest(file: FilePin, growing: GrowingFile) -> None:
     found = growing.digest()
     if found != file.digest:
         growing.restart()
-        reason = f"the {file.kind_of_digest} of what came is {found}, the pin says {file.digest}"
+        reason = f"the {file.kind_of_digest} of the received bytes is {found}, the pin says {file.digest}"
         mismatch = DigestMismatch(
             f"{file.path}: {reason}, twice: something between the Hub and here changes files; "
             "do not use them and try another network"

@@ -1,8 +1,7 @@
-"""Small real transformers, trained from scratch with JAX: the stand-ins of the default cohort.
+"""Trains small transformers from scratch with JAX; they are the stand-ins of the default cohort.
 
-Importing this package fixes the number of threads that XLA computes with to one. It must come before jax is
-imported: with more threads XLA splits sums differently, so that the trained weights would depend on how many
-cores a machine has or a job was given.
+Importing this package limits XLA to one thread. The import must come before that of jax: with more threads XLA
+splits sums differently, so the trained weights would depend on how many cores a machine has or a job was given.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""The transformers that the lab trains: what a family fixes, what an entry chooses, and the names of the tensors.
+"""The transformers that the lab trains: what a family fixes, what an entry chooses, and the arrays of a model.
 
-Names, orientations and the order of rows are those of transformers' checkpoints, so that a reader of real
-checkpoints meets nothing new here. A matrix is stored as ``torch.nn.Linear`` does it: rows are outputs.
+The tensors of a checkpoint have the names, orientations and row order that the transformers library gives them, so
+code that reads real checkpoints reads these too. A matrix is stored as in ``torch.nn.Linear``: its rows are outputs.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from typing import Literal
 from weightfit.errors import CohortError
 
 VOCABULARY = 256
-"""Tokens are bytes."""
+"""Number of tokens; a token is a byte."""
 
 ROTARY_BASE = 10000.0
 
@@ -23,11 +23,12 @@ class Block:
     Attributes
     ----------
     model_class, model_type
-        As transformers' ``config.json`` names them.
+        Class and type of the model, as ``config.json`` of the transformers library names them.
     normalization
-        Layer norm, with weight and bias or with neither, or root-mean-square norm with a weight.
+        Layer norm with weight and bias (``layer``) or with neither (``plain layer``), or root-mean-square norm with
+        a weight.
     norm_place
-        Before attention and feed-forward, or on their outputs.
+        Whether norms act before attention and feed-forward, or on their outputs.
     parallel
         Whether attention and feed-forward both read the block's input.
     query_key_norm
@@ -35,11 +36,12 @@ class Block:
     biases
         Which matrices have a bias.
     gated
-        Feed-forward by SwiGLU with gate, up and down, or by exact GeLU with two matrices.
+        Whether the feed-forward part is a SwiGLU with gate, up and down matrices; otherwise it is an exact GELU
+        between two matrices.
     rotary_fraction
-        Part of a head's width that is rotated.
+        Fraction of a head's width that is rotated.
     epsilon
-        Added to the variance in every norm.
+        Number that is added under the root in every norm.
     """
 
     model_class: str
@@ -83,10 +85,10 @@ class Architecture:
     block
         A key of `BLOCKS`.
     layers, width, heads, key_heads, head_width, hidden
-        Number of blocks, width of the residual stream, heads of queries, heads of keys and values, width of a
-        head, width inside the feed-forward part.
+        Number of blocks, width of the residual stream, number of query heads, number of key and value heads, width
+        of a head, and width inside the feed-forward part.
     tied
-        Whether the output head is the embedding.
+        Whether the output head is the embedding matrix.
     """
 
     block: str
@@ -117,7 +119,7 @@ class Architecture:
                 == self.width,
                 f"{self.rotated} of {self.head_width} numbers of a head are rotated; the number must be even "
                 "and at least 2: change head_width": self.rotated >= 2 and self.rotated % 2 == 0,
-                f"block {self.block!r} has as many key_heads as heads": self.block
+                f"block {self.block!r} must have as many key_heads as heads": self.block
                 not in ("gpt-neox", "olmo-1")
                 or self.key_heads == self.heads,
                 f"block {self.block!r} has an output head of its own: set tied to false": not (
@@ -128,17 +130,17 @@ class Architecture:
 
     @property
     def family(self) -> Block:
-        """What the family fixes."""
+        """The properties that the family fixes."""
         return BLOCKS[self.block]
 
     @property
     def rotated(self) -> int:
-        """How many of a head's numbers are rotated by their position."""
+        """How many components of a head are rotated by their position."""
         return int(self.head_width * self.family.rotary_fraction)
 
     @property
     def key_width(self) -> int:
-        """Width of all keys, and of all values."""
+        """Total width of the keys, which is also that of the values."""
         return self.key_heads * self.head_width
 
 
@@ -151,14 +153,14 @@ def _require(laws: Mapping[str, bool]) -> None:
 def shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
     """List the arrays of a model as it is trained; those of the blocks are stacked along their first axis.
 
-    Queries, keys and values are one matrix, and so are gate and up: the product is the same and under an
-    elementwise optimizer so is the training.
+    Queries, keys and values form one matrix, and so do gate and up. The products are those of separate matrices,
+    and because the optimizer acts on each element by itself, so is the training.
 
     Returns
     -------
     dict
-        Name to shape, in the order in which they lie in the vector of all weights. ``embedding``, ``head``,
-        ``final_norm`` and ``final_norm_bias`` stand once, all others once per block.
+        Shape of each array by name, in the order of the vector of all weights. ``embedding``, ``head``,
+        ``final_norm`` and ``final_norm_bias`` occur once per model, all others once per block.
     """
     family, layers, width = architecture.family, architecture.layers, architecture.width
     norm = family.normalization != "plain layer"
@@ -191,19 +193,19 @@ def shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
 
 
 MATRICES = ("embedding", "head", "qkv", "o", "ffn_in", "ffn_out")
-"""The arrays that are drawn at random and decayed; biases start at zero and the weights of norms at one."""
+"""The arrays that are drawn at random and decayed; biases start at zero, and the weights of norms at one."""
 
 OUTSIDE = ("embedding", "head", "final_norm", "final_norm_bias")
-"""The arrays that stand once, not once per block."""
+"""The arrays that occur once per model and not once per block."""
 
 
 def configuration(architecture: Architecture, sequence: int) -> dict[str, object]:
-    """Return what ``config.json`` says of a model, in transformers' keys.
+    """Return the contents of ``config.json`` for a model, with the keys of the transformers library.
 
     Parameters
     ----------
     sequence
-        Tokens that the model was trained on at a time.
+        Number of tokens in a training sequence.
     """
     family = architecture.family
     config: dict[str, object] = {

@@ -1,8 +1,8 @@
 """The text that the stand-ins are trained on: Python source of wheels that the lock file pins.
 
-Only wheels without compiled code are used, whose files are the same on every platform and under every version
-of Python. Each file must have the digest that its wheel's RECORD states; tests are left out. About one file in
-eight is held out of training, chosen by the digest of its name.
+Only wheels without compiled code are used, because their files are the same on every platform and under every
+version of Python. Each file must have the digest that its wheel's RECORD states; tests are left out. About one
+file in eight, chosen by the digest of its name, is held out of training.
 """
 
 import csv
@@ -24,24 +24,24 @@ from weightfit.errors import CohortError, CorpusError
 
 Text = npt.NDArray[np.uint8]
 
-REMEDY = "make the environment of requirements.lock again: remove .venv, then `make environment`"
+REMEDY = "make the environment of requirements.lock again: remove .venv, then run `make environment`"
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """The text of all trainings.
+    """The text of all training runs.
 
     Attributes
     ----------
     training
-        Bytes, shape (n,).
+        Bytes of the training text, shape (n,).
     numeric
         The part of `training` that continued pre-training uses, repeated to the length of `training`, so that
-        both are trained on by the same compiled program.
+        the same compiled program can train on both.
     held_out
-        Bytes of the files that no training sees, shape (m,).
+        Bytes of the files that no training run sees, shape (m,).
     sha256
-        Digest of the whole text, training and held-out.
+        Digest of the whole text, both training and held-out.
     """
 
     training: Text
@@ -69,24 +69,25 @@ class _File:
 
 
 def collect(corpus: Mapping[str, Any]) -> tuple[Corpus, dict[str, object]]:
-    """Read the text out of the installed packages.
+    """Read the text from the installed packages.
 
     Parameters
     ----------
     corpus
-        ``sha256`` of the whole text, and ``packages``: distribution to ``version``, ``folders`` whose .py files
-        are taken with their subfolders, and ``numeric``, those of them that are numerical code.
+        Description of the corpus: ``sha256`` of the whole text and, in ``packages``, for each distribution its
+        ``version``, the ``folders`` whose .py files are taken (including subfolders), and ``numeric``, those folders
+        that hold numerical code.
 
     Returns
     -------
     Corpus
     dict
-        What the manifest says: packages, sizes, digest and bigram entropy.
+        Contents of the manifest: packages, sizes, digest and bigram entropy.
 
     Raises
     ------
     CohortError
-        If the description lacks a key or has one too many.
+        If the description lacks a key or has an unknown one.
     CorpusError
         If a package is absent, of another version or not pure Python, a file was changed, or the whole text has
         another digest.
@@ -113,26 +114,26 @@ def collect(corpus: Mapping[str, Any]) -> tuple[Corpus, dict[str, object]]:
 
 
 def bigram_entropy(text: Text) -> float:
-    """Return the entropy of a byte given the one before it, by counting in the text itself.
+    """Return the entropy of a byte given the one before it, estimated from counts in the text itself.
 
-    The plug-in estimate H = - sum over pairs (a, b) of n_ab / n * ln(n_ab / n_a), where n_ab counts the pairs
-    of neighbours in the text, n_a those that begin with a, and n all. No model that sees only the last byte can
-    have a smaller cross-entropy on this text.
+    The plug-in estimate is H = - sum over pairs (a, b) of n_ab / n * ln(n_ab / n_a), where n_ab counts the
+    occurrences of the pair (a, b) of neighbouring bytes in the text, n_a the pairs that begin with a, and n all
+    pairs. No model that sees only the last byte can have a smaller cross-entropy on this text.
 
     Parameters
     ----------
     text
-        At least two bytes.
+        Text of at least two bytes.
 
     Returns
     -------
     float
-        In nats per byte.
+        Entropy in nats per byte.
 
     Raises
     ------
     CorpusError
-        If the text has no pair.
+        If the text is too short to have a pair of neighbours.
 
     Examples
     --------
@@ -149,7 +150,7 @@ def bigram_entropy(text: Text) -> float:
 
 
 def write_corpus(path: Path, corpus: Corpus) -> None:
-    """Write the text as an uncompressed ``.npz``; the file appears whole or not at all."""
+    """Write the text as an uncompressed ``.npz`` file, which appears complete or not at all."""
     buffer = io.BytesIO()
     np.savez(
         buffer,
@@ -168,7 +169,7 @@ def read_corpus(path: Path) -> Corpus:
     Raises
     ------
     CorpusError
-        If the file is not such a file.
+        If the file is not one that `write_corpus` wrote.
     """
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
@@ -198,7 +199,7 @@ def _files(packages: Mapping[str, Mapping[str, Any]]) -> Iterator[_File]:
     for name, package in packages.items():
         distribution = _distribution(name, str(package["version"]))
         taken: set[str] = set()
-        # RECORD itself is read: Distribution.files may pass over files that are missing.
+        # RECORD itself is read, because Distribution.files may skip files that are missing.
         for name_in_record, digest, *_ in csv.reader((distribution.read_text("RECORD") or "").splitlines()):
             path = PurePosixPath(name_in_record)
             folders = {parent.as_posix() for parent in path.parents}
@@ -253,15 +254,15 @@ def _content(name: str, entry: PurePosixPath, digest: str, path: Path) -> bytes:
 
 
 def _check_whole(files: list[_File], expected: str) -> None:
-    # Names too: they decide what is held out.
+    # The digest covers the names too, because they decide what is held out.
     digest = hashlib.sha256()
     for file in files:
         digest.update(f"{file.path}\n{len(file.content)}\n".encode() + file.content)
     if digest.hexdigest() != expected:
         raise CorpusError(
             f"the corpus of {len(files)} files has sha256 {digest.hexdigest()}, not {expected} as the cohort file "
-            f"states, although each package has its version: {REMEDY}; if corpus.packages was edited on purpose, "
-            "correct corpus.sha256"
+            f"states, although each package has the stated version: {REMEDY}; if corpus.packages was edited on "
+            "purpose, correct corpus.sha256"
         )
 
 

@@ -1,4 +1,4 @@
-"""Draws a model's weights before its first step."""
+"""Draws the weights of a model before its first step."""
 
 import math
 
@@ -10,18 +10,19 @@ from weightfit.lab.architecture import MATRICES, Architecture, shapes
 from weightfit.weights.initialize import standard_deviations
 
 INITIALIZATIONS = ("recipe-a", "recipe-b", "truncated-normal")
-"""As `paper/entries.tsv` spells them."""
+"""Names of the initializations, as `paper/entries.tsv` spells them."""
 
 CUTOFF = 3.0
-"""A truncated normal number lies within so many standard deviations of the normal one (OLMo, olmo/model.py)."""
+"""Bound of a truncated normal number, in standard deviations of the normal one (OLMo, olmo/model.py)."""
 
 
 def scales(initialization: str, layers: int, width: int) -> dict[str, float]:
-    """Return the standard deviation that each kind of matrix is drawn with, before truncation.
+    """Return the standard deviation with which each kind of matrix is drawn, before truncation.
 
-    Recipe A is that of `weightfit.weights.initialize`. Recipe B keeps the paper's division by sqrt(2 L) of what
-    writes to the residual stream, but scales with the width where the paper has 0.02. The truncated normal is
-    recipe B, each number redrawn until it lies within three standard deviations.
+    Recipe A is that of `weightfit.weights.initialize`. Recipe B, like the paper's, divides the standard deviation of
+    matrices that write to the residual stream by sqrt(2 L), but this standard deviation scales with the width, where
+    the paper has 0.02. The truncated normal is recipe B with each number redrawn until it lies within three standard
+    deviations.
 
     Parameters
     ----------
@@ -31,12 +32,12 @@ def scales(initialization: str, layers: int, width: int) -> dict[str, float]:
     Returns
     -------
     dict
-        Keys ``embedding``, ``head``, ``qkv``, ``o``, ``ffn_in``, ``ffn_out``.
+        Standard deviations under the keys ``embedding``, ``head``, ``qkv``, ``o``, ``ffn_in``, ``ffn_out``.
 
     Raises
     ------
     CohortError
-        If there is no such initialization.
+        If the initialization is unknown.
 
     Examples
     --------
@@ -55,7 +56,7 @@ def scales(initialization: str, layers: int, width: int) -> dict[str, float]:
 
 
 def draw(architecture: Architecture, initialization: str, seed: int) -> dict[str, npt.NDArray[np.float32]]:
-    """Draw the arrays of a model; a matrix's numbers depend on its kind, its shape and the seed only.
+    """Draw the arrays of a model; the numbers of a matrix depend only on its kind, its shape and the seed.
 
     Parameters
     ----------
@@ -65,7 +66,7 @@ def draw(architecture: Architecture, initialization: str, seed: int) -> dict[str
     Returns
     -------
     dict
-        Name to float32 array, as `shapes` lists them: matrices random, biases zero, weights of norms one.
+        Float32 arrays by name, as `shapes` lists them: matrices are random, biases zero, and weights of norms one.
     """
     sigma = scales(initialization, architecture.layers, architecture.width)
     arrays = {}

@@ -1,4 +1,4 @@
-"""The forward pass of every block type, and the loss, in JAX."""
+"""The forward pass of every block type and the loss, written in JAX."""
 
 from collections.abc import Mapping
 
@@ -18,14 +18,14 @@ def next_byte_loss(architecture: Architecture, arrays: Arrays, tokens: jax.Array
     Parameters
     ----------
     arrays
-        Name to float32 array, as `weightfit.lab.architecture.shapes` lists them.
+        Float32 arrays by name, as `weightfit.lab.architecture.shapes` lists them.
 
     Returns
     -------
     array of float32, shape ()
-        In nats per byte.
+        Cross-entropy in nats per byte.
     """
-    # Products with indicator vectors: on a CPU XLA does look-ups and their gradients one row at a time.
+    # One-hot products replace look-ups: on a CPU, XLA does look-ups and their gradients one row at a time.
     seen = jax.nn.one_hot(tokens[:, :-1], VOCABULARY, dtype=jnp.float32)
     wanted = jax.nn.one_hot(tokens[:, 1:], VOCABULARY, dtype=jnp.float32)
     logits = predict(architecture, arrays, seen)
@@ -38,9 +38,9 @@ def predict(architecture: Architecture, arrays: Arrays, seen: jax.Array) -> jax.
     Parameters
     ----------
     arrays
-        Name to float32 array, as `weightfit.lab.architecture.shapes` lists them.
+        Float32 arrays by name, as `weightfit.lab.architecture.shapes` lists them.
     seen
-        Indicator vectors of the tokens.
+        One-hot vectors of the tokens.
     """
     blocks = {name: array for name, array in arrays.items() if name not in OUTSIDE}
 
@@ -48,7 +48,7 @@ def predict(architecture: Architecture, arrays: Arrays, seen: jax.Array) -> jax.
         return _block(architecture, own, stream), None
 
     # One scan over the stacked blocks compiles in the same time at any depth. Keeping only the products of
-    # matrices for the backward pass copies less in and out of the stacks than keeping all.
+    # matrices for the backward pass copies less into and out of the stacks than keeping all values.
     block = jax.checkpoint(
         block, policy=jax.checkpoint_policies.dots_with_no_batch_dims_saveable, prevent_cse=False
     )
@@ -104,14 +104,14 @@ def _attention(architecture: Architecture, own: Arrays, values: jax.Array) -> ja
         )
     query, key = jnp.split(_rotate(architecture, query_key), [heads], 2)
 
-    # All heads that share a key lie below one another: one product per sequence and key.
+    # The rows of all heads that share a key are stacked, so that one product per sequence and key is enough.
     query = query.reshape(batch, sequence, key_heads, group, head_width).transpose(0, 2, 3, 1, 4)
     query = query.reshape(batch * key_heads, group * sequence, head_width)
     key = key.transpose(0, 2, 1, 3).reshape(batch * key_heads, sequence, head_width)
     value = value.reshape(batch, sequence, key_heads, head_width)
     value = value.transpose(0, 2, 1, 3).reshape(batch * key_heads, sequence, head_width)
     score = (query @ key.swapaxes(1, 2) / np.sqrt(np.float32(head_width))).reshape(-1, sequence, sequence)
-    score += np.where(np.tri(sequence, dtype=bool), np.float32(0), np.float32(-1e9))  # none sees the future
+    score += np.where(np.tri(sequence, dtype=bool), np.float32(0), np.float32(-1e9))  # causal mask
     weight = jnp.exp(score - jax.lax.stop_gradient(score.max(-1, keepdims=True)))
     weight /= weight.sum(-1, keepdims=True)
     mixed = weight.reshape(batch * key_heads, group * sequence, sequence) @ value
@@ -120,7 +120,7 @@ def _attention(architecture: Architecture, own: Arrays, values: jax.Array) -> ja
 
 
 def _rotate(architecture: Architecture, values: jax.Array) -> jax.Array:
-    """Rotate pairs (i, i + half) of each head's first numbers by their position times a frequency."""
+    """Rotate pairs (i, i + half) of each head's first components by their position times a frequency."""
     rotated = architecture.rotated
     position = np.arange(values.shape[1])[:, None]
     angle = position / ROTARY_BASE ** (np.arange(0, rotated, 2) / rotated)

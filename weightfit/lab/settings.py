@@ -1,4 +1,4 @@
-"""What a training is told: an entry's own settings, those that all entries share, and the laws they keep."""
+"""Settings of a training run: those of one entry, those that all entries share, and the laws that they obey."""
 
 import dataclasses
 import math
@@ -16,44 +16,44 @@ from weightfit.lab.initial import INITIALIZATIONS
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """Everything that the weights of one entry depend on, the text apart.
+    """Everything that the weights of one entry depend on, apart from the text.
 
     Attributes
     ----------
     entry
         Id of the entry.
     block, layers, width, heads, key_heads, head_width, hidden, tied
-        The shape, as in `weightfit.lab.architecture.Architecture`.
+        Shape of the model, as in `weightfit.lab.architecture.Architecture`.
     initialization
-        One of `weightfit.lab.initial.INITIALIZATIONS`, None for an entry that continues its base.
+        One of `weightfit.lab.initial.INITIALIZATIONS`, or None for an entry that continues its base.
     base
         Id of the entry whose last weights this one starts from, or None.
     text
-        ``whole``, or ``numeric`` for continued pre-training.
+        Training text: ``whole``, or ``numeric`` for continued pre-training.
     sequence
-        Bytes that are predicted per sequence.
+        Number of bytes that are predicted per sequence.
     steps
         Number of updates.
     learning_rate
-        At its peak.
+        Peak of the learning rate.
     weight_decay
         Coefficient of decoupled decay, multiplied by the learning rate of the step.
     seed
-        Of the initial weights and of the order of the text.
+        Seed of the initial weights and of the order of the text.
     keep
         Steps whose weights are written: 0, the last one, and any between.
     batch
-        Sequences per step.
+        Number of sequences per step.
     warm_up
-        Part of the steps in which the learning rate rises in equal steps from 0 to its peak.
+        Fraction of the steps in which the learning rate rises linearly from 0 to its peak.
     final_learning_rate
-        As a part of the peak: where the cosine ends.
+        Learning rate at which the cosine ends, as a fraction of the peak.
     beta_1, beta_2, epsilon
-        Of AdamW.
+        Parameters of AdamW.
     clip
-        Largest Euclidean length of a gradient.
+        Largest Euclidean norm of a gradient; a longer gradient is scaled down to it.
     held_out_bytes
-        How many bytes of the held-out text are predicted to measure the loss.
+        Number of bytes of the held-out text that are predicted to measure the loss.
     """
 
     entry: str
@@ -96,7 +96,7 @@ class TrainingSettings:
             "sequence, steps and batch must be at least 1": min(self.sequence, self.steps, self.batch) >= 1,
             "held_out_bytes must be at least sequence": self.held_out_bytes >= self.sequence,
             "seed must not be negative": self.seed >= 0,
-            "keep: give rising steps, the first 0 and the last that of steps": len(self.keep) >= 2
+            "keep: give rising steps, the first 0 and the last equal to steps": len(self.keep) >= 2
             and list(self.keep) == sorted(set(self.keep))
             and (self.keep[0], self.keep[-1]) == (0, self.steps),
             "learning_rate, epsilon and clip must be positive": min(
@@ -115,7 +115,7 @@ class TrainingSettings:
 
     @property
     def architecture(self) -> Architecture:
-        """The shape."""
+        """The shape of the model."""
         try:
             return Architecture(
                 self.block,
@@ -132,21 +132,21 @@ class TrainingSettings:
 
     @property
     def duration(self) -> float:
-        """T / tau: the number of steps times peak learning rate times weight decay."""
+        """T / tau: the number of steps times the peak learning rate times the weight decay."""
         return self.steps * self.learning_rate * self.weight_decay
 
 
 def read_settings(entry: str, training: Mapping[str, Any], own: Mapping[str, Any]) -> TrainingSettings:
-    """Put together what a cohort file says about one entry.
+    """Combine the settings that a cohort file gives for one entry.
 
     Parameters
     ----------
     entry
         Id of the entry.
     training
-        The file's ``training``: what all entries share.
+        Section ``training`` of the file: the settings that all entries share.
     own
-        The entry's ``train``.
+        Section ``train`` of the entry: its own settings.
 
     Raises
     ------
@@ -181,16 +181,16 @@ def _typed(where: str, value: object, kind: object) -> Any:
 
 
 def learning_rates(settings: TrainingSettings) -> npt.NDArray[np.float64]:
-    """Return the learning rate of each step: a straight warm-up, then half a cosine.
+    """Return the learning rate of each step: a linear warm-up, then half a cosine.
 
     Returns
     -------
     ndarray of float64, shape (steps,)
-        That of step t = 1, 2, ..., steps.
+        Learning rate of step t = 1, 2, ..., steps.
 
-    Examples
-    --------
-    The last step has nearly ``final_learning_rate`` of the peak, which the step of the warm-up's end has.
+    Notes
+    -----
+    The rate reaches the peak where the warm-up ends, and ``final_learning_rate`` times the peak at the last step.
     """
     step = np.arange(1, settings.steps + 1)
     warm_up = max(1.0, settings.warm_up * settings.steps)

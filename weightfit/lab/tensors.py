@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from weightfit.errors import DivergedTraining, IncompleteCheckpoint
 from weightfit.lab.architecture import OUTSIDE, Architecture, shapes
+from weightfit.weights.manifest import WeightFile
 from weightfit.weights.safetensors import Header, read_header
-from weightfit.weights.source import WeightFile
 from weightfit.weights.writer import CheckpointWriter
 
 Arrays = Mapping[str, npt.NDArray[np.float32]]
@@ -32,7 +32,7 @@ GPT_NEOX_NAMES = {
     "ffn_out": "gpt_neox.layers.{i}.mlp.dense_4h_to_h.weight",
     "ffn_out_bias": "gpt_neox.layers.{i}.mlp.dense_4h_to_h.bias",
 }
-"""Tensor of each array in a family that stores queries, keys and values as one."""
+"""Name of each array's tensor in the family that stores queries, keys and values as one tensor."""
 
 SEPARATE_NAMES = {
     "embedding": ("model.embed_tokens.weight",),
@@ -48,7 +48,7 @@ SEPARATE_NAMES = {
     "ffn_in": ("model.layers.{i}.mlp.gate_proj.weight", "model.layers.{i}.mlp.up_proj.weight"),
     "ffn_out": ("model.layers.{i}.mlp.down_proj.weight",),
 }
-"""Tensors of each array, in the order of their rows, in a family that stores every matrix by itself."""
+"""Names of each array's tensors, in the order of their rows, in families that store every matrix by itself."""
 
 NORMS_AFTER = {
     "attention_norm": ("model.layers.{i}.post_attention_layernorm.weight",),
@@ -65,10 +65,10 @@ def _names(architecture: Architecture, array: str) -> tuple[str, ...]:
 
 
 def _rows(architecture: Architecture, array: str) -> list[npt.NDArray[np.intp]]:
-    """Return for each tensor of an array the rows of the array, in the tensor's order."""
+    """Return, for each tensor of an array, the rows of the array that it holds, in the tensor's order."""
     width, key_width, hidden = architecture.width, architecture.key_width, architecture.hidden
     if array in ("qkv", "qkv_bias"):
-        if architecture.block == "gpt-neox":  # head by head its queries, keys and values
+        if architecture.block == "gpt-neox":  # queries, keys and values of one head after another
             whole = np.arange(3 * width).reshape(3, architecture.heads, architecture.head_width)
             return [whole.swapaxes(0, 1).ravel()]
         return np.split(np.arange(width + 2 * key_width), [width, width + key_width])
@@ -81,7 +81,7 @@ def _rows(architecture: Architecture, array: str) -> list[npt.NDArray[np.intp]]:
 def _places(
     architecture: Architecture,
 ) -> Iterator[tuple[str, str, tuple[int | slice | npt.NDArray[np.intp], ...]]]:
-    """Yield every tensor's name, the array that holds it, and where in the array."""
+    """Yield the name of every tensor, the array that holds it, and its place in the array."""
     arrays = shapes(architecture)
     for array in arrays:
         if array in OUTSIDE:
@@ -94,27 +94,27 @@ def _places(
 
 
 def write_checkpoint(folder: Path, step: int, architecture: Architecture, arrays: Arrays) -> WeightFile:
-    """Write ``step{N}.safetensors``, rounded to F16, to nearest.
+    """Write ``step{N}.safetensors`` with every weight rounded to the nearest F16 number.
 
     Parameters
     ----------
     folder
         The entry's folder of weights.
     arrays
-        Name to float32 array, as `shapes` lists them.
+        Float32 arrays by name, as `shapes` lists them.
 
     Raises
     ------
     DivergedTraining
-        If a number is not finite, or beyond the largest of F16.
+        If a weight is not finite or rounds to a number beyond the largest of F16.
     """
     path = folder / f"step{step}.safetensors"
     tensors = {name: arrays[array][place] for name, array, place in _places(architecture)}
     for name, values in tensors.items():
         largest = float(np.abs(values).max())
-        if not largest < 65520:  # rounds to infinity from here on; also true of what is not a number
+        if not largest < 65520:  # rounds to infinity from here on; NaN fails the comparison too
             raise DivergedTraining(
-                f"{path.name}: tensor {name!r} holds {largest}, which F16 cannot; the training diverged: "
+                f"{path.name}: tensor {name!r} holds {largest}, which F16 cannot hold; the training diverged: "
                 "lower learning_rate"
             )
     with CheckpointWriter(path, [(name, "F16", values.shape) for name, values in tensors.items()]) as writer:
@@ -129,7 +129,7 @@ def read_checkpoint(path: Path, architecture: Architecture) -> dict[str, npt.NDA
     Returns
     -------
     dict
-        Name to float32 array, as `shapes` lists them.
+        Float32 arrays by name, as `shapes` lists them.
 
     Raises
     ------

@@ -30,7 +30,7 @@ from weightfit.lab.initial import draw
 from weightfit.lab.model import next_byte_loss
 from weightfit.lab.settings import TrainingSettings, learning_rates
 from weightfit.lab.tensors import read_checkpoint, write_checkpoint
-from weightfit.weights.source import whole_folder
+from weightfit.weights.manifest import whole_folder
 
 jax.config.update("jax_platforms", "cpu")  # type: ignore[no-untyped-call]
 
@@ -38,17 +38,17 @@ Vector = TypeVar("Vector", jax.Array, npt.NDArray[np.float32])
 Values = TypeVar("Values", npt.NDArray[np.int32], npt.NDArray[np.float32])
 
 AT_ONCE = 1000
-"""Steps that one call is told about; calls for fewer steps run the same compiled program."""
+"""Number of steps whose schedule one call receives; calls for fewer steps run the same compiled program."""
 
 CURVE = 50
-"""Points of the recorded loss curve, each the mean over an equal part of the steps."""
+"""Number of points of the recorded loss curve; each is the mean over an equal part of the steps."""
 
 WINDOWS = 16
-"""Held-out sequences that are predicted at once."""
+"""Number of held-out sequences that are predicted at once."""
 
 
 class State(NamedTuple):
-    """What a step changes: vectors of all weights one after another, in the order of `shapes`."""
+    """State that a step changes: vectors over all weights, in the order of `shapes`."""
 
     weights: jax.Array
     mean: jax.Array
@@ -56,7 +56,7 @@ class State(NamedTuple):
 
 
 class Schedule(NamedTuple):
-    """What each step is told: places in the text (steps, batch), learning rate and AdamW's two corrections."""
+    """Schedule of the steps: offsets in the text (steps, batch), learning rates and AdamW's two bias corrections."""
 
     offsets: npt.NDArray[np.int32]
     learning_rate: npt.NDArray[np.float32]
@@ -69,25 +69,25 @@ Step = Callable[[State, jax.Array, jax.Array, Schedule, np.int32], tuple[State, 
 
 @contextmanager
 def kept_compilations(folder: Path) -> Iterator[None]:
-    """Take compiled programs from a folder and leave new ones there, for entries of equal shape.
+    """Reuse compiled programs from a folder and leave new ones there, for entries of equal shape.
 
-    jax writes into its cache without a lock, so another process could read half a file. Each process therefore
-    has a folder of its own and gives its programs away by renaming them.
+    jax writes into its cache without a lock, so another process could read an incomplete file. Each process
+    therefore uses a folder of its own, and moves its programs to the shared folder by renaming them.
 
     Parameters
     ----------
     folder
-        May be shared by processes that run at the same time.
+        Folder of compiled programs, which processes that run at the same time may share.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".", dir=folder) as name:
         own = Path(name)
         for program in folder.glob("*-cache"):
             os.link(program, own / program.name)
-        compilation_cache.reset_cache()  # it looks at the folder's name once
+        compilation_cache.reset_cache()  # it reads the folder's name only once
         jax.config.update("jax_compilation_cache_dir", str(own.resolve()))  # type: ignore[no-untyped-call]
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)  # type: ignore[no-untyped-call]
-        # Else the folder's name is part of what a program is looked up by.
+        # Otherwise the folder's name is part of the key by which a program is looked up.
         jax.config.update("jax_persistent_cache_enable_xla_caches", "none")  # type: ignore[no-untyped-call]
         try:
             yield
@@ -106,21 +106,21 @@ def train(settings: TrainingSettings, corpus: Corpus, folder: Path, base: Path |
     Parameters
     ----------
     folder
-        The entry's folder of weights; it appears whole or not at all.
+        Folder of the entry's weights, which appears complete or not at all.
     base
-        Folder of weights of the entry that this one continues.
+        Folder of the weights of the entry that this one continues, or None.
 
     Returns
     -------
     dict
-        What the manifest says: files, settings, number of parameters, losses and versions.
+        Contents of the manifest: files, settings, number of parameters, losses and versions.
 
     Raises
     ------
     CorpusError
         If the text is shorter than a sequence.
     IncompleteCheckpoint
-        If the base is missing, not asked for, or of another shape.
+        If the base is missing, was not asked for, or has another shape.
     DivergedTraining
         If a weight does not fit into F16, or the held-out loss does not end below the bigram entropy.
     """
@@ -178,20 +178,20 @@ def train(settings: TrainingSettings, corpus: Corpus, folder: Path, base: Path |
 def step_of(settings: TrainingSettings) -> Step:
     """Return the compiled loop over steps of AdamW with a clipped gradient.
 
-    m and v are running means of the gradient g and of its square, and a step of learning rate r changes the
+    m and v are running means of the gradient g and of its square, and step t with learning rate r changes the
     weights w by -r (m / (1 - beta_1^t) / (sqrt(v / (1 - beta_2^t)) + epsilon) + decay w) (Loshchilov and Hutter,
     arXiv 1711.05101).
 
     Parameters
     ----------
     settings
-        Entries with the same shape, sequence, batch, betas, epsilon and clip share a program.
+        Settings of an entry; entries with the same shape, sequence, batch, betas, epsilon and clip share a program.
 
     Returns
     -------
     callable
-        Of the state (which it uses up), the decay of each weight, the text, the schedule of `AT_ONCE` steps and
-        how many of them to take; it returns the new state and the loss of each step, shape (AT_ONCE,).
+        Function of the state (which it consumes), the decay of each weight, the text, the schedule of `AT_ONCE`
+        steps, and the number of them to take; it returns the new state and the loss of each step, shape (AT_ONCE,).
     """
     architecture = settings.architecture
     sequence, beta_1, beta_2 = settings.sequence, settings.beta_1, settings.beta_2
@@ -215,7 +215,7 @@ def step_of(settings: TrainingSettings) -> Step:
             weights = weights - rate[i] * (direction + decay * weights)
             return State(weights, mean, square), losses.at[i].set(loss)
 
-        # A traced bound: one program serves every number of steps.
+        # The bound is traced, so that one program serves every number of steps.
         done: tuple[State, jax.Array] = jax.lax.fori_loop(0, count, one, (state, jnp.zeros(AT_ONCE)))
         return done
 
@@ -229,7 +229,7 @@ def split(architecture: Architecture, vector: Vector) -> dict[str, Vector]:
     Returns
     -------
     dict
-        Name to array.
+        Arrays by name.
     """
     arrays, begin = {}, 0
     for name, shape in shapes(architecture).items():
@@ -240,7 +240,7 @@ def split(architecture: Architecture, vector: Vector) -> dict[str, Vector]:
 
 
 def decays(settings: TrainingSettings) -> npt.NDArray[np.float32]:
-    """Return the decay of each weight: that of the settings for matrices, none for biases and norms."""
+    """Return the weight decay of each weight: that of the settings for matrices, zero for biases and norms."""
     return np.concatenate(
         [
             np.full(math.prod(shape), settings.weight_decay if name in MATRICES else 0, np.float32)
@@ -250,19 +250,19 @@ def decays(settings: TrainingSettings) -> npt.NDArray[np.float32]:
 
 
 def make_schedule(settings: TrainingSettings, size: int) -> Schedule:
-    """Draw where each step's sequences begin in the text, and tabulate what depends on the step's number.
+    """Draw where each step's sequences begin in the text, and tabulate the values that depend on the step's number.
 
     Parameters
     ----------
     size
-        Bytes of the text.
+        Number of bytes of the text.
 
     Returns
     -------
     Schedule
-        For all steps.
+        Schedule of all steps.
     """
-    generator = np.random.default_rng([settings.seed, len(MATRICES)])  # no matrix is drawn from this one
+    generator = np.random.default_rng([settings.seed, len(MATRICES)])  # no matrix is drawn with this seed
     step = np.arange(1, settings.steps + 1)
     return Schedule(
         generator.integers(0, size - settings.sequence, (settings.steps, settings.batch), np.int32),
@@ -273,14 +273,14 @@ def make_schedule(settings: TrainingSettings, size: int) -> Schedule:
 
 
 def held_out_windows(text: Text, sequence: int, count: int) -> npt.NDArray[np.uint8]:
-    """Take sequences at equal distances from the held-out text.
+    """Take equally spaced sequences from the held-out text.
 
     Parameters
     ----------
     sequence
-        Bytes that are predicted per sequence.
+        Number of bytes that are predicted per sequence.
     count
-        Bytes that are predicted in all, rounded up to whole groups of sequences.
+        Number of bytes that are predicted in all, rounded up to whole groups of sequences.
 
     Raises
     ------
@@ -319,7 +319,7 @@ def _first_weights(settings: TrainingSettings, base: Path | None) -> dict[str, n
 
 
 def _segments(keep: tuple[int, ...]) -> list[tuple[int, int]]:
-    """Cut the steps at those that are kept, and into parts of at most `AT_ONCE`."""
+    """Cut the range of steps at the steps that are kept, and into segments of at most `AT_ONCE` steps."""
     stops = sorted({*keep, *range(0, keep[-1], AT_ONCE)})
     return list(itertools.pairwise(stops))
 
@@ -339,7 +339,7 @@ def _cut(schedule: Schedule, begin: int, end: int) -> Schedule:
 
 
 def _curve(losses: npt.NDArray[np.float32]) -> list[dict[str, float]]:
-    """Mean training loss of equal parts of the run, each with its last step."""
+    """Return the mean training loss of equal parts of the run, each with its last step."""
     parts = np.array_split(losses.astype(np.float64), min(CURVE, losses.size))
     last = np.cumsum([part.size for part in parts])
     return [{"step": int(step), "loss": float(part.mean())} for step, part in zip(last, parts, strict=True)]

@@ -1,4 +1,4 @@
-"""What the paper and its sources say: entries, printed numbers, trainings, checkpoints, exhibits."""
+"""Tables of what the paper and its sources state: entries, printed numbers, trainings, checkpoints, exhibits."""
 
 from weightfit.paper.rows import (
     Entry,

@@ -1,4 +1,4 @@
-"""Which weights of the paper's own would decide a printed number, and how large they are."""
+"""The published checkpoints of the paper's models, whose weights decide the printed numbers, and their sizes."""
 
 from __future__ import annotations
 
@@ -43,24 +43,24 @@ def read() -> Sequence[Checkpoint]:
 
 
 def steps(entry: str) -> tuple[int, ...]:
-    """Return the published steps of an entry that the table lists, rising; none if there are none."""
+    """Return the published steps of an entry in the table, in rising order; empty if there are none."""
     return tuple(sorted(row.step for row in read() if row.entry == entry and row.step is not None))
 
 
 def of(entry: str, step: int | None) -> Checkpoint | None:
-    """Return the revision that holds an entry's weights at a step; None is the last state.
+    """Return the revision that holds the weights of an entry at a step, or at the end of training for None.
 
     Returns
     -------
     Checkpoint or None
-        None if no such revision is published.
+        The revision, or None if it is not published.
     """
     rows = {row.step: row for row in read() if row.entry == entry}
     return rows.get(step)
 
 
 def size(count: int) -> str:
-    """Return a number of bytes for people."""
+    """Return a number of bytes as text, in GB or MB."""
     return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 

@@ -1,4 +1,4 @@
-"""The paper's tables and figures as `paper/exhibits.yaml` lists them: title, caption, content and inputs."""
+"""The paper's tables and figures as listed in `paper/exhibits.yaml`: title, caption, content and inputs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,21 +17,21 @@ class Exhibit:
     Attributes
     ----------
     label
-        Name of its rule, its module and its files.
+        Name of the rule, the module and the files of the exhibit.
     title
-        As the paper numbers it.
+        Title with the paper's number.
     caption
-        What it shows.
+        Caption, which says what the exhibit shows.
     shows
-        What it adds to the paper, in a few words for the README's table.
+        What the exhibit adds to the paper, in a few words for the list of exhibits.
     inputs
-        Names of the Parquet tables that it reads.
+        Names of the Parquet tables that the exhibit reads.
     minimum
-        Fewest of the paper's entries that it is made from; below it says what it needs.
+        Least number of the paper's entries from which it is made; with fewer, it states what it needs.
     needs
-        What that is, in words; empty where it needs no weights.
+        What the exhibit needs, in words; empty where it needs no weights.
     content
-        Panels and series of a figure, or rows and columns of a table.
+        Panels and series of the figure, or rows and columns of the table.
     """
 
     label: str
@@ -45,17 +45,17 @@ class Exhibit:
 
     @property
     def kind(self) -> str:
-        """``figures`` or ``tables``: where its module and its files are."""
+        """Folder of its module and its files: ``figures`` or ``tables``."""
         return f"{self.label.partition('_')[0]}s"
 
     @property
     def module(self) -> str:
-        """The file of the package that makes it, relative to the repository."""
+        """Path of the module that makes the exhibit, relative to the repository."""
         return f"weightfit/exhibits/{self.kind}/{self.label}.py"
 
     @property
     def numbers(self) -> str:
-        """The CSV of its numbers, in the results of a cohort."""
+        """Path of the CSV with its numbers, relative to the results of a cohort."""
         return f"{self.kind}/{self.label}.csv"
 
 
@@ -94,28 +94,28 @@ def stands_for(printed: int, own: Mapping[int, int]) -> int:
     Parameters
     ----------
     printed
-        As the paper numbers it.
+        Number of the step or block in the paper.
     own
-        The cohort's ``steps`` or ``blocks``: what is not in it stands for itself.
+        The cohort's ``steps`` or ``blocks``. A step or block that is not in it stands for itself.
     """
     return own.get(printed, printed)
 
 
-def readme_table() -> str:
-    """Return the table of exhibits that stands in the README."""
+def markdown() -> str:
+    """Return the list of exhibits as a table in Markdown."""
     lines = ["| exhibit | target | what it shows |", "|---|---|---|"]
     lines += [f"| {item.title} | `{label}` | {item.shows} |" for label, item in read().items()]
     return "\n".join(lines)
 
 
 def groups() -> dict[str, list[str]]:
-    """Return the entries of the main cohort through which lines are drawn: those of Figure 12, and all others."""
+    """Return the two groups of main-cohort entries to which lines are fitted: those of Figure 12, and all others."""
     family = list(read()["figure_12"].content["entries"])
     main = [key for key, entry in paper.entries().items() if "main" in entry.cohort]
     return {"pythia": family, "others": [key for key in main if key not in family]}
 
 
 def printed_band() -> tuple[float, float]:
-    """Return the ends of the band of shapes, as printed with Table 1."""
+    """Return the ends of the band of shapes that is printed with Table 1."""
     ends = read()["table_1"].content["printed"]
     return float(paper.printed(ends["band_low"])), float(paper.printed(ends["band_high"]))

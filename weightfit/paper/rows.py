@@ -1,4 +1,4 @@
-"""Reads what the paper and its sources say, as tables under closed schemas: entries, printed numbers, trainings."""
+"""Reads the tables of what the paper and its sources state: entries, printed numbers, trainings and states."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Entry:
-    """One model of the paper; the columns are described in `workflow/schemas/entries.schema.yaml`."""
+    """A model of the paper; the columns are described in `workflow/schemas/entries.schema.yaml`."""
 
     id: str
     name: str
@@ -49,7 +49,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Reported:
-    """One printed number; the columns are described in `workflow/schemas/reported.schema.yaml`."""
+    """A printed number; the columns are described in `workflow/schemas/reported.schema.yaml`."""
 
     id: str
     where: str
@@ -65,7 +65,7 @@ class Reported:
 
 @dataclass(frozen=True)
 class Hyperparameter:
-    """What one source says of a training; the columns are described in `workflow/schemas/training.schema.yaml`."""
+    """A hyperparameter as one source states it; `workflow/schemas/training.schema.yaml` describes the columns."""
 
     entry: str
     quantity: str
@@ -78,7 +78,7 @@ class Hyperparameter:
 
 @dataclass(frozen=True)
 class State:
-    """A name for how far a training went; the columns are described in `workflow/schemas/states.schema.yaml`."""
+    """A named range of training durations T/τ; the columns are described in `workflow/schemas/states.schema.yaml`."""
 
     thresholds: str
     state: str
@@ -100,12 +100,12 @@ def entries() -> dict[str, Entry]:
 
 
 def find_entry(name_or_alias: str) -> Entry:
-    """Return the entry that has this id, name or alias, upper and lower case being the same.
+    """Return the entry with a given id, name or alias, without regard to case.
 
     Raises
     ------
     UnknownReference
-        If no entry is spelled so; the message suggests near spellings.
+        If no entry has this spelling; the message suggests similar ones.
 
     Examples
     --------
@@ -138,7 +138,7 @@ def printed(key: str) -> str:
     Raises
     ------
     UnknownReference
-        If the table has no such id; the message suggests near ids.
+        If the table has no such id; the message suggests similar ids.
 
     Examples
     --------
@@ -153,7 +153,7 @@ def printed(key: str) -> str:
 
 
 def hyperparameters() -> tuple[Hyperparameter, ...]:
-    """Return what every source says of every training, in the order of the table.
+    """Return every hyperparameter as each source states it, in the order of the table.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def hyperparameters() -> tuple[Hyperparameter, ...]:
 
 
 def conventions() -> tuple[str, ...]:
-    """Return the names of the sets of hyperparameters that are used together, that of the paper first."""
+    """Return the names of the conventions, which are sets of hyperparameters used together, the paper's first."""
     return tuple(dict.fromkeys(name for row in hyperparameters() for name in row.used))
 
 
@@ -180,12 +180,12 @@ def training(convention: str) -> dict[str, dict[str, float]]:
     Returns
     -------
     dict of dict
-        By entry and quantity; what the convention does not know is missing.
+        Values by entry and quantity, without those that the convention does not give.
 
     Raises
     ------
     UnknownReference
-        If there is no such convention; the message suggests near ones.
+        If there is no such convention; the message suggests similar names.
 
     Examples
     --------
@@ -202,12 +202,12 @@ def training(convention: str) -> dict[str, dict[str, float]]:
 
 
 def states() -> dict[str, tuple[State, ...]]:
-    """Return every set of thresholds of T/tau by its name, the greatest threshold first.
+    """Return every set of thresholds of T/tau by its name, each with the greatest threshold first.
 
     Raises
     ------
     ContractError
-        If `paper/states.tsv` breaks its schema, or a set does not fall to zero.
+        If `paper/states.tsv` breaks its schema, or the thresholds of a set do not fall to zero.
     """
     return dict(_states(data("paper/states.tsv")))
 
@@ -220,7 +220,7 @@ def _entries(path: Path) -> dict[str, Entry]:
 
 @cache
 def _spellings(path: Path) -> dict[str, str]:
-    """Map every spelling, case folded, to the id of its entry."""
+    """Return the id of the entry of every spelling, in which case is folded."""
     found: dict[str, str] = {}
     for entry in _entries(path).values():
         for spelling in (entry.id, entry.name, *entry.aliases):
@@ -299,18 +299,18 @@ def _unknown(thing: str, reference: str, known: Iterable[str], table: str) -> Un
 
 
 def state(t_over_tau: float, thresholds: Sequence[State]) -> str:
-    """Name how far a training went.
+    """Return the name of the state that a training has reached.
 
     Parameters
     ----------
     t_over_tau
-        Steps x peak learning rate x weight decay, not negative.
+        Steps x peak learning rate x weight decay, non-negative.
     thresholds
-        One set of `weightfit.paper.states`.
+        One set of thresholds from `weightfit.paper.states`.
 
     Returns
     -------
     str
-        The name of the greatest threshold that is reached.
+        Name of the greatest threshold that is reached.
     """
     return next(row.state for row in thresholds if t_over_tau >= row.least)

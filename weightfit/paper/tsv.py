@@ -13,7 +13,7 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
 def read_table(path: Path, schema_path: Path) -> list[dict[str, object]]:
-    """Read a tab-separated table whose rows obey a schema, in the order of the file.
+    """Read a tab-separated table and check that its rows obey a schema.
 
     Parameters
     ----------
@@ -21,20 +21,20 @@ def read_table(path: Path, schema_path: Path) -> list[dict[str, object]]:
         UTF-8 text: a header, then one line per row, each ended by a newline. Cells are separated by one tab
         and are never quoted.
     schema_path
-        JSON Schema (draft 2020-12, as YAML) of one row. `properties` are the columns in order, `type` says
-        how a cell is read (an empty cell is null where the type allows it; an array's items are separated by
-        `;`), and the extra keyword `key` lists the columns that no two rows share.
+        JSON Schema (draft 2020-12, as YAML) of one row. `properties` lists the columns in order, and `type` says how a
+        cell is read: an empty cell is null where the type allows it, and `;` separates the items of an array. The extra
+        keyword `key` lists the columns whose values no two rows share.
 
     Returns
     -------
     list of dict
-        One mapping per row from column to str, int, float, bool, list of str or None.
+        One mapping per row, in the order of the file, from column to str, int, float, bool, list of str or None.
 
     Raises
     ------
     ContractError
-        If the file is missing or breaks the format, the schema or its key. The message names file, line,
-        column and law.
+        If the file is missing, or breaks the format, the schema or its key. The message names the file, the line, the
+        column and the broken law.
     """
     import yaml
     from jsonschema import Draft202012Validator
@@ -105,7 +105,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _value(cell: str, declared: str | list[str]) -> object:
-    """Convert a cell to the type that its column declares; a ValueError says which law it breaks."""
+    """Convert a cell to the type that its column declares, or raise a ValueError that says which law it breaks."""
     types = [declared] if isinstance(declared, str) else declared
     if "null" in types and not cell:
         return None
@@ -129,6 +129,6 @@ def _value(cell: str, declared: str | list[str]) -> object:
 
 
 def _frozen(row: dict[str, object]) -> dict[str, Any]:
-    """Turn the lists of a row into tuples."""
+    """Return a row with its lists as tuples."""
     values = {column: tuple(value) if isinstance(value, list) else value for column, value in row.items()}
     return cast("dict[str, Any]", values)

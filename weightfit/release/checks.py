@@ -1,7 +1,7 @@
-"""Runs functions of npm-weibull-py and ours on the same input, and pairs what comes out.
+"""Runs functions of npm-weibull-py and of this project on the same input, and pairs their results.
 
-Every input is the same in every run. A check pairs only values that mean the same; what one of the two adds is left
-out.
+Every input is the same in every run. A check pairs only values with the same meaning; a value that only one of the two
+functions returns is left out.
 """
 
 import json
@@ -21,7 +21,7 @@ from weightfit.release import functions
 from weightfit.studies.closure import implied
 
 Pair = tuple[float | str | bool | None, float | str | bool | None]
-"""A value of ours and the library's."""
+"""A value from this project and the corresponding value from the library."""
 
 SEED = 20260517
 SHAPES = (0.3, 0.76, 1.0, 1.1, 1.2054, 2.0, 5.0)
@@ -32,14 +32,14 @@ TRIMS = {"mid_80": 0.80, "mid_90": 0.90, "full_range": 1.00}
 
 @dataclass(frozen=True)
 class Check:
-    """One comparison.
+    """One comparison of a function of this project with a function of the library.
 
     Attributes
     ----------
     compared
-        Which values, in words.
+        The compared values, in words.
     pairs
-        Runs both and yields the pairs.
+        Function that runs both and yields the pairs.
     """
 
     compared: str
@@ -47,7 +47,7 @@ class Check:
 
 
 def sample() -> NDArray[np.float16]:
-    """Return the weights that functions of weights are given: 65,536 Student-t values of 5 degrees of freedom."""
+    """Return the weights for functions that take weights: 65,536 Student-t values with 5 degrees of freedom."""
     values = 0.02 * np.random.default_rng(SEED).standard_t(5, (256, 256))
     return values.astype(np.float16)
 
@@ -193,4 +193,4 @@ CHECKS: Mapping[str, Check] = {
     "weibull_quantile": Check("quantile", _quantiles),
     "diagnose_model": Check("medians", _medians),
 }
-"""By the paper's or the library's name; a name that is missing has nothing that could be compared."""
+"""Checks by the name of the function in the paper or the library; a missing name has nothing to compare."""

@@ -1,8 +1,8 @@
 """The names that npm-weibull-py 0.4.0 exports, so that code written for it runs with this package instead.
 
-Names, arguments and keys of results are the library's. What is written here gives what the library gives. The rest is
-the library's own, handed through from the installed package: `paper/counterparts.tsv` says why for each.
-`DATABASE_v9_1` is the data of the release (Tiexin Ding, CC BY 4.0).
+Names, arguments and keys of results are those of the library. The functions written here return what the library
+returns. The others are imported unchanged from the installed library; `paper/counterparts.tsv` gives the reason for
+each. `DATABASE_v9_1` is the data of the release (Tiexin Ding, CC BY 4.0).
 """
 
 import math
@@ -18,7 +18,7 @@ from weightfit.release.histogram import per_block_metrics as per_block_metrics
 from weightfit.release.histogram import weibull_fit as weibull_fit
 from weightfit.weights.families import attention_kind
 
-# The library's own.
+# These are the library's own objects.
 DATABASE_v9_1 = npm_weibull.DATABASE_v9_1
 classify_k = npm_weibull.classify_k
 compare_distributions = npm_weibull.compare_distributions
@@ -30,12 +30,12 @@ sigma_decompose = npm_weibull.sigma_decompose
 
 
 def sigma_from_k_lambda(k: float, lam: float) -> dict[str, float]:
-    """Return moments of a Weibull law in closed form.
+    """Return the moments of a Weibull law in closed form.
 
     Parameters
     ----------
     k, lam
-        Shape and scale.
+        Shape and scale of the law.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def sigma_from_k_lambda(k: float, lam: float) -> dict[str, float]:
     Raises
     ------
     ValueError
-        If one of the two is not positive.
+        If the shape or the scale is not positive.
     """
     _require_law(k, lam)
     first, second = float(gamma(1 + 1 / k)), float(gamma(1 + 2 / k))
@@ -66,7 +66,7 @@ def weibull_quantile(k: float, lam: float, q: float) -> float:
     Parameters
     ----------
     k, lam
-        Shape and scale.
+        Shape and scale of the law.
     q
         Probability in (0, 1).
 
@@ -77,17 +77,17 @@ def weibull_quantile(k: float, lam: float, q: float) -> float:
     """
     _require_law(k, lam)
     if not 0 < q < 1:
-        raise ValueError(f"q is {q}; a probability strictly between 0 and 1 is needed")
+        raise ValueError(f"q is {q}, which is no probability; give a number strictly between 0 and 1")
     return float(lam * (-math.log1p(-q)) ** (1 / k))
 
 
 def _require_law(k: float, lam: float) -> None:
     if k <= 0 or lam <= 0:
-        raise ValueError(f"k is {k} and lambda {lam}; a Weibull law needs both positive")
+        raise ValueError(f"k is {k} and lambda is {lam}; give two positive numbers, as a Weibull law has")
 
 
 def compute_T_tau(eta: float, lambda_wd: float, T_steps: float) -> dict[str, Any]:  # noqa: N802, N803 (the library's names)
-    """Return how many averaging times of AdamW a training lasted, and what the library calls that.
+    """Return the duration of a training in averaging times of AdamW, and the library's name for its state.
 
     Parameters
     ----------
@@ -102,8 +102,8 @@ def compute_T_tau(eta: float, lambda_wd: float, T_steps: float) -> dict[str, Any
     -------
     dict
         ``tau_iter`` (1 / (eta lambda_wd), in steps), ``T_tau``, ``state`` by the library's thresholds
-        (`paper/states.tsv`), ``physical_terminal`` (whether it is the furthest state) and ``warning`` (a sentence in
-        the least one, else None).
+        (`paper/states.tsv`), ``physical_terminal`` (whether it is the most advanced state) and ``warning`` (a sentence
+        in the least advanced state, otherwise None).
 
     Raises
     ------
@@ -112,7 +112,7 @@ def compute_T_tau(eta: float, lambda_wd: float, T_steps: float) -> dict[str, Any
     """
     if min(eta, lambda_wd, T_steps) <= 0:
         raise ValueError(
-            f"eta is {eta}, lambda_wd {lambda_wd}, T_steps {T_steps}; all three must be positive"
+            f"eta is {eta}, lambda_wd is {lambda_wd} and T_steps is {T_steps}; all three must be positive"
         )
     thresholds = paper.states()["library"]
     tau = 1 / (eta * lambda_wd)
@@ -130,7 +130,7 @@ def compute_T_tau(eta: float, lambda_wd: float, T_steps: float) -> dict[str, Any
 
 
 def classify_attention_arch(n_q: int, n_kv: int) -> dict[str, Any]:
-    """Classify attention by how many query heads share one key head.
+    """Classify attention by the number of query heads that share one key head.
 
     Parameters
     ----------
@@ -140,8 +140,8 @@ def classify_attention_arch(n_q: int, n_kv: int) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``arch`` (`weightfit.diagnostics.attention_kind`), ``ratio``, ``n_q`` and ``n_kv``; what is expected
-        of such a model, ``expected_q_k_drift`` and ``cap_stone_alignment``, is the library's word and taken from it.
+        ``arch`` (`weightfit.diagnostics.attention_kind`), ``ratio``, ``n_q`` and ``n_kv``. The expectations for such a
+        model, ``expected_q_k_drift`` and ``cap_stone_alignment``, are taken unchanged from the library.
 
     Raises
     ------

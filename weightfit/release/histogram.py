@@ -1,7 +1,7 @@
-"""The functions of npm-weibull-py 0.4.0 that count and read binned magnitudes, written anew.
+"""Reimplementations of the functions of npm-weibull-py 0.4.0 that count magnitudes in bins and evaluate the counts.
 
-Names, arguments and keys are the library's. Like there, what allows no fit comes back as not-a-number with ``ok``
-False: the one place in this package where a failure is a number, because callers of the library look for it.
+Names, arguments and keys are those of the library. As in the library, a histogram that allows no fit gives not-a-number
+with ``ok`` False. Only here does this package return a failure as a number, because the library's callers expect it.
 """
 
 import math
@@ -12,27 +12,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from weightfit.errors import NonFiniteWeight
-from weightfit.fits.probability_plot import weibull_cdf, weighted_line
+from weightfit.errors import DegenerateHistogram, NonFiniteWeight
+from weightfit.fits.released import binned_line
 
 TRIMS = {"mid_80": 0.80, "mid_90": 0.90, "full_range": 1.00}
-"""The library's names of the trims."""
+"""Trims by the library's names."""
 
 _FEWEST_COUNTS = 100
-_FEWEST_BINS = 5
 _SMALLEST = np.float32(1e-13)
 
 
 def weibull_fit(histogram: Any, trim: str = "mid_80") -> dict[str, Any]:
     """Fit a Weibull law to magnitudes that are counted in bins of their log10.
 
-    The estimator of `weightfit.fits.released.released_fit`, here on bins of any width.
+    The estimator is that of `weightfit.fits.released.binned_line`.
 
     Parameters
     ----------
     histogram
-        ``{"edges": ..., "hist": ...}``, a pair ``(edges, hist)``, or the path of an NPZ file with these two: edges in
-        log10 of the magnitude ``(m + 1,)`` and counts ``(m,)``.
+        ``{"edges": ..., "hist": ...}``, a pair ``(edges, hist)``, or the path of an NPZ file with these two arrays:
+        edges in log10 of the magnitude ``(m + 1,)`` and counts ``(m,)``.
     trim
         ``mid_80``, ``mid_90`` or ``full_range``.
 
@@ -40,45 +39,31 @@ def weibull_fit(histogram: Any, trim: str = "mid_80") -> dict[str, Any]:
     -------
     dict
         ``k``, ``lambda`` (units of the weights), ``R2``, ``KS``, ``n_used`` (number of bins in the fit), ``trim`` and
-        ``ok``; where ``ok`` is False the numbers are not-a-number and ``reason`` says why.
+        ``ok``. Where ``ok`` is False, the numbers are not-a-number and ``reason`` says why.
 
     Raises
     ------
     ValueError
-        If the trim is none of the three.
+        If the trim has none of the three names.
     TypeError
-        If the histogram is none of the three.
+        If the histogram has none of the three forms.
     """
     if trim not in TRIMS:
         raise ValueError(f"trim {trim!r} is unknown; give one of {list(TRIMS)}")
-    edges, count = _bins(histogram)
-    total = float(count.sum())
-    if total < _FEWEST_COUNTS:
-        return _no_fit(trim, f"{total:.0f} magnitudes, at least {_FEWEST_COUNTS} are needed")
-    upper = np.cumsum(count) / total
-    middle = (upper + (np.cumsum(count) - count) / total) / 2
-    margin = (1 - TRIMS[trim]) / 2
-    inside = (count > 0) & (middle >= margin) & (middle <= 1 - margin) & (middle > 0) & (middle < 1)
-    used = int(inside.sum())
-    if used < _FEWEST_BINS:
-        return _no_fit(trim, f"{used} bins inside the trim, at least {_FEWEST_BINS} are needed")
-    x = (edges[:-1] + edges[1:]) / 2 * math.log(10.0)
-    y = np.log(-np.log(1 - middle[inside] + 1e-12))
-    line = weighted_line(x[inside], y * count[inside], count[inside])
+    try:
+        found = binned_line(*_bins(histogram), TRIMS[trim])
+    except DegenerateHistogram as error:
+        numbers = dict.fromkeys(("k", "lambda", "R2", "KS"), math.nan)
+        return numbers | {"n_used": 0, "trim": trim, "ok": False, "reason": str(error)}
     return {
-        "k": line.shape,
-        "lambda": line.scale,
-        "R2": line.r_squared,
-        "KS": float(np.abs(upper - weibull_cdf(x, line)).max()),
-        "n_used": used,
+        "k": found.line.shape,
+        "lambda": found.line.scale,
+        "R2": found.line.r_squared,
+        "KS": float(found.distances.max()),
+        "n_used": int(found.inside.sum()),
         "trim": trim,
         "ok": True,
     }
-
-
-def _no_fit(trim: str, reason: str) -> dict[str, Any]:
-    numbers = dict.fromkeys(("k", "lambda", "R2", "KS"), math.nan)
-    return numbers | {"n_used": 0, "trim": trim, "ok": False, "reason": reason}
 
 
 def _bins(histogram: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -92,7 +77,7 @@ def _bins(histogram: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         edges, count = histogram
     else:
         raise TypeError(
-            f"a histogram is a path, a mapping with edges and hist, or a pair of them, not a {type(histogram).__name__}"
+            f"a histogram cannot be a {type(histogram).__name__}; give a path, a mapping with edges and hist, or a pair"
         )
     return np.asarray(edges, np.float64), np.asarray(count, np.float64)
 
@@ -103,18 +88,18 @@ def per_block_metrics(histogram: Any) -> dict[str, Any]:
     Parameters
     ----------
     histogram
-        As `weibull_fit` takes it.
+        Histogram in any form that `weibull_fit` takes.
 
     Returns
     -------
     dict
         ``q90_q10``, ``q99_q50``, ``p999_p50``, ``gini``, ``median_abs_w`` and ``ok``. A quantile is the mid-point of
-        the bin that it falls into; the Gini coefficient is by the trapezoidal rule on the Lorenz curve.
+        the bin that it falls into. The Gini coefficient is computed by the trapezoidal rule on the Lorenz curve.
     """
     edges, count = _bins(histogram)
     names = ("q90_q10", "q99_q50", "p999_p50", "gini", "median_abs_w")
     if count.sum() < _FEWEST_COUNTS:
-        reason = f"{count.sum():.0f} magnitudes, at least {_FEWEST_COUNTS} are needed"
+        reason = f"there are {count.sum():.0f} magnitudes, but at least {_FEWEST_COUNTS} are needed"
         return dict.fromkeys(names, math.nan) | {"ok": False, "reason": reason}
     edge = 10.0**edges
     magnitude = (edge[:-1] + edge[1:]) / 2
@@ -133,7 +118,7 @@ def extract_to_histogram(
     log_w_range: tuple[float, float] = (-12.0, 2.0),
     save_path: str | Path | None = None,
 ) -> dict[str, Any]:
-    """Count the magnitudes of weights in even bins of their log10.
+    """Count the magnitudes of weights in bins of equal width in log10.
 
     Parameters
     ----------
@@ -142,9 +127,9 @@ def extract_to_histogram(
     n_bins
         Number of bins.
     log_w_range
-        First and last edge, in log10 of the magnitude. What lies outside is dropped, zeros among it.
+        First and last edge, in log10 of the magnitude. Magnitudes outside are dropped, zeros included.
     save_path
-        NPZ file to write, if any; its folder is made.
+        NPZ file to write, if any; its folder is created.
 
     Returns
     -------
@@ -155,15 +140,15 @@ def extract_to_histogram(
     Raises
     ------
     NonFiniteWeight
-        If a weight is infinite or not a number; the library drops it without a word.
+        If a weight is infinite or not a number; the library drops such weights silently.
     """
     if hasattr(weight, "detach"):
         weight = weight.detach().cpu().float().numpy()
     values = np.asarray(weight, dtype=np.float32)
     if not np.isfinite(values).all():
         raise NonFiniteWeight(
-            f"{int((~np.isfinite(values)).sum())} of {values.size} weights are infinite or not a number; every counted "
-            "weight must be finite: check the checkpoint"
+            f"{int((~np.isfinite(values)).sum())} of {values.size} weights are infinite or not a number, but every "
+            "counted weight must be finite; check the checkpoint"
         )
     edges = np.linspace(*log_w_range, n_bins + 1)
     counts, _ = np.histogram(np.log10(np.maximum(np.abs(values).reshape(-1), _SMALLEST)), edges)

@@ -1,4 +1,4 @@
-"""Which of the functions that the paper names are in npm-weibull-py as installed, and whether ours agree with it."""
+"""Whether npm-weibull-py as installed has the functions that the paper names, and whether ours agree with it."""
 
 import inspect
 import re
@@ -20,12 +20,12 @@ from weightfit.release.checks import CHECKS, Pair
 
 DISTRIBUTION = "npm-weibull-py"
 TOLERANCE = 1e-12
-"""Largest relative difference of two numbers that agree: some thousand roundings of a double."""
+"""Largest relative difference between two numbers that agree: some thousand rounding errors of a double."""
 
 
 @dataclass(frozen=True)
 class Counterpart:
-    """What is nearest to a function; the columns are described in `workflow/schemas/counterparts.schema.yaml`."""
+    """The function nearest to another; `workflow/schemas/counterparts.schema.yaml` describes the columns."""
 
     name: str
     nearest: str | None
@@ -55,19 +55,19 @@ def paper_names() -> list[str]:
 
 
 def library(names: Sequence[str], nearest: Mapping[str, Counterpart]) -> pa.Table:
-    """Compare the paper's list of functions, and the library's own, with what is here.
+    """Compare the functions that the paper names, and those that the library exports, with ours.
 
     Parameters
     ----------
     names
         Functions that the paper names.
     nearest
-        By name: the function nearest to each of these and of the library's names.
+        The function nearest to each of these and to each name of the library, by name.
 
     Returns
     -------
     pyarrow.Table
-        Contract ``library``: the paper's functions, then those that the library exports, in its order.
+        Table of contract ``library``: first the paper's functions, then those that the library exports, in its order.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def _of_library(counterpart: Counterpart) -> dict[str, object]:
 
 
 def _place(name: str) -> str:
-    """Return where weightfit has a function of its own."""
+    """Return the full name of a function of weightfit."""
     for module in (functions, diagnostics):
         if hasattr(module, name):
             return f"{getattr(module, name).__module__}.{name}"
@@ -142,14 +142,14 @@ def _shared(counterpart: Counterpart) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class Agreement:
-    """What a comparison found.
+    """The result of a comparison.
 
     Attributes
     ----------
     values
         Number of values compared.
     unequal
-        Number of those that differ by more than `TOLERANCE`, or at all if they are no numbers.
+        Number of values that differ by more than `TOLERANCE`, or at all if they are not numbers.
     difference
         Largest relative difference of two numbers; None if no numbers were compared.
     """
@@ -160,12 +160,12 @@ class Agreement:
 
 
 def compare(pairs: Iterable[Pair]) -> Agreement:
-    """Compare values of ours with the library's, each pair relative to the library's value.
+    """Compare our values with those of the library, each pair relative to the library's value.
 
     Parameters
     ----------
     pairs
-        Ours and theirs.
+        Our value and the library's value of each pair.
     """
     differences: list[float] = []
     unequal = values = 0

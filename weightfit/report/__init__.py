@@ -1,1 +1,1 @@
-"""Pages for people: of a run, of a model, of a notebook."""
+"""Write the pages of a run, of a model and of a notebook."""

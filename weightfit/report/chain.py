@@ -1,4 +1,4 @@
-"""The chain behind a table of a run: what it was made from, link by link, down to the weight files."""
+"""Follow the chain of evidence behind a table of a run, link by link, down to the weight files."""
 
 import json
 from collections.abc import Collection, Iterator
@@ -15,7 +15,7 @@ from weightfit.provenance import code, sha256
 
 HISTOGRAMS = "histograms/"
 PARTS = ("fits/", "moments/", HISTOGRAMS)
-"""Tables that a run leaves once per entry: of these only the entries behind a number are followed."""
+"""Folders of tables that a run makes for each entry; only those of the entries behind a number are followed."""
 
 
 @dataclass(frozen=True)
@@ -25,19 +25,20 @@ class Link:
     Attributes
     ----------
     name
-        Its path in the results of the cohort.
+        Path of the table in the results of the cohort.
     rule, script
-        What made it.
+        Rule and script that made it.
     code
-        Digest of the script and of all that it imports, as recorded; None where a file records none.
+        Recorded digest of the script and of all that it imports; None where a file records none.
     inputs
-        Name of each recorded input to its digest.
+        Digest of each recorded input, by name.
     versions
-        Of the distributions that made it.
+        Versions of the distributions that made it.
     files, contract
-        Weight files that were counted, and `weightfit.counts.histogram.HISTOGRAM_CONTRACT` then; of histograms only.
+        Weight files that were counted, and the value of `weightfit.counts.histogram.HISTOGRAM_CONTRACT` at that time;
+        for histograms only.
     others
-        Inputs of other entries, which the number does not rest on.
+        Number of inputs of other entries, on which the number does not rest.
     """
 
     name: str
@@ -52,7 +53,7 @@ class Link:
 
     @property
     def counted(self) -> bool:
-        """Whether it was counted from weight files, and not joined from tables that were."""
+        """Whether it was counted from weight files, not joined from other histograms."""
         return self.name.startswith(HISTOGRAMS) and self.rule == "histogram"
 
 
@@ -64,25 +65,25 @@ def chain(folder: Path, tables: Collection[str], entries: Collection[str]) -> li
     folder
         Results of the cohort.
     tables
-        Names of exhibits or studies, where the chain begins.
+        Names of the exhibits or studies at which the chain begins.
     entries
-        Of the cohort, on whose weights the number rests.
+        Entries of the cohort on whose weights the number rests.
 
     Returns
     -------
     list of Link
-        Each table once, those that are made first last.
+        Each table once; the tables that are made first come last.
 
     Raises
     ------
     ContractError
-        If a table of the chain is not there.
+        If a table of the chain is missing.
     """
     waiting, found = [_path(name) for name in tables], dict[str, Link]()
     while waiting:
         name = waiting.pop(0)
         if name in found:
-            found[name] = found.pop(name)  # what two tables are made from stands below both
+            found[name] = found.pop(name)  # the common source of two tables comes after both
             continue
         if not (folder / name).is_file():
             raise ContractError(f"{name}: this run has no such file; run the workflow for the cohort again")
@@ -100,7 +101,7 @@ def _link(folder: Path, name: str, entries: Collection[str]) -> Link:
     if name.endswith(".csv"):
         label = Path(name).stem
         made = exhibits.read()[label]
-        # An exhibit's numbers are plain text and record nothing: its inputs are those that its item lists.
+        # The CSV of an exhibit records nothing; its inputs are those that its item lists.
         inputs: dict[str, str | None] = {f"{each}.parquet": None for each in made.inputs}
         return Link(name, label, made.module, None, inputs, {})
     recorded = table.read_provenance(folder / name)
@@ -123,28 +124,28 @@ def _link(folder: Path, name: str, entries: Collection[str]) -> Link:
 
 
 def _entry(name: str) -> str:
-    """Return the entry whose table this is; an entry from the Hub has a folder of them."""
+    """Return the entry of a table; an entry from the Hub has a folder of tables."""
     return Path(name).parts[1].removesuffix(".parquet")
 
 
 def verify(folder: Path, link: Link) -> Iterator[tuple[bool, str]]:
-    """Compare what a table records with what is there now.
+    """Compare the records of a table with the present state of its code and inputs.
 
     Parameters
     ----------
     folder
         Results of the cohort.
     link
-        Of the chain.
+        Table of the chain.
 
     Yields
     ------
     bool, str
-        Whether it agrees, and what was compared. Weight files are not rehashed: what their manifest says is compared
-        with what was counted, which is no verification of the files.
+        Whether a record agrees, and what was compared. Weight files are not hashed again: their manifest is compared
+        with the record of the count, which does not verify the files.
     """
     if link.contract is not None:
-        # An edit of the code that counts makes no histogram stale: its contract does.
+        # Only a new contract makes a histogram stale, not an edit of the code that counts.
         yield link.contract == HISTOGRAM_CONTRACT, f"{link.name}: the contract of counting, {link.contract}"
     elif link.code is not None:
         now = code(link.script)
@@ -156,7 +157,7 @@ def verify(folder: Path, link: Link) -> Iterator[tuple[bool, str]]:
 
 
 def manifest(folder: Path, link: Link) -> dict[str, Any]:
-    """Return where the weights came from that a histogram was counted from."""
+    """Return the manifest of the weights from which a histogram was counted."""
     path = folder / "manifests" / Path(link.name).relative_to(HISTOGRAMS).with_suffix(".json")
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return {"stand_in": False} | found

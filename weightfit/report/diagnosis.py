@@ -1,4 +1,4 @@
-"""The page of a diagnosis: a table and a figure of each entry, what the paper prints, and the cohort around."""
+"""Write the page of a diagnosis: a table and a figure of each entry, the printed values, and other models."""
 
 import base64
 import io
@@ -28,7 +28,7 @@ PRINTED_VALUES = (
     "S5.1.ratio_qkv_o",
     "S5.1.ratio_in_out",
 )
-"""Printed shapes and ratios of scales of single entries or of all, beside the ranges of Table 1 and Figure 9."""
+"""Ids of printed shapes and ratios of scales, shown beside the ranges of Table 1 and Figure 9."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ class Placed:
     Attributes
     ----------
     entry
-        Its id.
+        Id of the entry.
     stand_in
-        Whether it is a small model trained here that stands for one of the paper's.
+        Whether it is a small model trained here that stands for one of the paper's models.
     rows, ratios
-        Of contracts ``diagnosis`` and ``scale_ratios``.
+        Rows of the contracts ``diagnosis`` and ``scale_ratios``.
     drawing
-        SVG; None of an entry without any fit.
+        Figure as SVG; None for an entry without any fit.
     """
 
     entry: str
@@ -56,14 +56,14 @@ class Placed:
 
 @dataclass(frozen=True)
 class Neighbour:
-    """An entry that stands in the last table.
+    """An entry of the last table.
 
     Attributes
     ----------
     entry, stand_in
         As in `Placed`.
     shapes
-        Kind of matrix to median shape.
+        Median shape by kind of matrix.
     """
 
     entry: str
@@ -72,7 +72,7 @@ class Neighbour:
 
 
 def place(fits: pa.Table, entry: str, stand_in: bool, anchor: float, band: tuple[float, float]) -> Placed:
-    """Return what the page shows of one entry.
+    """Return the content of the page for one entry.
 
     Parameters
     ----------
@@ -92,14 +92,14 @@ def place(fits: pa.Table, entry: str, stand_in: bool, anchor: float, band: tuple
 
 
 def neighbours(fits: pa.Table, stand_ins: Mapping[str, bool]) -> list[Neighbour]:
-    """Return entries with the medians of their shapes, in the order of the cohort; those without fits are left out.
+    """Return entries with the medians of their shapes, in the order of the cohort, without entries that lack fits.
 
     Parameters
     ----------
     fits
         Table of contract ``fits``.
     stand_ins
-        By entry.
+        Whether each entry is a stand-in, by entry.
     """
     found = medians(fits)
     return [
@@ -108,7 +108,7 @@ def neighbours(fits: pa.Table, stand_ins: Mapping[str, bool]) -> list[Neighbour]
 
 
 def printed_ranges() -> list[tuple[str, str, str]]:
-    """Return what the paper prints of shapes: of what, least and greatest, as they are printed."""
+    """Return the ranges of shapes that the paper prints: quantity, smallest and largest value as printed."""
     found = exhibits.read()
     table_1 = found["table_1"].content["printed"]
     ranges = [("FFN, median of each entry", table_1["band_low"], table_1["band_high"])]
@@ -120,18 +120,18 @@ def printed_ranges() -> list[tuple[str, str, str]]:
 
 
 def printed_values() -> list[tuple[str, str, str]]:
-    """Return single values that the paper prints: definition, place, and the value as it is printed."""
+    """Return single values that the paper prints: definition, place, and value as printed."""
     rows = [paper.reported()[key] for key in PRINTED_VALUES]
     return [(row.definition, row.where, row.printed) for row in rows]
 
 
 def figure(fits: pa.Table, anchor: float, band: tuple[float, float]) -> str:
-    """Draw the shape of every block, kind by kind; returns SVG.
+    """Draw the shape of every block by kind of matrix, as SVG.
 
     Parameters
     ----------
     fits
-        Table of contract ``fits`` of one entry.
+        Table of contract ``fits`` for one entry.
     anchor
         Shape of Gaussian weights.
     band
@@ -171,20 +171,20 @@ def render(
     anchor: float,
     around: Sequence[Neighbour],
 ) -> str:
-    """Return the page as HTML; it asks no network.
+    """Return the page as HTML, which loads nothing from the network.
 
     Parameters
     ----------
     template
-        The page's template, beside the style of the pages.
+        Template of the page, beside the style of the pages.
     model
-        ``name``, ``description`` and ``made``: what the manifests say of its weights.
+        ``name``, ``description`` and ``made``, which holds the manifests of its weights.
     placed
-        The entries that are diagnosed.
+        Entries that are diagnosed.
     anchor
         Shape of Gaussian weights.
     around
-        The same entries, and those of another cohort.
+        Neighbours for the last table: these entries and those of another cohort.
     """
     pages = environment(template.parent)
     pages.filters["embedded"] = lambda drawing: base64.b64encode(drawing.encode()).decode()

@@ -1,4 +1,4 @@
-"""Exhibits as the page shows them: a figure's SVG that can stand beside others, a table's words and numbers."""
+"""Prepare exhibits for the page: figures as SVG that can stand beside others, and tables as text."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from weightfit.errors import ContractError
 from weightfit.paper import exhibits
 
 SHOWN = {"figures": "svg", "tables": "json"}
-"""Ending of the file of an exhibit that the page reads, by kind."""
+"""Ending of the file that the page reads, by kind of exhibit."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Cell:
     Attributes
     ----------
     text
-        For people.
+        Text of the cell.
     is_number
-        Whether it stands on the right.
+        Whether the text is aligned to the right.
     """
 
     text: str
@@ -39,11 +39,11 @@ class Shown:
     Attributes
     ----------
     label, title, caption
-        As in `paper/exhibits.yaml`.
+        Values of `paper/exhibits.yaml`.
     picture
-        SVG of a figure, else None.
+        SVG of a figure, otherwise None.
     headings, rows
-        Of a table; empty for a figure.
+        Cells of a table; empty for a figure.
     notes
         Sentences below a table.
     """
@@ -63,12 +63,12 @@ def read(paths: Mapping[str, Path]) -> list[Shown]:
     Parameters
     ----------
     paths
-        Label to the file with the ending of `SHOWN`.
+        File of each exhibit with the ending of `SHOWN`, by label.
 
     Raises
     ------
     ContractError
-        If a file is not what an exhibit writes.
+        If a file does not have the form that an exhibit writes.
     """
     return [
         _figure(item, paths[label]) if item.kind == "figures" else _table(item, paths[label])
@@ -78,21 +78,21 @@ def read(paths: Mapping[str, Path]) -> list[Shown]:
 
 
 def inline_svg(text: str, label: str, name: str) -> Markup:
-    """Return an SVG that can stand in a page with others: its ids are its own, and its style reaches nothing else.
+    """Return an SVG that can stand in a page with others, because its ids and its style are its own.
 
     Parameters
     ----------
     text
-        The file; ids and references to them may stand in attributes.
+        Content of the file; ids and references to them may stand in attributes.
     label
-        What makes its ids its own.
+        Prefix that makes its ids unique.
     name
-        Of the picture, for those who do not see it.
+        Name of the picture, for readers who cannot see it.
 
     Raises
     ------
     ContractError
-        If the text holds no picture, or refers to anything outside of it.
+        If the text holds no picture, or refers to anything outside it.
     """
     start = text.find("<svg")
     if start < 0:

@@ -1,4 +1,4 @@
-"""Runs a notebook written as plain Python and writes what came out as one page, the same bytes every time."""
+"""Run a notebook written as plain Python, and write its results as one page with reproducible bytes."""
 
 import json
 import os
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 RESULTS = "WEIGHTFIT_RESULTS"
-"""The environment variable by which a notebook finds the tables that it reads."""
+"""Environment variable that names the folder with the tables that a notebook reads."""
 
 SECONDS = 120
 """Longest time that one cell may take."""
@@ -29,18 +29,18 @@ def render(source: Path, tables: Sequence[Path], page: Path, output: Path) -> No
     Parameters
     ----------
     source
-        A jupytext percent file; its first heading is the title of the page.
+        Jupytext percent file; its first heading is the title of the page.
     tables
-        The only ones that it can read, by their file names.
+        The only tables that it can read, by their file names.
     page
-        Template of the page, in Jinja.
+        Jinja template of the page.
     output
-        The page.
+        File of the page.
 
     Raises
     ------
     ContractError
-        If a cell fails or warns, or a local path would stand in the page.
+        If a cell fails or warns, or if the page would contain a local path.
     """
     import jupytext
     import nbformat
@@ -96,7 +96,7 @@ def _execute(name: str, notebook: "NotebookNode", folder: Path, tables: Sequence
 
 @contextmanager
 def _kernel(folder: Path, tables: Path) -> Iterator[str]:
-    """Offer the interpreter that runs this job as a kernel, whichever kernels and settings the user has."""
+    """Offer the interpreter of this job as a kernel, independently of the user's kernels and settings."""
     name = "weightfit"
     specification = {
         "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=ERROR"],

@@ -1,4 +1,4 @@
-"""What the cells of a notebook use: tables by name, whose weights they are about, sentences, tables and pictures."""
+"""Provide the cells of a notebook with tables, the origin of their weights, sentences and pictures."""
 
 import base64
 import html
@@ -28,7 +28,7 @@ KINDS = {
     "initialization": "simulated",
     "other": "outside of the paper",
 }
-"""Whose weights an entry has, as the contract ``steady_state`` tells it, and in words."""
+"""Words for the origin of an entry's weights, by its key in the contract ``steady_state``."""
 
 KIND_COLOURS = dict(zip(KINDS, COLOURS, strict=False))
 
@@ -41,12 +41,12 @@ def read(name: str) -> pa.Table:
     Parameters
     ----------
     name
-        Of the table and of its contract.
+        Name of the table and of its contract.
 
     Raises
     ------
     ContractError
-        If there is no folder of tables, or no such table in it.
+        If there is no folder of tables, or if it has no such table.
     """
     folder = os.environ.get(RESULTS)
     if folder is None:
@@ -63,7 +63,7 @@ def read(name: str) -> pa.Table:
 
 
 class Html:
-    """Something that a notebook shows as HTML, and as text where there is none."""
+    """Output that a notebook shows as HTML, or as text where HTML is not available."""
 
     def __init__(self, text: str, markup: str):
         self.text, self.markup = text, markup
@@ -76,7 +76,7 @@ class Html:
 
 
 def say(*sentences: str) -> Html:
-    """Return sentences for people, one paragraph each."""
+    """Return sentences as output, one paragraph each."""
     return Html("\n".join(sentences), "".join(map(_paragraph, sentences)))
 
 
@@ -86,16 +86,16 @@ def _paragraph(sentence: str) -> str:
 
 
 def tabulate(frame: "pd.DataFrame", empty: str = "There are none.", digits: int = 4) -> Html:
-    """Return a data frame as a table, numbers to the right, in which a dash stands for what is missing.
+    """Return a data frame as a table with numbers aligned to the right and dashes for missing values.
 
     Parameters
     ----------
     frame
-        The table, without its index.
+        Data frame, shown without its index.
     empty
-        What is said instead if it has no rows.
+        Sentence that is returned instead if it has no rows.
     digits
-        After the point of numbers that are no integers.
+        Digits after the decimal point of numbers that are not integers.
     """
     if not len(frame):
         return say(empty)
@@ -121,14 +121,14 @@ def _cell(value: object, digits: int) -> str:
 
 @dataclass(frozen=True)
 class Weights:
-    """Whose weights the entries of a cohort have.
+    """Origin of the weights of a cohort's entries.
 
     Attributes
     ----------
     kind
         Key of `KINDS` by entry; the paper's entries and their stand-ins come first, in the paper's order.
     stands_for
-        By entry: the entry of the paper that its weights are, stand for or simulate, or None.
+        Entry of the paper that the weights of each entry are, stand for or simulate, or None; by entry.
     """
 
     kind: Mapping[str, str]
@@ -136,12 +136,12 @@ class Weights:
 
     @property
     def stand_ins(self) -> list[str]:
-        """Entries that stand for one of the paper's."""
+        """Entries that stand for one of the paper's entries."""
         return [entry for entry, kind in self.kind.items() if kind == "stand_in"]
 
     @property
     def main(self) -> dict[str, str]:
-        """By entry of the paper's main cohort: the entry that it is or that stands for it, in the paper's order."""
+        """Entry that is, or stands for, each entry of the paper's main cohort, in the paper's order."""
         own = {
             self.stands_for[entry]: entry
             for entry, kind in self.kind.items()
@@ -165,7 +165,7 @@ class Weights:
 
 
 def whose_weights(steady_state: pa.Table) -> Weights:
-    """Return whose weights the entries of a cohort have.
+    """Return the origin of the weights of a cohort's entries.
 
     Parameters
     ----------
@@ -202,7 +202,7 @@ def looks(names: Iterable[str]) -> dict[str, dict[str, str]]:
 
 
 def logarithmic(axes: "Axes") -> None:
-    """Make both axes logarithmic, their ticks plain numbers."""
+    """Make both axes logarithmic, with plain numbers at their ticks."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axes.set(xscale="log", yscale="log")
@@ -220,13 +220,13 @@ def show(
     Parameters
     ----------
     draw
-        Draws the rows.
+        Function that draws the rows.
     rows
-        Without any, nothing is drawn and that is said.
+        Rows to draw; without any, a sentence says that nothing is drawn.
     caption
-        Below the picture; those who cannot see it read it too.
+        Caption below the picture, which is also its alternative text.
     weights
-        Whose weights the rows are about.
+        Origin of the weights of the rows.
     """
     if not len(rows):
         return say(f"Nothing to draw in this cohort. {caption}")

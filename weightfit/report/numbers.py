@@ -1,4 +1,4 @@
-"""Printed numbers as the page shows them: each with its readings, and what these rest on."""
+"""Prepare printed numbers for the page, with their readings and the sources of these readings."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ TABLES = ("cell", "cells")
 """References whose first argument names a table of the run."""
 
 WEIGHTLESS = ("theory", "library")
-"""References that are called like the table of the run behind them."""
+"""References that have the name of the table of the run behind them."""
 
 NO_UNIT = "-"
-"""Value of column `unit` of `paper/reported.tsv`: the printed text is a bare number or a label."""
+"""Value of column `unit` of `paper/reported.tsv`: the printed text is a number without a unit, or a label."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What a formula rests on.
+    """Source on which a formula rests.
 
     Attributes
     ----------
     text
-        For people.
+        Text of the link.
     target
-        Id of the page's element that says more.
+        Id of the element of the page that says more.
     printed
-        The text that the paper prints, if it is a printed number.
+        Text that the paper prints, if the source is a printed number.
     """
 
     text: str
@@ -54,17 +54,17 @@ class Number:
     Attributes
     ----------
     row
-        Of contract ``audit``.
+        Row of contract ``audit``.
     unit, quote, restates, sort
-        Its unit, if any, what the paper says around it, the original that it repeats, and what it is counted as.
+        Unit, if any, the paper's words around the number, the original that it repeats, and its sort.
     allowed
-        The numbers, or the label, that agree with the text.
+        Numbers, or the label, that agree with the text.
     exhibit
-        Label of the exhibit in which it stands, if the page has it.
+        Label of the exhibit that contains the number, if the page has it.
     values, stand_ins
-        What the verdict's evidence gives, and what stand-ins give; each value once.
+        Values from the evidence of the verdict, and values from stand-ins; each value once.
     readings
-        Rows of contract ``evaluated_readings``, each with what its formula rests on.
+        Rows of contract ``evaluated_readings``, each with the sources of its formula.
     """
 
     row: Mapping[str, Any]
@@ -89,9 +89,9 @@ def numbers(
     audit, readings
         Tables of the contracts ``audit`` and ``evaluated_readings``.
     targets
-        Name of each table of the run to the id of the page's element that says how it was made.
+        Id of the element of the page that says how a table was made, by name of the table.
     labels
-        Of the exhibits on the page.
+        Labels of the exhibits on the page.
     """
     behind: dict[str, list[Mapping[str, Any]]] = {}
     for reading in readings.to_pylist():
@@ -125,12 +125,12 @@ def numbers(
 
 
 def _place(title: str) -> str:
-    """Return how the paper's numbers name an exhibit."""
+    """Return the name of an exhibit as the places of printed numbers give it."""
     return title.replace("Figure", "Fig")
 
 
 def _once(told: str | None, values: Sequence[str | None]) -> tuple[str, ...]:
-    """Return each value once where the audit tells several by the names of their readings, else what it tells."""
+    """Return each distinct value once if there are several; otherwise the value that the audit gives."""
     distinct = tuple(dict.fromkeys(value for value in values if value))
     return () if told is None else distinct if len(distinct) > 1 else (told,)
 

@@ -1,6 +1,6 @@
-"""The page of a run: summary, exhibits, every printed number with its chain, and what it was all made from.
+"""Write the page of a run: summary, exhibits, every printed number with its chain of evidence, and provenance.
 
-One file that asks no network for anything: style, script and pictures stand in it, and its own policy forbids the rest.
+The page is one file that contains its style, script and pictures; its own policy forbids loading anything else.
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ from weightfit.report.chain import PARTS, Link, chain, manifest
 from weightfit.report.template import environment
 
 SORTS = ("number", "count", "label", "claim")
-"""What printed texts are counted as, see `weightfit.audit.printed.Printed`."""
+"""Sorts of printed texts, see `weightfit.audit.printed.Printed`."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a run left, as far as the page shows it.
+    """Results of a run that the page shows.
 
     Attributes
     ----------
     cohort, description
-        Name of the cohort, and what its file says of it.
+        Name and description of the cohort.
     entries
         Ids of its entries.
     folder
-        Its results.
+        Folder of its results.
     tables
         Names of the exhibits and studies on which printed numbers rest.
     exhibits
-        Label of each exhibit to the file that `weightfit.report.exhibits.SHOWN` says.
+        File of each exhibit with the ending of `weightfit.report.exhibits.SHOWN`, by label.
     audit, readings, search
         Tables of the contracts ``audit``, ``evaluated_readings`` and ``database_search``.
     claims
         Table of contract ``claims_outcome``, or None.
     multiverse
-        Table of contract ``multiverse``, or None; of it the page shows the statistics over entries.
+        Table of contract ``multiverse``, or None; the page shows its statistics over entries.
     """
 
     cohort: str
@@ -71,14 +71,14 @@ def render(run: Run, template: Path) -> str:
     Parameters
     ----------
     run
-        What it shows.
+        Results that the page shows.
     template
-        Of the page, in Jinja; beside it stand its style and its script, of the same name.
+        Jinja template of the page, beside its style and its script of the same name.
 
     Raises
     ------
     ContractError
-        If a table of a chain is missing, or an exhibit is not what its script writes.
+        If a table of a chain is missing, or an exhibit does not have the form that its script writes.
     """
     links = chain(run.folder, run.tables, run.entries)
     targets = {Path(link.name).stem: anchor(link.name) for link in links if not link.name.startswith(PARTS)}
@@ -115,9 +115,9 @@ def read(path: Path, name: str) -> pa.Table:
     Parameters
     ----------
     path
-        Of the file.
+        Path of the file.
     name
-        Of the contract, all of whose columns hold text.
+        Name of the contract, all of whose columns hold text.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def read(path: Path, name: str) -> pa.Table:
 
 
 def by_sort(audit: pa.Table) -> dict[str, list[int]]:
-    """Return how many printed texts have each of `weightfit.audit.summary.VERDICTS`, by what they are counted as."""
+    """Return how many printed texts have each of `weightfit.audit.summary.VERDICTS`, by sort."""
     counted: Counter[tuple[str, str]] = Counter(
         (printed.read(row["id"]).sort, row["verdict"]) for row in audit.to_pylist()
     )
@@ -139,7 +139,7 @@ def by_sort(audit: pa.Table) -> dict[str, list[int]]:
 
 
 def anchor(name: str) -> str:
-    """Return the id of the page's element that says how a table of the run was made."""
+    """Return the id of the element of the page that says how a table was made."""
     return f"made-{name.rpartition('.')[0]}"
 
 
@@ -149,20 +149,20 @@ def _beside(template: Path, ending: str) -> Markup:
 
 
 def _meanings() -> list[tuple[str, str]]:
-    """Return what each verdict means, as the audit's contract tells it."""
+    """Return the meaning of each verdict, from the audit's contract."""
     told = " ".join(table.contract("audit")["properties"]["verdict"]["description"].split()).rstrip(".")
     parts = (part.strip().partition(", ") for part in told.split(";"))
     return [(verdict, meaning) for verdict, _, meaning in parts]
 
 
 def _weights(folder: Path, link: Link) -> dict[str, Any]:
-    """Return where the weights behind a histogram came from, and whether its files are those of the manifest."""
+    """Return the origin of the weights behind a histogram, and whether its files are those of the manifest."""
     made = manifest(folder, link)
     return made | {"agrees": list(link.files) == made["files"]}
 
 
 def _over_entries(multiverse: pa.Table) -> list[list[str]]:
-    """Return the rows that are of no single entry as text, the column names in words first."""
+    """Return the rows over entries as text, after a row with the names of the columns."""
     rows = multiverse.filter(multiverse["entry"].is_null()).drop_columns("entry")
     names = [name.replace("_", " ") for name in rows.column_names]
     return [names, *([_text(value) for value in row.values()] for row in rows.to_pylist())]

@@ -1,4 +1,4 @@
-"""How the templates of pages are filled."""
+"""Fill the templates of pages."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import jinja2
 
 
 def environment(folder: Path) -> jinja2.Environment:
-    """Return what fills the templates of a folder: values are escaped, and a name without a value is an error."""
+    """Return the Jinja environment of a folder; values are escaped, and a name without a value is an error."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),
         autoescape=True,

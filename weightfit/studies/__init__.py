@@ -1,1 +1,1 @@
-"""What a question of the paper asks of fits and histograms, one module each."""
+"""Studies: each module answers one question of the paper from fits and histograms."""

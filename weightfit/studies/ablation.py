@@ -1,4 +1,4 @@
-"""How the shape of transmission matrices moves with the trim, entry by entry (the paper, section 3.2)."""
+"""How the shape of the transmission matrices of each entry changes with the trim (the paper, section 3.2)."""
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +9,7 @@ from weightfit.components import POOLS
 from weightfit.studies.selection import IN_BLOCKS, median_error, of, protocol
 
 KINDS = ("ffn", "transmission")
-"""The paper's text says FFN, its Figure 5 says FFN and the attention output: both are kept."""
+"""Pools to summarise; the paper's text names the FFN, its Figure 5 the FFN and the attention output projection."""
 
 
 def ablation(fits: pa.Table) -> pa.Table:
@@ -23,8 +23,8 @@ def ablation(fits: pa.Table) -> pa.Table:
     Returns
     -------
     pyarrow.Table
-        Contract ``ablation``. The standard error of a median over m matrices is 1.2533 s / sqrt(m), that
-        of m independent Gaussian values with the standard deviation s seen among them.
+        Table of contract ``ablation``. The standard error of a median over m matrices is 1.2533 s / sqrt(m), as for
+        m independent Gaussian values with their observed standard deviation s.
     """
     matrices = fits.filter(IN_BLOCKS & protocol(None) & of(POOLS["transmission"]))
     rows: list[dict[str, object]] = []

@@ -1,4 +1,4 @@
-"""Whether the magnitudes of a matrix have a second mode, beside the shape by which the paper calls it bimodal."""
+"""Whether the magnitudes of a matrix have a second mode, with the shape by which the paper calls it bimodal."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
@@ -20,10 +20,10 @@ from weightfit.studies.two_populations import LOG_EDGES, SmallPopulation, Values
 
 SEED = 20261123
 REPLICATES = 32
-"""Simulated matrices of Gaussian weights behind each expected dip."""
+"""Number of simulated matrices of Gaussian weights over which each expected dip is averaged."""
 
 MAGNITUDE_EDGES: Values = np.concatenate([[0.0], 10 ** LOG_EDGES[1:-1], [np.inf]])
-"""The same edges as magnitudes: the first and the last cell are open."""
+"""The edges `LOG_EDGES` as magnitudes; the first and the last cell are open."""
 
 
 def bimodality(histograms: Sequence[Path], fits: pa.Table) -> pa.Table:
@@ -34,17 +34,18 @@ def bimodality(histograms: Sequence[Path], fits: pa.Table) -> pa.Table:
     histograms
         Parquet files of contract ``histograms``, one per entry.
     fits
-        Table of contract ``fits``; matrices that it lacks are left out.
+        Table of contract ``fits``. Matrices that are not in it are left out.
 
     Returns
     -------
     pyarrow.Table
-        Contract ``bimodality``.
+        Table of contract ``bimodality``.
 
     Notes
     -----
-    Magnitudes are abs(w), not centred: the mean of a matrix can be as large as its smallest weights, and to subtract
-    it would move a small second population. The paper's own protocol subtracts it; both shapes are given.
+    Magnitudes are abs(w), without centring: the mean of a matrix can be as large as its smallest weights, and
+    subtracting it would move a second population of small weights. The paper's own protocol subtracts the mean; the
+    shapes of both are given.
     """
     shapes = _shapes(fits)
     rows = [
@@ -64,15 +65,15 @@ def measure(histogram: Histogram) -> dict[str, object]:
     Parameters
     ----------
     histogram
-        Of signed weights.
+        Histogram of the signed weights.
 
     Returns
     -------
     dict
-        The columns ``n``, ``dip`` and on of contract ``bimodality``.
+        The columns of contract ``bimodality`` from ``n`` and ``dip`` on.
     """
     # ASSUME bimodal-dip: log10 abs(w) has a second mode where the dip test rejects one mode at level 0.001.
-    # ASSUME bimodal-uncentred: magnitudes are abs(w) here, since a mean can be as large as small weights are.
+    # ASSUME bimodal-uncentred: magnitudes are abs(w) here; a mean can be as large as the smallest weights.
     counts = counts_between(histogram, 0.0, MAGNITUDE_EDGES)
     seen, critical = dip(LOG_EDGES, counts), critical_dip(histogram.n)
     small = small_population(counts) if seen > critical else None
@@ -90,7 +91,7 @@ def measure(histogram: Histogram) -> dict[str, object]:
 def _terminal_matrices(path: Path) -> Iterator[tuple[str, int | None, int, str, Histogram]]:
     provenance = table.read_provenance(path)
     if not provenance["files"]:
-        return  # of weights that could not be had there is nothing
+        return  # the weights of this entry could not be obtained
     last = provenance["files"][-1]["step"]
     for step, block, found in read_part(path, {last}):
         for component, histogram in found.items():

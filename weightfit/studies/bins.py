@@ -1,4 +1,4 @@
-"""Bins of magnitudes: the weights in each, and the shares that Gaussian weights and a Weibull law give."""
+"""Bins of magnitudes: the number of weights in each, and the shares expected of Gaussian weights and a Weibull law."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,14 +11,14 @@ Values = NDArray[np.float64]
 
 
 def counts_in(sample: Magnitudes, edges: Values) -> NDArray[np.int64]:
-    """Return how many magnitudes lie from each edge up to, but not at, the next.
+    """Return how many magnitudes lie from each edge, included, to the next, excluded.
 
     Parameters
     ----------
     sample
-        Magnitudes.
+        Magnitudes with their counts.
     edges
-        Rising ``(m,)``, in units of the weights.
+        Edges of the bins in rising order ``(m,)``, in units of the weights.
     """
     below = np.concatenate([[0], np.cumsum(sample.count)])
     counts: NDArray[np.int64] = np.diff(below[np.searchsorted(sample.value, edges)])
@@ -33,13 +33,13 @@ def gaussian_shares(law: GaussianMixture, edges: Values) -> Values:
     law
         The Gaussian mixture.
     edges
-        Rising, non-negative ``(m,)``, in units of the weights.
+        Edges of the bins, non-negative and in rising order ``(m,)``, in units of the weights.
 
     Returns
     -------
     ndarray of float64 ``(m - 1,)``
-        To full relative precision at both ends: differences of distribution functions near zero, of survival
-        functions elsewhere.
+        Share in each bin, to full relative precision at both ends: it is a difference of distribution functions
+        near zero, and of survival functions elsewhere.
     """
     z = edges[:, None] / (law.sigma * np.sqrt(2))
     low, high = z[:-1], z[1:]
@@ -48,19 +48,20 @@ def gaussian_shares(law: GaussianMixture, edges: Values) -> Values:
 
 
 def weibull_shares(shape: float, scale: float, edges: Values) -> Values:
-    """Return the probability that a Weibull law gives to what lies between neighbouring edges.
+    """Return the probability that a Weibull law gives to magnitudes between neighbouring edges.
 
     Parameters
     ----------
     shape, scale
-        Of the law; the scale in units of the weights.
+        Shape and scale of the law; the scale is in units of the weights.
     edges
-        Rising, non-negative ``(m,)``, in units of the weights.
+        Edges of the bins, non-negative and in rising order ``(m,)``, in units of the weights.
 
     Returns
     -------
     ndarray of float64 ``(m - 1,)``
-        exp(-a) (1 - exp(a - b)) with a and b the two edges' (w / scale)^shape, precise at both ends.
+        Probability of each bin: exp(-a) (1 - exp(a - b)), where a and b are (w / scale)^shape at its two edges. It
+        is precise at both ends.
     """
     hazard = (edges / scale) ** shape
     shares: Values = np.exp(-hazard[:-1]) * -np.expm1(-np.diff(hazard))

@@ -1,4 +1,4 @@
-"""What a second population does to the shape and to the dip, from the laws themselves: no weights, no noise."""
+"""How a second population changes the shape and the dip, computed from the laws themselves, without sampling noise."""
 
 from itertools import product
 
@@ -19,16 +19,16 @@ SPREADS = (0.3, 0.6, 1.0)
 
 _RANKS = 1000
 _NO_DIP = 1e-6
-"""Population dips below this are rounding, or would need more than 5e11 weights to show."""
+"""Dips of a law below this are rounding errors, or would need more than 5e11 weights to be detected."""
 
 
 def calibration() -> pa.Table:
-    """Return shape and dip of a Gaussian body of standard deviation 1 with a log-normal smaller population.
+    """Return the shape and the dip of a standard Gaussian body with a log-normal population of smaller weights.
 
     Returns
     -------
     pyarrow.Table
-        Contract ``calibration``: one row per share of the small population, centre and spread.
+        Table of contract ``calibration``: one row per share, centre and spread of the small population.
     """
     shape_null = _shape(HalfNormal(1.0))
     rows = []

@@ -1,8 +1,9 @@
-"""Gamma closure: what the fitted Weibull law implies of the spread of a matrix, beside what is measured (appendix A.1).
+"""Gamma closure: the spread that the fitted Weibull law implies for a matrix, and the measured one (appendix A.1).
 
 The paper equates sqrt(E[W^2] - E[W]^2) of a Weibull variable W with "the empirical sample standard deviation". The law
-is fitted to magnitudes, so the literal reading takes that of the magnitude; elsewhere the paper's sigma is that of the
-weights, and the second raw moment that it begins with belongs to the root mean square. All stand here.
+is fitted to magnitudes, so the literal reading takes the standard deviation of the magnitudes. Elsewhere the paper's
+sigma is the standard deviation of the weights, and the second raw moment with which the derivation begins is that of
+the root mean square. All these readings are computed here.
 """
 
 import math
@@ -34,26 +35,26 @@ READINGS = (
     "root_mean_square_trimmed",
     "mean_magnitude_trimmed",
 )
-"""What may be meant by the standard deviation, the literal reading first."""
+"""The possible meanings of "the standard deviation", the literal one first."""
 
 _NUDGE = 1e-4
-"""Relative step of the central difference over shape: wrong by some 1e-8."""
+"""Relative step of the central difference over the shape; it makes an error of about 1e-8."""
 
 
 def closure(fits: pa.Table, parts: Iterable[Path]) -> pa.Table:
-    """Compare the fitted law with its matrix, for every single matrix at the last step of each entry.
+    """Compare the fitted law with the weights, for every single matrix at the last step of each entry.
 
     Parameters
     ----------
     fits
         Table of contract ``fits``.
     parts
-        Parquet files of contract ``histograms`` that hold the matrices of ``fits``; read one after another.
+        Parquet files of contract ``histograms`` that hold the matrices of ``fits``; they are read one at a time.
 
     Returns
     -------
     pyarrow.Table
-        Contract ``closure``: centred fits at trim 0.80, one row per matrix and reading.
+        Table of contract ``closure``, from centred fits at trim 0.80: one row per matrix and reading.
 
     Raises
     ------
@@ -77,12 +78,12 @@ def closure(fits: pa.Table, parts: Iterable[Path]) -> pa.Table:
 def _rows_of_part(
     part: Path, wanted: Mapping[str, dict[tuple[int, str], dict[str, Any]]]
 ) -> Iterator[dict[str, object]]:
-    """Yield the rows of a part's matrices, and take them off the list of wanted ones."""
+    """Yield the rows of a part's matrices, and remove these matrices from the wanted ones."""
     own = wanted.get(table.read_provenance(part)["entry"], {})
     for _, block, found in read_part(part, steps={row["step"] for row in own.values()}):
         for component, histogram in found.items():
             fit = own.pop((block, component), None)
-            if fit is not None:  # else the cohort file excludes the matrix
+            if fit is not None:  # otherwise the cohort file excludes the matrix
                 yield from _rows(fit, magnitudes(histogram, histogram.mean))
 
 
@@ -105,22 +106,23 @@ def _rows(fit: Mapping[str, Any], sample: Magnitudes) -> Iterator[dict[str, obje
 
 
 def implied(shape: float, scale: float, trim: float) -> dict[str, float]:
-    """Return what a Weibull law implies under each reading.
+    """Return the value that a Weibull law implies under each reading.
 
     Parameters
     ----------
     shape, scale
-        Of the law; the scale in units of the weights.
+        Shape and scale of the law; the scale is in units of the weights.
     trim
-        Kept fraction: the trimmed readings are the law's between its (1 - trim)/2 and (1 + trim)/2 quantiles.
+        Kept fraction of the plot: the trimmed readings take the law between its (1 - trim)/2 and (1 + trim)/2
+        quantiles.
 
     Returns
     -------
     dict
-        By reading. The r-th raw moment is scale^r Gamma(1 + r/shape); over [0, x] it is that times the
+        Implied value by reading. The r-th raw moment is scale^r Gamma(1 + r/shape). Over [0, x] it is this times the
         regularised lower incomplete gamma function of 1 + r/shape at (x/scale)^shape = -ln(1 - F).
     """
-    with np.errstate(divide="ignore"):  # at trim 1.00 the upper edge is infinite, and that is right
+    with np.errstate(divide="ignore"):  # at trim 1.00 the upper edge is infinite, as it must be
         edge = -np.log1p(-np.array([(1 - trim) / 2, (1 + trim) / 2]))
     first, second = (float(gamma(1 + r / shape)) for r in (1, 2))
     inside = [float(np.diff(gammainc(1 + r / shape, edge))[0]) / trim for r in (1, 2)]
@@ -138,20 +140,21 @@ def implied(shape: float, scale: float, trim: float) -> dict[str, float]:
 
 
 def half_normal(sigma: float, trim: float) -> dict[str, float]:
-    """Return the measured side of each reading for exactly Gaussian weights of mean zero.
+    """Return the measured value of each reading for exactly Gaussian weights of mean zero.
 
     Parameters
     ----------
     sigma
         Standard deviation of the weights.
     trim
-        Kept fraction.
+        Kept fraction of the plot.
 
     Returns
     -------
     dict
-        By reading. Between the quantiles a and b of the magnitude (in units of sigma) the raw moments are
-        2 (phi(a) - phi(b)) and trim + 2 (a phi(a) - b phi(b)), over trim; phi is the standard Gaussian density.
+        Measured value by reading. Between the quantiles a and b of the magnitude (in units of sigma) the raw moments
+        are 2 (phi(a) - phi(b)) and trim + 2 (a phi(a) - b phi(b)), each divided by trim; phi is the standard Gaussian
+        density.
     """
     quantile = ndtri(0.5 + np.array([(1 - trim) / 4, (1 + trim) / 4]))
     density = np.exp(-(quantile**2) / 2) / math.sqrt(2 * math.pi)
@@ -169,24 +172,24 @@ def half_normal(sigma: float, trim: float) -> dict[str, float]:
 
 
 def measured(sample: Magnitudes, trim: float) -> dict[str, float]:
-    """Return the measured side of each reading.
+    """Return the measured value of each reading.
 
     Parameters
     ----------
     sample
         Magnitudes of the weights about their mean.
     trim
-        Kept fraction: the trimmed readings are those of the order statistics which the plot keeps; a tie that
+        Kept fraction of the plot: the trimmed readings take the order statistics that the plot keeps. A tie that
         straddles an edge contributes the ranks inside, and zeros keep their ranks.
 
     Returns
     -------
     dict
-        By reading, in units of the weights; standard deviations divide by the number of weights.
+        Measured value by reading, in units of the weights; standard deviations divide by the number of weights.
     """
     mean, deviation = _mean_and_deviation(sample.value, sample.count)
     inside, trimmed = _mean_and_deviation(sample.value, ranks_kept(sample, trim))
-    # Of magnitudes about the mean of the weights, the root mean square is the weights' standard deviation.
+    # The root mean square of magnitudes about the mean is the standard deviation of the weights.
     root = math.hypot(mean, deviation)
     return {
         "standard_deviation_magnitude": deviation,
@@ -206,22 +209,22 @@ def _mean_and_deviation(value: NDArray[np.float64], count: NDArray[np.int64]) ->
 
 
 def relative_errors(sample: Magnitudes, shape: float, trim: float) -> dict[str, float]:
-    """Return the standard error of the logarithm of implied over measured, by the delta method.
+    """Return the standard error of ln(implied / measured) by the delta method.
 
     Parameters
     ----------
     sample
         Magnitudes of the weights about their mean.
     shape
-        Fitted to them at this trim.
+        Shape that was fitted to them at this trim.
     trim
-        Kept fraction.
+        Kept fraction of the plot.
 
     Returns
     -------
     dict
-        By reading, for independent weights: the influence of one weight on both sides together, since
-        both move with it.
+        Standard error by reading, for independent weights. It uses the influence of one weight on the implied and
+        the measured value together, because the weight moves both.
     """
     on_shape, on_log_scale = fit_influence(sample, trim)
     above, below = (implied(shape + step, 1.0, trim) for step in (_NUDGE * shape, -_NUDGE * shape))
@@ -235,20 +238,20 @@ def relative_errors(sample: Magnitudes, shape: float, trim: float) -> dict[str, 
 
 
 def measured_influence(sample: Magnitudes, trim: float) -> dict[str, NDArray[np.float64]]:
-    """Return the influence of a weight of each magnitude on the logarithm of the measured side.
+    """Return the influence of one weight, at each magnitude, on the logarithm of the measured value.
 
     Parameters
     ----------
     sample
         Magnitudes of the weights about their mean.
     trim
-        Kept fraction.
+        Kept fraction of the plot.
 
     Returns
     -------
     dict
-        By reading, each ``(m,)``, up to a constant. A trimmed moment moves like that of values moved to the nearer
-        edge (Huber, Robust Statistics, 1981, section 3.3).
+        Influence by reading, each ``(m,)`` and up to a constant. The influence of a trimmed moment is that of a
+        moment of values that are moved to the nearer edge (Huber, Robust Statistics, 1981, section 3.3).
     """
     value, kept = sample.value, ranks_kept(sample, trim)
     mean, deviation = _mean_and_deviation(value, sample.count)
@@ -269,14 +272,14 @@ def measured_influence(sample: Magnitudes, trim: float) -> dict[str, NDArray[np.
 
 
 def closure_error(reading: str, trim: float) -> float:
-    """Return how far the law fitted to Gaussian weights is from their moments: ``closure_error(reading, trim=...)``.
+    """Return how far the law fitted to Gaussian weights is from their moments, as ``closure_error(reading, trim=...)``.
 
     Parameters
     ----------
     reading
         One of `weightfit.studies.closure.READINGS`.
     trim
-        Kept fraction, of the fit and of the readings that are trimmed.
+        Kept fraction of the plot, for the fit and for the trimmed readings.
     """
     if reading not in READINGS:
         raise ContractError(f"the closure check has no reading {reading!r}; take one of {list(READINGS)}")

@@ -1,7 +1,8 @@
-"""Whether the scale of o and that of the feed-forward output matrix move together (section 5.3).
+"""Whether the scales of o and of the feed-forward output matrix move together (the paper, section 5.3).
 
-The paper correlates their logarithms over "25 size-step combinations" and says neither which steps nor whether a scale
-is a mean or a median over blocks. Every reading stands here, beside what the values before training give by themselves.
+The paper correlates their logarithms over "25 size-step combinations". It says neither which steps these are nor
+whether a scale is a mean or a median over blocks. Every reading is computed here, together with the correlation of the
+values before training.
 """
 
 import math
@@ -19,30 +20,30 @@ from weightfit import table
 from weightfit.studies.selection import IN_BLOCKS, of, protocol
 
 PARTNERS = ("ffn_out", "down")
-"""The matrix through which the feed-forward part writes into the residual stream; an entry has one of the two."""
+"""Names of the matrix through which the feed-forward part writes into the residual stream; an entry has one of them."""
 
 STATISTICS: dict[str, Callable[..., Any]] = {"mean": np.mean, "median": np.median}
 
 _LEAST_POINTS = 3
 _CONSTANT = 1e-12
-"""Spread of ln scale up to which values count as equal: what is left of rounding."""
+"""Spread of ln scale up to which values count as equal, because rounding alone can cause it."""
 
 Scales = NDArray[np.float64]
-"""``(m, 2, 2)``: block or point; o, its partner; measured, Gaussian null."""
+"""Scales ``(m, 2, 2)``: the axes are block or point, matrix (o, its partner), and source (measured, Gaussian null)."""
 
 
 @dataclass(frozen=True)
 class Trajectory:
-    """Scales of o and its partner in every block of an entry, step by step.
+    """Scales of o and of its partner in every block of an entry at each step.
 
     Attributes
     ----------
     entry
-        Its id.
+        Id of the entry.
     steps
         One array of scales ``(block, 2, 2)`` per step, in rising order.
     starts_untrained
-        Whether the first of them is a step 0 of untrained weights.
+        Whether the first step is a step 0 of untrained weights.
     """
 
     entry: str
@@ -50,28 +51,28 @@ class Trajectory:
     starts_untrained: bool
 
     def points(self, statistic: str) -> Scales:
-        """Return ln of the mean or median over blocks, one point per step."""
+        """Return ln of the mean or median scale over blocks, one point per step."""
         logarithms: Scales = np.log([STATISTICS[statistic](blocks, axis=0) for blocks in self.steps])
         return logarithms
 
 
 def coupling(fits: pa.Table, groups: Mapping[str, str], continued: Collection[str]) -> pa.Table:
-    """Correlate ln scale of o with that of its partner over each set of points that may be meant.
+    """Correlate ln scale of o with ln scale of its partner over each set of points that the paper may mean.
 
     Parameters
     ----------
     fits
         Table of contract ``fits``.
     groups
-        Entry to the name of the group that it joins; entries without one are left out.
+        Name of the group of each entry; entries without a group are left out.
     continued
-        Entries whose training continued that of other weights, so that their step 0 is already trained.
+        Entries whose training started from trained weights, so that their step 0 is already trained.
 
     Returns
     -------
     pyarrow.Table
-        Contract ``coupling``: centred fits at trim 0.80. Entries with ffn_out and entries with down are never put
-        together; an entry or block that lacks either matrix adds no point.
+        Table of contract ``coupling``, from centred fits at trim 0.80. Entries with ffn_out and entries with down are
+        never combined. An entry or block that lacks o or the partner adds no point.
     """
     families: dict[tuple[str, str], list[Trajectory]] = {}
     for (entry, pair), steps in _scales(fits, groups).items():
@@ -88,7 +89,7 @@ def coupling(fits: pa.Table, groups: Mapping[str, str], continued: Collection[st
 
 
 def _scales(fits: pa.Table, groups: Collection[str]) -> dict[tuple[str, str], dict[int | None, Scales]]:
-    """Return the scales by entry and partner, then by rising step."""
+    """Return the scales by entry and partner, and then by step in rising order."""
     of_groups = pc.is_in(pc.field("entry"), pa.array(list(groups), pa.string()))
     chosen = fits.filter(IN_BLOCKS & protocol() & of(["o", *PARTNERS]) & of_groups)
     found: dict[tuple[str, int | None], dict[str, dict[int, tuple[float, float]]]] = {}
@@ -124,7 +125,7 @@ def _rows_of_group(members: Sequence[Trajectory]) -> Iterator[dict[str, object]]
             "within_entries", statistic, [_demeaned(points[one.entry]) for one in moving], len(moving) - 1
         )
         yield _row("initial", statistic, initial)
-        # Copies of one point say no more than the point: only the entries are counted as independent.
+        # Copies of a point carry no more information than the point: only entries count as independent.
         repeated = [np.repeat(points[one.entry][:1], len(one.steps), axis=0) for one in untrained]
         yield _row("initial_repeated", statistic, repeated, sum(len(own) - 1 for own in repeated))
 
@@ -158,22 +159,22 @@ def _row(
 
 
 def correlate(x: NDArray[np.float64], y: NDArray[np.float64], independent: int) -> dict[str, float | None]:
-    """Return Pearson's correlation with its interval, and the least-squares slope of y on x.
+    """Return Pearson's correlation with its confidence interval, and the least-squares slope of y on x.
 
     Parameters
     ----------
     x, y
         Points ``(m,)``.
     independent
-        How many of them count as independent in the errors.
+        Number of points that count as independent in the standard errors.
 
     Returns
     -------
     dict
         ``correlation``; ``correlation_low`` and ``correlation_high``, its 95 % interval by Fisher's z
-        (atanh r, standard error 1 / sqrt(independent - 3)); ``slope``, ``slope_se``. All None for fewer than three
-        independent points or where x or y does not vary, since then no line is determined or every line fits; the
-        interval is None for three.
+        (atanh r, standard error 1 / sqrt(independent - 3)); ``slope`` and ``slope_se``. All are None for fewer than
+        three independent points, and where x or y does not vary, because then no line is determined or every line
+        fits. The interval is None for three points.
     """
     names = ("correlation", "correlation_low", "correlation_high", "slope", "slope_se")
     if independent < _LEAST_POINTS or min(np.ptp(x), np.ptp(y)) <= _CONSTANT:

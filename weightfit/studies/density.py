@@ -20,17 +20,17 @@ from weightfit.studies.log_bins import BINS_PER_DECADE
 from weightfit.studies.stage import Stage, read_stages, stages
 
 LOWEST_BIN, HIGHEST_BIN = -12 * BINS_PER_DECADE, 39 * BINS_PER_DECADE
-"""Magnitudes from 1e-12, as in the released library, to the largest that the formats hold."""
+"""Range of the bins: magnitudes from 1e-12, as in the released library, to the largest that the formats hold."""
 
 NULL_REACH = 1e-4
-"""Rows reach at least from this quantile of Gaussian weights to its counterpart above."""
+"""Rows reach at least from this quantile of Gaussian magnitudes to the quantile at 1 less this probability."""
 
 _EDGES = 10.0 ** (np.arange(LOWEST_BIN, HIGHEST_BIN + 1) / BINS_PER_DECADE)
 
 
 @dataclass(frozen=True)
 class _Binned:
-    """The rows of one matrix or pool: the first holds all that is smaller than the second's lower edge."""
+    """The rows of one matrix or pool; the first row holds all magnitudes below the lower edge of the second."""
 
     stage: Stage
     block: int
@@ -42,21 +42,22 @@ class _Binned:
 
 
 def density(fits: pa.Table, parts: Iterable[Path], milestones: Collection[int]) -> pa.Table:
-    """Bin the magnitudes of every matrix, and of q, k and v of a block together.
+    """Bin the magnitudes of every matrix, and those of the q, k and v of each block together.
 
     Parameters
     ----------
     fits
-        Table of contract ``fits``: what was fitted is binned, so that both leave out the same matrices.
+        Table of contract ``fits``. Exactly the fitted matrices are binned, so that both tables leave out the same ones.
     parts
-        Parquet files of contract ``histograms`` that ``fits`` was made from, one per entry, read one by one.
+        Parquet files of contract ``histograms`` from which ``fits`` was made, one per entry; they are read one at a
+        time.
     milestones
-        Steps that are wanted beside the first and the last of each entry, where it has them.
+        Steps to bin in addition to the first and the last of each entry, where the entry has them.
 
     Returns
     -------
     pyarrow.Table
-        Contract ``density``, in the order of the parts.
+        Table of contract ``density``, in the order of the parts.
 
     Raises
     ------
@@ -70,7 +71,7 @@ def _columns(made: list[_Binned]) -> dict[str, Any]:
     sizes = [one.bin.size for one in made]
     number = np.concatenate([one.bin for one in made])
     low = (number / BINS_PER_DECADE).astype(object)
-    low[np.cumsum([0, *sizes[:-1]])] = None  # the first row of each is open below
+    low[np.cumsum([0, *sizes[:-1]])] = None  # the first row of each matrix has no lower edge
     each: dict[str, Any] = {
         "entry": np.array([one.stage.entry for one in made], object),
         "step": np.array([one.stage.step for one in made], object),
@@ -116,7 +117,7 @@ def _bin(stage: Stage, block: int, component: str, members: list[Histogram]) -> 
 
 
 def _reach(counts: NDArray[np.int64], law: GaussianMixture) -> tuple[int, int]:
-    """Return the place of the first bin that has a row, and of the one after the last."""
+    """Return the index of the first bin that has a row, and the index after that of the last."""
     score = np.log(ndtri((1 + np.array([NULL_REACH, 1 - NULL_REACH])) / 2))
     tails = np.searchsorted(_EDGES, np.exp(law.log_quantile(score)), side="right") - 1
     places = np.concatenate([np.flatnonzero(counts), np.clip(tails, 0, counts.size - 1)])

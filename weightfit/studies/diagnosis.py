@@ -1,4 +1,4 @@
-"""Places a model: the shape of each kind of its matrices beside that of Gaussian weights and the printed band."""
+"""Diagnoses a model: compares the shape of each kind of its matrices with Gaussian weights and the printed band."""
 
 from collections.abc import Collection, Sequence
 
@@ -12,13 +12,13 @@ from weightfit.components import COMPONENTS, POOLS
 from weightfit.studies.selection import IN_BLOCKS, median_error, of, protocol
 
 FAR = 5.0
-"""Deviations from the median, beyond which a block is named."""
+"""Number of robust standard deviations from the median beyond which a block is named."""
 
 OF_A_DEVIATION = 1.4826
-"""Standard deviation over median absolute deviation, of Gaussian values."""
+"""Ratio of the standard deviation to the median absolute deviation of Gaussian values."""
 
 PAIRS = (("qkv", "o"), ("ffn_in", "ffn_out"), ("gate", "down"), ("up", "down"))
-"""Input side and output side of a block's parts; the paper has the first two (Table 5)."""
+"""Input-side and output-side matrices of the parts of a block; the paper compares the first two pairs (Table 5)."""
 
 Array = NDArray[np.float64]
 
@@ -36,7 +36,7 @@ def diagnose(fits: pa.Table, band: tuple[float, float]) -> pa.Table:
     Returns
     -------
     pyarrow.Table
-        Contract ``diagnosis``, in the order of entries and of `weightfit.components.COMPONENTS`.
+        Table of contract ``diagnosis``, in the order of entries and of `weightfit.components.COMPONENTS`.
     """
     own = last(fits, COMPONENTS)
     rows = []
@@ -50,7 +50,7 @@ def diagnose(fits: pa.Table, band: tuple[float, float]) -> pa.Table:
 
 
 def medians(fits: pa.Table) -> dict[str, dict[str, float]]:
-    """Return the median shape of each kind of matrix, and of all FFN matrices, entry by entry.
+    """Return, for each entry, the median shape of each kind of matrix and of all FFN matrices.
 
     Parameters
     ----------
@@ -82,8 +82,8 @@ def scale_ratios(fits: pa.Table) -> pa.Table:
     Returns
     -------
     pyarrow.Table
-        Contract ``scale_ratios``: for each of `PAIRS` that an entry has, the median over blocks of the ratio within
-        a block.
+        Table of contract ``scale_ratios``: for each of `PAIRS` that an entry has, the median over blocks of the ratio
+        within a block.
     """
     own = last(fits, {kind for pair in PAIRS for kind in pair})
     rows = []
@@ -95,7 +95,7 @@ def scale_ratios(fits: pa.Table) -> pa.Table:
             if blocks:
                 over, over_se = np.array([scales[above, block] for block in blocks]).T
                 under, under_se = np.array([scales[below, block] for block in blocks]).T
-                # ASSUME block-ratios: the ratio of two scales is the median over blocks of that within a block.
+                # ASSUME block-ratios: the ratio of two scales is the median over blocks of their ratio.
                 ratio = over / under
                 error = standard_error(ratio, ratio * np.hypot(over_se / over, under_se / under))
                 ratios = {"blocks": len(blocks), "ratio": float(np.median(ratio)), "ratio_se": error}
@@ -104,7 +104,7 @@ def scale_ratios(fits: pa.Table) -> pa.Table:
 
 
 def last(fits: pa.Table, components: Collection[str]) -> pa.Table:
-    """Return the fits block by block by the paper's protocol at the last steps, sorted by entry and block."""
+    """Return the fits of single blocks under the paper's protocol at the last steps, sorted by entry and block."""
     kept = fits.filter(pc.field("terminal") & IN_BLOCKS & of(components) & protocol())
     return kept.sort_by([("entry", "ascending"), ("block", "ascending")])
 
@@ -136,12 +136,12 @@ def _row(entry: str, component: str, found: pa.Table, band: tuple[float, float])
 
 
 def standard_error(values: Array, errors: Array) -> float:
-    """Return the standard error of a median over blocks: from their robust spread, or of one block its own.
+    """Return the standard error of a median over blocks from their robust spread, or of a single block from its fit.
 
     Parameters
     ----------
     values, errors
-        Of the blocks of one kind of matrix, each with its own standard error.
+        Values for the blocks of one kind of matrix, and their standard errors.
     """
     if values.size == 1:
         return float(errors[0])
@@ -149,19 +149,19 @@ def standard_error(values: Array, errors: Array) -> float:
 
 
 def far(shapes: Array, errors: Array) -> Sequence[int]:
-    """Return the places of shapes that lie far from the others.
+    """Return the indices of shapes that lie far from the others.
 
     Parameters
     ----------
     shapes, errors
-        Of the blocks of one kind of matrix, each with its own standard error.
+        Shapes of the blocks of one kind of matrix, and their standard errors.
 
     Returns
     -------
     sequence of int
-        Those further than `FAR` deviations from the median. None of fewer than four.
+        Indices of the shapes that are further than `FAR` deviations from the median; empty for fewer than four shapes.
     """
-    # ASSUME far-blocks: a block is named beyond five robust standard deviations from its kind's median.
+    # ASSUME far-blocks: a block is named beyond five robust standard deviations from the median of its kind.
     if shapes.size < 4:
         return []
     distance = np.abs(shapes - np.median(shapes))
@@ -169,6 +169,6 @@ def far(shapes: Array, errors: Array) -> Sequence[int]:
 
 
 def _deviation(values: Array, errors: Array) -> float:
-    """Return the robust deviation of values, which far ones do not widen; at the least their own standard error."""
+    """Return the robust standard deviation, which outliers do not widen, but no less than the standard errors."""
     spread = OF_A_DEVIATION * float(np.median(np.abs(values - np.median(values))))
     return max(spread, float(np.median(errors)))

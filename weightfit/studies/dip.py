@@ -10,32 +10,32 @@ from weightfit.counts.kernels import compiled
 Values = NDArray[np.float64]
 
 UNIFORM_QUANTILE = 0.739
-"""99.9 % point of sqrt(n) dip for n uniform values, n large (Maechler, R package diptest, table qDiptab)."""
+"""99.9 % quantile of sqrt(n) dip for n uniform values and large n (Maechler, R package diptest, table qDiptab)."""
 
 
 def dip(edges: Values, counts: Values) -> float:
-    """Return the dip of a distribution that is even within cells.
+    """Return the dip of a distribution that is uniform within each cell.
 
     The dip is the least, over all unimodal distribution functions G, of the largest distance between G and the
-    distribution function F (Hartigan and Hartigan, Annals of Statistics 13, 1985): 0 where F is unimodal, and no less
-    than half of the mass by which a second mode stands above the valley before it.
+    distribution function F (Hartigan and Hartigan, Annals of Statistics 13, 1985). It is 0 where F is unimodal, and at
+    least half of the mass by which a second mode stands above the valley before it.
 
     Parameters
     ----------
     edges
-        Rising, ``(m + 1,)``.
+        Edges of the cells in rising order, ``(m + 1,)``.
     counts
-        Of the cells between them, ``(m,)``; not all zero.
+        Counts in the cells, ``(m,)``; not all are zero.
 
     Returns
     -------
     float
-        From 0 to 1/4.
+        The dip, from 0 to 1/4.
 
     Notes
     -----
-    Hartigan's algorithm (Applied Statistics 34, 1985): the modal interval shrinks until the greatest convex minorant
-    and the least concave majorant of F within it are no farther apart than those outside of it are from F.
+    The algorithm is Hartigan's (Applied Statistics 34, 1985): the modal interval shrinks until the greatest convex
+    minorant and the least concave majorant of F within it are no farther apart than those outside of it are from F.
     """
     through = np.concatenate([[0.0], np.cumsum(counts)]) / counts.sum()
     return float(_dip(edges, through))
@@ -44,8 +44,8 @@ def dip(edges: Values, counts: Values) -> float:
 def critical_dip(n: int) -> float:
     """Return the dip that n weights of any unimodal law exceed in at most about one of 1000 samples.
 
-    The uniform law has the largest dips of all unimodal ones, in large samples (Hartigan and Hartigan, 1985); the
-    log magnitudes of Gaussian weights exceed it far less often.
+    In large samples the uniform law has the largest dips of all unimodal laws (Hartigan and Hartigan, 1985). The log
+    magnitudes of Gaussian weights exceed this dip far less often.
     """
     return UNIFORM_QUANTILE / math.sqrt(n)
 
@@ -68,7 +68,7 @@ def _hull(x: Values, y: Values, low: int, high: int, sign: float) -> NDArray[np.
 
 @compiled
 def _line(x: Values, y: Values, vertex: NDArray[np.int64], at: float) -> float:
-    """Return the value of a hull at an abscissa within it."""
+    """Return the ordinate of a hull at an abscissa within its range."""
     right = 1
     while right < vertex.size - 1 and x[vertex[right]] < at:
         right += 1
@@ -94,7 +94,7 @@ def _dip(x: Values, y: Values) -> float:
         majorant = _hull(x, y, low, high, -1.0)
         widest = 0.0
         next_low, next_high = low, high
-        # Where the two are farthest apart, at a vertex of one of them, lies the mode.
+        # The mode lies where the two are farthest apart, which is at a vertex of one of them.
         for i in range(minorant.size):
             gap = _line(x, y, majorant, x[minorant[i]]) - y[minorant[i]]
             if gap > widest:

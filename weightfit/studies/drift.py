@@ -1,4 +1,4 @@
-"""How far the shape of each kind of matrix moves from before training to the last step (section 2.2, Figure 4)."""
+"""How far training moves the shape of each kind of matrix by the last step (the paper, section 2.2 and Figure 4)."""
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -18,26 +18,27 @@ from weightfit.studies.selection import IN_BLOCKS, TRIM, of, protocol
 KINDS = (*COMPONENTS, "qkv")
 
 _MEDIAN = math.sqrt(math.pi / 2)
-"""Standard error of the median of Gaussian values over that of their mean."""
+"""Ratio of the standard error of the median of Gaussian values to that of their mean."""
 
 Blocks = dict[int, dict[str, Any]]
 
 
 def drift(fits: pa.Table, continued: Collection[str]) -> pa.Table:
-    """Compare the shapes of each kind of matrix at both ends of training, over the blocks of an entry.
+    """Compare the shapes of each kind of matrix before and after training, over the blocks of an entry.
 
     Parameters
     ----------
     fits
         Table of contract ``fits``.
     continued
-        Entries whose training continued that of other weights, so that their step 0 is already trained.
+        Entries whose training started from trained weights, so that their step 0 is already trained.
 
     Returns
     -------
     pyarrow.Table
-        Contract ``drift``: centred fits at trim 0.80. Where an entry has no step 0 of untrained weights before its
-        last step, the shape before training is the anchor: what one Gaussian law gives at that number of weights.
+        Table of contract ``drift``, from centred fits at trim 0.80. Where an entry has no step 0 of untrained weights
+        before its last step, the shape before training is the anchor, which is the shape that so many weights of one
+        Gaussian law give.
     """
     ends_of_training = pc.field("terminal") | (pc.field("step") == 0)
     chosen = fits.filter(IN_BLOCKS & protocol() & of(KINDS) & ends_of_training)
@@ -66,7 +67,7 @@ def _row(entry: str, kind: str, untrained: Blocks, last: Blocks) -> dict[str, ob
     if untrained:
         initial, initial_null = _shapes(untrained, blocks)
     else:
-        # ASSUME drift-anchor: untrained matrices are taken to be one Gaussian each, and q, k and v to share its sigma.
+        # ASSUME drift-anchor: each untrained matrix is taken as one Gaussian; q, k and v share its sigma.
         initial = initial_null = np.array([anchor(last[block]["n"]) for block in blocks])
     own = terminal - initial
     return {
@@ -114,7 +115,7 @@ def anchor(n: int) -> float:
     Returns
     -------
     float
-        ``shape_null`` of a single matrix of that size; for a pool, of members that share their standard deviation.
+        The ``shape_null`` of a matrix with n weights, or of a pool whose matrices share one standard deviation.
     """
     (null,) = null_fits(GaussianMixture(np.ones(1), np.ones(1)), n, (TRIM,))
     return null.shape
@@ -126,15 +127,15 @@ def median_difference_se(one: NDArray[np.float64], other: NDArray[np.float64]) -
     Parameters
     ----------
     one, other
-        Values block by block ``(m,)``.
+        Values of each block ``(m,)``, in the same order of blocks.
 
     Returns
     -------
     float or None
-        From the spread over blocks, for bivariate Gaussian values: the variances of the medians are pi/2 of those
-        of the means, their covariance is arcsin(correlation) times both standard deviations over m (both lie
-        below their medians with probability 1/4 + arcsin(correlation) / (2 pi), Sheppard, 1899). None for a single
-        pair.
+        Standard error from the spread over blocks, for bivariate Gaussian values. The variances of the medians are
+        pi/2 times those of the means, and their covariance is arcsin(correlation) times both standard deviations over
+        m, because both values lie below their medians with probability 1/4 + arcsin(correlation) / (2 pi) (Sheppard,
+        1899). None for a single pair.
     """
     if one.size < 2:
         return None
@@ -158,24 +159,24 @@ READINGS: Mapping[str, Mapping[str, Callable[[Cell], bool]]] = {
         "without v": lambda cell: cell["series"] in POOLS["transmission"],
     },
 }
-"""The readings of a class, the literal one first: the paper does not list its cells, and v, which its Figure 4 puts
-among the transmission matrices, is in neither class of its section 2.2."""
+"""The readings of each class, the literal one first. The paper does not list the cells of a class. It puts v among the
+transmission matrices in Figure 4, but into neither class in section 2.2."""
 
 
 def as_stored(key: str, kind: str) -> bool:
-    """Tell whether an entry of the paper stores a kind of matrix as such.
+    """Tell whether an entry of the paper stores a kind of matrix as a tensor of its own.
 
     Parameters
     ----------
     key
-        Id of `paper/entries.tsv`.
+        Id of the entry in `paper/entries.tsv`.
     kind
         A component, or ``qkv``.
 
     Returns
     -------
     bool
-        False for q, k and v of an entry that stores them in one matrix, and for their pool in every other.
+        False for q, k and v of an entry that stores them in one matrix, and for their pool in every other entry.
     """
     if kind not in ("qkv", *POOLS["qkv"]):
         return True
@@ -193,8 +194,8 @@ def class_medians(cells: Sequence[Cell]) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        ``class``, ``reading``, ``cells`` (their number), ``value``, ``value_q25``, ``value_q75`` (median and quartiles
-        over cells) and ``value_null`` (median of the nulls). A reading without cells is left out.
+        Rows with ``class``, ``reading``, ``cells`` (number of cells), ``value``, ``value_q25``, ``value_q75`` (median
+        and quartiles over cells) and ``value_null`` (median of the nulls). A reading without cells is left out.
     """
     out: list[dict[str, Any]] = []
     for name, readings in READINGS.items():

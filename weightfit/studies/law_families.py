@@ -1,7 +1,7 @@
 """Families of laws for magnitudes: the density of the log magnitude, with its derivatives.
 
-Every family has a scale; with t = ln(magnitude / scale) the density of the log magnitude is exp(h(t, a)), where
-a is the log of the second parameter. So derivatives by the log scale are those by -t.
+Every family has a scale. With t = ln(magnitude / scale), the density of the log magnitude is exp(h(t, a)), where a is
+the log of the second parameter. The derivatives with respect to the log scale are therefore those with respect to -t.
 """
 
 import math
@@ -15,22 +15,22 @@ from scipy.special import digamma, gammaln, polygamma
 Values = NDArray[np.float64]
 
 Terms = tuple[Values, Values, Values, Values, Values, Values]
-"""h and its derivatives by t, tt, a, ta, aa; each broadcasts against t."""
+"""h and its derivatives with respect to t, tt, a, ta and aa; each broadcasts against t."""
 
 MOST_DEGREES = 1e5
-"""Degrees of freedom from which a Student-t law is taken for its limit, the half-normal law."""
+"""Degrees of freedom from which a Student-t law is replaced by its limit, the half-normal law."""
 
 
 @dataclass(frozen=True)
 class Sketch:
-    """What first guesses are made from, one value per matrix, ``(m,)``.
+    """Statistics from which first guesses are made, one value per matrix, ``(m,)``.
 
     Attributes
     ----------
     log_mean, log_deviation
         Mean and standard deviation of the log magnitude, in units of the standard deviation of the weights.
     excess_kurtosis
-        Of the weights, within the cells by the half-normal law.
+        Excess kurtosis of the weights, which are taken to follow the half-normal law within each cell.
     """
 
     log_mean: Values
@@ -48,9 +48,9 @@ class Family(ABC):
     Attributes
     ----------
     name
-        As column ``law`` has it.
+        Name of the family in column ``law``.
     parameters
-        Number of fitted parameters: the scale, and mostly a second one.
+        Number of fitted parameters: the scale and, in most families, a second one.
     """
 
     name: str
@@ -58,10 +58,10 @@ class Family(ABC):
 
     @abstractmethod
     def guess(self, sketch: Sketch) -> tuple[Values, Values]:
-        """Return first guesses of log scale (in standard deviations) and log second parameter, ``(m,)``."""
+        """Return first guesses of the log scale (in standard deviations) and the log second parameter, ``(m,)``."""
 
     def at_limit(self, sketch: Sketch) -> NDArray[np.bool_]:
-        """Return where the likelihood rises up to the half-normal law as a limit of the family, ``(m,)``."""
+        """Return for which matrices the likelihood is largest at the family's limit, the half-normal law, ``(m,)``."""
         return np.zeros(sketch.log_mean.shape, np.bool_)
 
     @abstractmethod
@@ -78,7 +78,7 @@ class Family(ABC):
 
 
 def _exp(x: Values) -> Values:
-    """Return exp(x), capped where any density is 0, so that squares of what is made of it stay finite."""
+    """Return exp(x), capped where every density is 0, so that squares of terms computed from it stay finite."""
     return np.exp(np.minimum(x, 150.0))
 
 
@@ -100,10 +100,10 @@ class HalfNormal(Family):
 
 
 class StudentLimit(HalfNormal):
-    """The half-normal law as Student's at infinite degrees: the derivative by a is that by 1 / degrees."""
+    """The half-normal law as Student's t at infinite degrees of freedom; here a stands for 1 / degrees."""
 
     def terms(self, t: Values, a: Values) -> Terms:
-        """Return h and its derivatives; those of second order by a are left out."""
+        """Return h and its derivatives, without the second derivatives that involve a."""
         h, by_t, by_tt, none, _, _ = super().terms(t, a)
         square = _exp(2 * t)
         return h, by_t, by_tt, (square**2 - 2 * square - 1) / 4, none, none
@@ -115,11 +115,11 @@ class StudentT(Family):
     name = "student_t"
 
     def at_limit(self, sketch: Sketch) -> NDArray[np.bool_]:
-        """Return where there is no excess kurtosis: there the likelihood falls with 1 / degrees from 0 on."""
+        """Return which matrices have no excess kurtosis: their likelihood falls as 1 / degrees rises from 0."""
         return sketch.excess_kurtosis <= 6 / MOST_DEGREES
 
     def guess(self, sketch: Sketch) -> tuple[Values, Values]:
-        """Start at the degrees whose excess kurtosis is seen, where they are many, else at 4."""
+        """Start at the degrees of freedom that have the observed excess kurtosis, or at 4 where this gives fewer."""
         degrees = 6 / np.minimum(sketch.excess_kurtosis, 1.5)
         return np.log1p(-2 / degrees) / 2, np.log(degrees)
 
@@ -142,9 +142,9 @@ class StudentT(Family):
 
 
 def _gamma_ratio(z: Values) -> tuple[Values, Values, Values]:
-    """Return r = ln(Gamma(z + 1/2) / (Gamma(z) sqrt(z))) and its first two derivatives by ln z.
+    """Return r = ln(Gamma(z + 1/2) / (Gamma(z) sqrt(z))) and its first two derivatives with respect to ln z.
 
-    For large z, where differences of gamma functions lose their digits, by Stirling's series.
+    For large z, where differences of gamma functions lose their digits, they are computed by Stirling's series.
     """
     inverse = 1 / np.maximum(z, 100.0)
     third, fifth = inverse**3, inverse**5
@@ -164,7 +164,7 @@ def _gamma_ratio(z: Values) -> tuple[Values, Values, Values]:
 
 
 class GeneralisedNormal(Family):
-    """exp(-x^b) b / Gamma(1/b); the second parameter is b, 2 for Gaussian weights and 1 for Laplace's."""
+    """exp(-x^b) b / Gamma(1/b); the second parameter is b, which is 2 for Gaussian and 1 for Laplace weights."""
 
     name = "generalised_normal"
 
@@ -189,7 +189,7 @@ class GeneralisedNormal(Family):
 
 
 class LogNormal(Family):
-    """Gaussian log magnitudes; the scale is the median, the second parameter the standard deviation of ln x."""
+    """Gaussian log magnitudes; the scale is the median, and the second parameter the standard deviation of ln x."""
 
     name = "lognormal"
 
@@ -217,7 +217,7 @@ class Gamma(Family):
     name = "gamma"
 
     def guess(self, sketch: Sketch) -> tuple[Values, Values]:
-        """Start at the shape s whose log magnitudes have the variance seen, trigamma(s), about 1/s + 1/(2 s^2)."""
+        """Start at the shape s whose log magnitudes have the observed variance, trigamma(s) = 1/s + 1/(2 s^2) + ..."""
         variance = sketch.log_deviation**2
         shape = (1 + np.sqrt(1 + 2 * variance)) / (2 * variance)
         return sketch.log_mean - digamma(shape), np.log(shape)
@@ -243,7 +243,7 @@ class Weibull(Family):
     name = "weibull"
 
     def guess(self, sketch: Sketch) -> tuple[Values, Values]:
-        """Start at the law whose log magnitudes have the mean and the standard deviation seen."""
+        """Start at the law whose log magnitudes have the observed mean and standard deviation."""
         shape = math.pi / (math.sqrt(6) * sketch.log_deviation)
         return sketch.log_mean + np.euler_gamma / shape, np.log(shape)
 
@@ -273,4 +273,4 @@ FAMILIES: tuple[Family, ...] = (
     Gamma(),
     Weibull(),
 )
-"""Every family that is fitted, in the order of their rows."""
+"""Every family that is fitted, in the order of the rows."""

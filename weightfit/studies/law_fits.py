@@ -1,4 +1,4 @@
-"""Fits of families of laws to counts of magnitudes in common cells, by maximum likelihood, many matrices at once."""
+"""Maximum-likelihood fits of families of laws to counts of magnitudes in common cells, for many matrices at once."""
 
 from dataclasses import dataclass, fields, replace
 
@@ -13,26 +13,26 @@ EDGES: Values = np.concatenate(
 )
 """Edges of the cells, in units of a matrix's standard deviation; Gaussian weights put at most 1.6 % in one cell."""
 
-_CHUNK = 64  # matrices at a time: what stays in a processor's cache
+_CHUNK = 64  # matrices at a time, so that the data fit into a processor's cache
 _MOST_STEPS = 200
-_SMALL_GAIN = 1e-6  # of log likelihood
+_SMALL_GAIN = 1e-6  # in log likelihood
 _LONGEST_STEP = 1.0  # in the log of a parameter
 _FARTHEST = 16.0
 
 
 @dataclass(frozen=True)
 class FamilyFit:
-    """The most likely law of a family, for each of several matrices, ``(m,)`` each.
+    """The most likely law of a family for each of several matrices; every field is ``(m,)``.
 
     Attributes
     ----------
     scale, scale_se
-        In units of the standard deviation of the weights.
+        Scale and its standard error, in units of the standard deviation of the weights.
     shape, shape_se
-        The family's second parameter; not a number where it has none, and for the degrees of freedom where the
-        likelihood rises up to their limit, the half-normal law.
+        Second parameter of the family and its standard error. Both are not-a-number where the family has none. So are
+        the degrees of freedom where the likelihood is largest at their limit, the half-normal law.
     log_likelihood
-        Of the counts, by the probabilities of their cells.
+        Log likelihood of the counts, from the probabilities of their cells.
     ks_distance
         Largest distance between the empirical and the fitted distribution function over the edges of the cells.
     converged
@@ -50,10 +50,10 @@ class FamilyFit:
 
 @dataclass(frozen=True)
 class _Nodes:
-    """Where the density of the log magnitude is evaluated, to integrate it over the first few cells.
+    """Nodes at which the density of the log magnitude is evaluated, to integrate it over the first few cells.
 
-    Gauss's rules: Laguerre's with 16 nodes below the first edge, where densities are near to powers of the
-    magnitude, Legendre's with 3 nodes in every other cell.
+    The rules are Gauss-Laguerre with 16 nodes below the first edge, where densities are close to powers of the
+    magnitude, and Gauss-Legendre with 3 nodes in every other cell.
     """
 
     log: Values
@@ -80,19 +80,19 @@ def fit_families(counts: Values) -> dict[str, FamilyFit]:
     Parameters
     ----------
     counts
-        Of magnitudes in the cells between `EDGES`, ``(m, cells)``; they need not be whole numbers.
+        Counts of magnitudes in the cells between `EDGES`, ``(m, cells)``; they need not be whole numbers.
 
     Returns
     -------
     dict
-        By name of the family, in the order of `FAMILIES`.
+        Fits by name of the family, in the order of `FAMILIES`.
 
     Notes
     -----
-    All families see the same cells, so their likelihoods are of the same observations: the probability of a
-    cell is the integral of the density over it, whatever zeros and ties there are. Standard errors are those of
-    the delta method on the counts, A^-1 B A^-1 with A the curvature of the log likelihood and B the sum of
-    squared scores, which needs no law of the family to hold (White, Econometrica 50, 1982).
+    All families are fitted to the same cells, so their likelihoods are of the same observations: the probability of a
+    cell is the integral of the density over it, whatever zeros and ties there are. Standard errors are those of the
+    delta method on the counts, A^-1 B A^-1, where A is the curvature of the log likelihood and B the sum of squared
+    scores. They remain valid if the weights follow no law of the family (White, Econometrica 50, 1982).
     """
     chunks = [_fit_chunk(counts[first : first + _CHUNK]) for first in range(0, counts.shape[0], _CHUNK)]
     return {
@@ -125,19 +125,19 @@ def _sketch(counts: Values) -> Sketch:
     log_middle = np.log((EDGES[1 : counts.shape[1] + 1] + EDGES[: counts.shape[1]]) / 2)
     share = counts / counts.sum(axis=1)[:, None]
     log_mean = share @ log_middle
-    variance = np.maximum(share @ log_middle**2 - log_mean**2, 1e-4)  # all in one cell
+    variance = np.maximum(share @ log_middle**2 - log_mean**2, 1e-4)  # if all are in one cell
     return Sketch(log_mean, np.sqrt(variance), np.zeros_like(log_mean))
 
 
 def _excess_kurtosis(half_normal: FamilyFit, counts: Values, nodes: _Nodes) -> Values:
-    """Return four times the slope of Student's likelihood in 1 / degrees at 0, per weight."""
+    """Return four times the slope per weight, at 0, of the log likelihood of Student's t over 1 / degrees."""
     point = np.stack([np.log(half_normal.scale), np.zeros_like(half_normal.scale)], axis=1)
     slope = _sums_at(STUDENT_LIMIT, point, counts, nodes)[:, 2]
     return np.asarray(4 * slope / counts.sum(axis=1))
 
 
 def _with_limit(limit: FamilyFit, fit: FamilyFit, inside: NDArray[np.bool_]) -> FamilyFit:
-    """Return the fits of a family where its likelihood has a maximum inside, those of its limit elsewhere."""
+    """Return the fits of a family where its likelihood has a maximum inside, and those of its limit elsewhere."""
     columns = []
     for field in fields(FamilyFit):
         column = getattr(limit, field.name).copy()
@@ -158,7 +158,7 @@ def _fit_family(family: Family, counts: Values, nodes: _Nodes, sketch: Sketch) -
         longest = np.maximum(np.abs(step).max(axis=1), _LONGEST_STEP)
         step *= (fraction * _LONGEST_STEP / longest)[:, None]
         trial = _sums_at(family, (point + step)[moving], counts[moving], nodes)
-        # Near the maximum of some 1e8 the rounding of the sum may exceed what a step gains.
+        # Near the maximum, of about 1e8, the rounding error of the sum may exceed the gain of a step.
         better = trial[:, 0] >= sums[moving, 0] * (1 + 1e-14)
         better &= np.abs((point + step)[moving]).max(axis=1) < _FARTHEST
         fraction[moving] = np.where(better, np.minimum(2 * fraction[moving], 1), fraction[moving] / 4)
@@ -168,7 +168,7 @@ def _fit_family(family: Family, counts: Values, nodes: _Nodes, sketch: Sketch) -
 
 
 def _newton_step(sums: Values) -> tuple[Values, Values]:
-    """Return the step to the maximum of the local parabola, always uphill, and what it would gain."""
+    """Return the step, always uphill, to the maximum of the local parabola, and the gain that it predicts."""
     curvature, direction = np.linalg.eigh(-sums[:, _HESSIAN])
     along = np.einsum("mij,mi->mj", direction, sums[:, 1:3])
     step = along / np.maximum(np.abs(curvature), 1e-12 * np.abs(sums[:, :1]) + 1e-300)
@@ -216,7 +216,7 @@ _SCORES = np.array([[6, 7], [7, 8]])
 def _sums(terms: Values, weight: Values, start: NDArray[np.int64], counts: Values) -> Values:
     """Sum log likelihood (0), gradient (1, 2), Hessian (3-5) and squared scores (6-8) over the cells.
 
-    Parameters are the log of the scale, of which densities depend by -t, and of the second parameter.
+    The parameters are the log of the scale, on which densities depend through -t, and the log of the second parameter.
     """
     out = np.zeros((counts.shape[0], 9))
     for m in range(counts.shape[0]):

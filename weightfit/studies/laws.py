@@ -18,7 +18,7 @@ from weightfit.studies.law_fits import EDGES, fit_families
 
 SEED = 20261123
 REPLICATES = 32
-"""Simulated matrices of Gaussian weights behind each expected difference and distance."""
+"""Number of simulated matrices of Gaussian weights over which each expected difference and distance is averaged."""
 
 _NAMES = tuple(family.name for family in FAMILIES)
 _PARAMETERS = np.array([family.parameters for family in FAMILIES])
@@ -45,23 +45,23 @@ def laws(histograms: Sequence[Path], excluded: Mapping[str, Mapping[str, str]]) 
     histograms
         Parquet files of contract ``histograms``, one per entry.
     excluded
-        By entry: matrices (``block.component``) that the cohort file leaves out.
+        Matrices (``block.component``) that the cohort file leaves out, by entry.
 
     Returns
     -------
     pyarrow.Table
-        Contract ``laws``. Magnitudes are distances from the matrix's mean.
+        Table of contract ``laws``. Magnitudes are distances from the mean of the matrix.
 
     Raises
     ------
     DegenerateHistogram
-        Once, listing every matrix on which a likelihood has no maximum.
+        If some likelihood has no maximum; one error lists every such matrix.
 
     Notes
     -----
-    Gaussian weights follow the half-normal law, which is a special case of two other families. Of such nested
-    alternatives AIC prefers one with a needless parameter in 16 % of samples, P(chi-squared > 2); where the
-    parameter lies on its bound, as Student's does here, in half as many.
+    The magnitudes of Gaussian weights follow the half-normal law, which is a special case of two other families. AIC
+    prefers such a larger family with its needless parameter in 16 % of samples, P(chi-squared > 2). Where the true
+    value of the parameter lies on its bound, as for Student's t here, it does so in half as many.
     """
     matrices = [matrix for path in histograms for matrix in _matrices(path, excluded)]
     fits = fit_families(np.stack([matrix.counts for matrix in matrices]))
@@ -107,12 +107,12 @@ def akaike(log_likelihood: Values) -> Values:
     Parameters
     ----------
     log_likelihood
-        Of each family (rows, in the order of `FAMILIES`) for each matrix.
+        Log likelihood of each family (rows, in the order of `FAMILIES`) for each matrix.
 
     Returns
     -------
     ndarray of float64
-        Of the same shape.
+        The criterion, in an array of the same shape.
     """
     return np.asarray(2 * _PARAMETERS[:, None] - 2 * log_likelihood)
 
@@ -121,7 +121,7 @@ def _matrices(path: Path, excluded: Mapping[str, Mapping[str, str]]) -> Iterator
     provenance = table.read_provenance(path)
     entry = provenance["entry"]
     if not provenance["files"]:
-        return  # of weights that could not be had there is nothing
+        return  # the weights of this entry could not be obtained
     first, last = (provenance["files"][place]["step"] for place in (0, -1))
     for step, block, found in read_part(path, {first, last}):
         for component, histogram in found.items():
@@ -139,7 +139,7 @@ def _matrices(path: Path, excluded: Mapping[str, Mapping[str, str]]) -> Iterator
 
 @dataclass(frozen=True)
 class _Null:
-    """What Gaussian weights give, one value per family."""
+    """Values that Gaussian weights give, one per family."""
 
     scale: Values
     shape: Values
@@ -149,9 +149,9 @@ class _Null:
 
 @cache
 def _null(n: int) -> _Null:
-    """Fit the expected counts of Gaussian weights, and simulated ones of n weights.
+    """Fit the expected counts of Gaussian weights, and the counts of simulated samples of n weights.
 
-    Scale and shape are free of noise; differences and distances, which noise shifts by more than their size, are
+    Scale and shape are free of noise. Differences and distances, which noise shifts by more than their size, are
     means over simulated matrices.
     """
     share = np.diff(erf(EDGES / np.sqrt(2)))

@@ -1,4 +1,4 @@
-"""The bins of log10 of the magnitude in which densities are given, and quantiles read from them."""
+"""The bins of log10 of the magnitude in which densities are given, and quantiles that are read from them."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BINS_PER_DECADE = 10
-"""A bin with the number b begins at the magnitude 10^(b / BINS_PER_DECADE)."""
+"""Number of bins per decade; bin number b begins at the magnitude 10^(b / BINS_PER_DECADE)."""
 
 _WHOLE = 1 - 1e-12
 
@@ -21,22 +21,23 @@ def log10_quantiles(
     Parameters
     ----------
     number
-        The column ``bin``, rising ``(m,)``.
+        The column ``bin``, in rising order ``(m,)``.
     share
-        ``share`` or ``share_null`` ``(m,)``.
+        The column ``share`` or ``share_null`` ``(m,)``.
     levels
         Probabilities, between 0 and 1.
 
     Returns
     -------
     list of float or None
-        log10 of the magnitude; None in the first row, which is open below, and beyond the last.
+        log10 of the magnitude at each level; None where it lies in the first row, which has no lower edge, or beyond
+        the last.
 
     Notes
     -----
-    Within a bin log10 of the half-normal quantile at the same probability is taken as linear in log10 of the
-    magnitude: exact for Gaussian weights, to 0.002 for other laws with one mode, to 0.01 in a valley between two.
-    Where a bin is the outermost one with weights, they are taken as evenly spread.
+    Within a bin, log10 of the half-normal quantile at the same probability is taken as linear in log10 of the
+    magnitude. This is exact for Gaussian weights, and accurate to 0.002 for other laws with one mode and to 0.01 in a
+    valley between two modes. The weights of the outermost bin are taken as evenly spread.
     """
     through = np.cumsum(share)
     found: list[float | None] = []

@@ -1,4 +1,4 @@
-"""How the paper's headline statistics move under each choice of an analyst, one at a time, from the same histograms."""
+"""How the paper's headline statistics change when an analyst's choices are changed one at a time."""
 
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -33,7 +33,7 @@ Array = NDArray[np.float64]
 Sample = TypeVar("Sample")
 
 TRIMS = (0.80, 1.00)
-"""Of the shape, and of the one that is taken from it for the gap."""
+"""Trim of the shape, and trim of the shape that is subtracted from it in the gap."""
 
 KINDS: Mapping[str, tuple[str, ...]] = {
     "ffn": POOLS["ffn"],
@@ -48,24 +48,24 @@ BINNED, COUNTED_ONCE = ("binning", "1024_bins"), ("binning", "1024_bins_counted_
 
 @dataclass(frozen=True)
 class Way:
-    """One way through the analysis; what is not named is as the paper describes it.
+    """One way through the analysis; choices that it does not name are as the paper describes them.
 
     Attributes
     ----------
     choice, level
-        What is chosen otherwise than in the baseline, and how.
+        The choice that differs from the baseline, and the alternative that is taken.
     estimator
-        A key of the shapes of single matrices.
+        Key of the estimator that gives the shapes of single matrices.
     unit
-        What a fit is made of: a ``matrix``, all matrices of a ``block``, or all of an ``entry``.
+        Weights that are fitted together: a ``matrix``, all matrices of a ``block``, or all of an ``entry``.
     kinds
-        Key of `KINDS`.
+        Key of `KINDS`, the kinds of matrices that are used.
     over_matrices
-        ``median``, ``mean``, or the ``mean_of_kinds``: of the median of each kind.
+        ``median``, ``mean``, or ``mean_of_kinds``, which is the mean of the medians of the kinds.
     over_entries
         ``median`` or ``mean``.
     ddof
-        Taken from the number of entries in the standard deviation.
+        Number that is subtracted from the number of entries in the divisor of the standard deviation.
     """
 
     choice: str
@@ -98,7 +98,7 @@ WAYS = (
 
 @dataclass(frozen=True)
 class Shapes:
-    """The shapes of one matrix or pool at both trims, and what Gaussian weights in its place give."""
+    """The shapes of one matrix or pool at both trims, and those of Gaussian weights in its place."""
 
     entry: str
     component: str
@@ -111,23 +111,23 @@ class Shapes:
 def multiverse(
     fits: pa.Table, parts: Iterable[Path], entries: Collection[str], band: tuple[float, float]
 ) -> pa.Table:
-    """Compute the headline statistics along every way.
+    """Compute the headline statistics under every way of analysis.
 
     Parameters
     ----------
     fits
         Table of contract ``fits``.
     parts
-        Parquet files of contract ``histograms`` that ``fits`` was made from.
+        Parquet files of contract ``histograms`` from which ``fits`` was made.
     entries
-        Entries that the statistics are about, at their last steps.
+        Entries over which the statistics are computed, at their last steps.
     band
-        Ends of the band in which entries are counted.
+        Ends of the band of shapes within which entries are counted.
 
     Returns
     -------
     pyarrow.Table
-        Contract ``multiverse``; no rows without entries. Statistics over entries need at least two.
+        Table of contract ``multiverse``, empty if there are no entries. Statistics over entries need at least two.
     """
     own = fits.filter(
         pc.field("terminal") & pc.is_in(pc.field("entry"), pa.array(list(entries), pa.string()))
@@ -148,7 +148,7 @@ def multiverse(
 
 
 def _of_fits(own: pa.Table) -> Iterator[Shapes]:
-    """Yield the shapes that are fitted already: the paper's protocol, of single matrices and of pools."""
+    """Yield the shapes that ``fits`` already has: those of single matrices and pools under the paper's protocol."""
     centred = own.filter(protocol(None))
     columns = ["entry", "block", "component", "shape", "shape_null"]
     body, full = (centred.filter(pc.field("trim") == trim).select(columns).to_pylist() for trim in TRIMS)
@@ -184,7 +184,7 @@ def _variants(
         yield key, _both(estimate, centred), _gaussian(key, histogram.n)
     yield UNCENTRED, _fitted(magnitudes(histogram)), _fitted_gaussian(histogram.n)
     law = GaussianMixture.of([histogram.standard_deviation], [histogram.n])
-    # Whole counts, so that bins in which less than one weight is expected stay empty as they do in data.
+    # Counts are rounded, so that bins with far less than one expected weight stay empty as in data.
     expected = np.diff(np.rint(law.cdf(10.0**EDGES) * histogram.n))
     counts, released_null = log_bins(centred), _both(counted_bins, expected)
     yield BINNED, _both(counted_bins, counts), released_null
@@ -213,7 +213,7 @@ def _gaussian(key: tuple[str, str], n: int) -> tuple[float, float]:
 
 
 Statistics = Mapping[tuple[str, str | None], tuple[float, float, float | None]]
-"""Statistic and entry (None for one over entries) to value, null and standard error."""
+"""Value, null and standard error by statistic and entry; the entry is None for a statistic over entries."""
 
 
 def _statistics(
@@ -275,7 +275,7 @@ def _over_entries(way: Way, band: tuple[float, float]) -> dict[str, Callable[[Ar
 
 
 def _error(statistic: str, values: Collection[float]) -> float | None:
-    """Return the standard error of a mean or median of independent Gaussian values with the spread seen."""
+    """Return the standard error of a mean or median of independent Gaussian values with the observed spread."""
     if len(values) < 2 or statistic not in ("median", "mean"):
         return None
     deviation = float(np.std(np.array(list(values)), ddof=1))

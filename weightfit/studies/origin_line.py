@@ -1,44 +1,48 @@
-"""A straight line through the origin, and how well few points support it."""
+"""A straight line through the origin, and how well a few points support it."""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri, stdtrit
+from scipy.special import stdtrit
+from scipy.stats import linregress, pearsonr
 
 from weightfit.errors import ContractError
 
+Values = NDArray[np.float64]
+
 CONFIDENCE = 0.95
-"""Coverage of every interval."""
+"""Coverage of every confidence interval."""
 
 
 @dataclass(frozen=True)
 class OriginLine:
-    """The line y = slope x, and what the same points say without it.
+    """The line y = slope x, and statistics of the same points that do not assume it.
 
     Attributes
     ----------
     points
         Number of points n.
     slope, slope_se, slope_low, slope_high
-        sum(x y) / sum(x^2), its standard error from the residuals over n - 1, and the interval that Student's t
-        with n - 1 degrees of freedom gives.
+        The slope sum(x y) / sum(x^2), its standard error from the residuals over n - 1, and its confidence interval
+        from Student's t with n - 1 degrees of freedom.
     r_squared
-        1 less the squared residuals over the squared deviations of y from its mean: negative where the mean
-        describes the points better than the line does. None where all y are equal.
+        1 less the squared residuals over the squared deviations of y from its mean. It is negative where the mean
+        describes the points better than the line does, and None where all y are equal.
     correlation, correlation_low, correlation_high
-        Pearson's, and its interval by Fisher's z with variance 1 / (n - 3). None where all x or all y are equal; the
-        interval is None for fewer than four points.
+        Pearson's correlation and its confidence interval from Fisher's z with variance 1 / (n - 3). They are None where
+        all x or all y are equal; the interval is None for fewer than four points.
     exponent, exponent_se, exponent_low, exponent_high
-        Slope of ln y over ln x, which is 1 where y is proportional to x; its error from the residuals over n - 2, its
-        interval from Student's t. None where all x are equal; error and interval are None for two points.
+        Slope of ln y over ln x, which is 1 where y is proportional to x, with its standard error from the residuals
+        over n - 2 and its interval from Student's t. They are None where all x are equal; error and interval are None
+        for two points.
     deviation_measured_low, deviation_measured_high
         Least and greatest abs(y - slope x) / y, in per cent.
     deviation_predicted_low, deviation_predicted_high
         Least and greatest abs(y - slope x) / (slope x), in per cent.
     ratio_low, ratio_high, ratio_span
-        Least and greatest y / x, and the second over the first.
+        Least and greatest y / x, and the greatest over the least.
     """
 
     points: int
@@ -63,13 +67,13 @@ class OriginLine:
     ratio_span: float
 
 
-def through_origin(x: NDArray[np.float64], y: NDArray[np.float64]) -> OriginLine:
+def through_origin(x: Values, y: Values) -> OriginLine:
     """Fit y = slope x by least squares.
 
     Parameters
     ----------
     x, y
-        Positive, float64 ``(n,)``, n >= 2, in any units.
+        Coordinates of the points, positive, float64 ``(n,)`` with n >= 2, in any units.
 
     Raises
     ------
@@ -78,10 +82,10 @@ def through_origin(x: NDArray[np.float64], y: NDArray[np.float64]) -> OriginLine
     """
     if x.size < 2 or x.size != y.size or min(x.min(), y.min()) <= 0:
         raise ContractError(
-            f"line through the origin: {x.size} and {y.size} values, which must be two or more pairs of positive "
+            f"line through the origin: the {x.size} and {y.size} values must be two or more pairs of positive "
             "numbers; leave out the group or the points that have none"
         )
-    # ASSUME line-scatter: points scatter about a line independently, by Gaussian noise of one size.
+    # ASSUME line-scatter: points scatter about a line by independent Gaussian noise of one size.
     slope = float(x @ y / (x @ x))
     slope_se = math.sqrt(float(np.sum((y - slope * x) ** 2)) / (x.size - 1) / float(x @ x))
     reach = _student(x.size - 1) * slope_se
@@ -111,30 +115,22 @@ def _student(degrees: int) -> float:
     return float(stdtrit(degrees, (1 + CONFIDENCE) / 2))
 
 
-def _correlation(
-    x: NDArray[np.float64], y: NDArray[np.float64]
-) -> tuple[float | None, float | None, float | None]:
+def _correlation(x: Values, y: Values) -> tuple[float | None, float | None, float | None]:
     if not (np.ptp(x) and np.ptp(y)):
         return None, None, None
-    dx, dy = x - x.mean(), y - y.mean()
-    found = float(np.clip(dx @ dy / math.sqrt((dx @ dx) * (dy @ dy)), -1, 1))
+    found = pearsonr(x, y)
     if x.size < 4:
-        return found, None, None
-    if abs(found) == 1:
-        return found, found, found
-    reach = float(ndtri((1 + CONFIDENCE) / 2)) / math.sqrt(x.size - 3)
-    return found, math.tanh(math.atanh(found) - reach), math.tanh(math.atanh(found) + reach)
+        return float(found.statistic), None, None
+    low, high = found.confidence_interval(CONFIDENCE)
+    return float(found.statistic), float(low), float(high)
 
 
-def _exponent(
-    x: NDArray[np.float64], y: NDArray[np.float64]
-) -> tuple[float | None, float | None, float | None, float | None]:
+def _exponent(x: Values, y: Values) -> tuple[float | None, float | None, float | None, float | None]:
     if not np.ptp(x):
         return None, None, None, None
-    dx, dy = x - x.mean(), y - y.mean()
-    found = float(dx @ dy / (dx @ dx))
+    found = linregress(x, y)
     if x.size < 3:
-        return found, None, None, None
-    error = math.sqrt(float(np.sum((dy - found * dx) ** 2)) / (x.size - 2) / float(dx @ dx))
+        return float(found.slope), None, None, None
+    error = found.stderr if np.ptp(y) else 0.0  # scipy gives no standard error where all y are equal
     reach = _student(x.size - 2) * error
-    return found, error, found - reach, found + reach
+    return float(found.slope), float(error), float(found.slope - reach), float(found.slope + reach)

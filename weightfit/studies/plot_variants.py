@@ -1,4 +1,4 @@
-"""Other lines through the same magnitudes: other plotting positions, weights of the regression, and bins."""
+"""Variants of the fit to the same magnitudes: other plotting positions, regression weights and bins."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -19,10 +19,10 @@ Array = NDArray[np.float64]
 Ranks = NDArray[np.int64]
 
 REPLICATES = 32
-"""Simulated samples behind a null that the occupation of single bins decides."""
+"""Number of simulated samples over which a null is averaged that depends on which single bins are occupied."""
 
 EXACT = 1 << 20
-"""Up to so many weights every rank is computed; beyond, ties are narrow beside them."""
+"""Number of weights up to which every rank is computed; for more weights, ties are narrow in comparison."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ class Position:
         return n if self.extra > -self.offset else n - 1
 
     def probability(self, rank: Array | Ranks, n: int) -> Array:
-        """Return F at ranks, which may lie between whole ones."""
+        """Return F at ranks, which need not be whole numbers."""
         found: Array = np.asarray(rank - float(self.offset), np.float64) / (n + float(self.extra))
         return found
 
     def inside(self, n: int, trim: float) -> tuple[int, int]:
-        """Return the first and the last rank that a trim keeps, decided in exact arithmetic."""
+        """Return the first and the last rank that a trim keeps, computed in exact arithmetic."""
         low = (1 - Fraction(repr(float(trim)))) / 2
         first = math.ceil(low * (n + self.extra) + self.offset)
         last = math.floor((1 - low) * (n + self.extra) + self.offset)
@@ -50,7 +50,7 @@ class Position:
 
 
 HAZEN = Position(Fraction(1, 2), Fraction(0))
-"""That of `weightfit.fits.probability_plot`."""
+"""The plotting position of `weightfit.fits.probability_plot`."""
 
 POSITIONS: Mapping[str, Position] = {
     "i/n": Position(Fraction(0), Fraction(0)),
@@ -58,7 +58,7 @@ POSITIONS: Mapping[str, Position] = {
     "(i - 0.3)/(n + 0.4)": Position(Fraction(3, 10), Fraction(2, 5)),
     "(i - 0.375)/(n + 0.25)": Position(Fraction(3, 8), Fraction(1, 4)),
 }
-"""Other positions in use. The first has no place for the largest weight, which is left out."""
+"""Other plotting positions in use. Under the first, the largest weight has no ordinate and is left out."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,11 @@ class Points:
     x
         ln of the magnitude ``(m,)``.
     before, through
-        The ranks at it are before < i <= through.
+        Ends of the ranks i at each magnitude, before < i <= through.
     y
-        Mean of ln(-ln(1 - F)) over them.
+        Mean of ln(-ln(1 - F)) over these ranks.
     probability
-        F at their middle.
+        F at the middle of these ranks.
     """
 
     x: Array
@@ -90,7 +90,7 @@ class Points:
 
 
 def points(sample: Magnitudes, trim: float, position: Position = HAZEN) -> Points:
-    """Return the probability plot of magnitudes inside a trim; zeros keep their ranks and are left out."""
+    """Return the points of the probability plot inside a trim; zeros keep their ranks but give no point."""
     through = np.cumsum(sample.count)
     before = through - sample.count
     first, last = position.inside(sample.n, trim)
@@ -110,15 +110,15 @@ def position_sums(n: int, before: Ranks, through: Ranks, position: Position) -> 
     n
         Number of order statistics.
     before, through
-        Ranks ``(m,)``, through at most ``position.last(n)``.
+        Ends of the runs of ranks ``(m,)``; ``through`` is at most ``position.last(n)``.
     position
-        What F is at a rank.
+        Plotting position, which gives F at a rank.
 
     Returns
     -------
     ndarray of float64 ``(m,)``
-        Exact up to `EXACT` order statistics. Beyond, what another position than (i - 1/2)/n changes is taken at the
-        middle of each run: it is of the order of 1/n, and shapes of a million weights are right to some 3e-6.
+        Sums, exact up to `EXACT` order statistics. For more, the difference from the position (i - 1/2)/n is taken at
+        the middle of each run. It is of the order of 1/n, and shapes of a million weights are right to about 3e-6.
     """
     if position == HAZEN:
         return y_sums(n, before, through)
@@ -139,7 +139,7 @@ def _cumulative(n: int, position: Position) -> Array:
 
 
 def at_position(position: Position) -> Callable[[Magnitudes, float], float]:
-    """Return the estimator at another plotting position: the shape from magnitudes and trim."""
+    """Return the estimator with another plotting position, as a function of magnitudes and trim."""
 
     def shape(sample: Magnitudes, trim: float) -> float:
         return _line(points(sample, trim, position)).shape
@@ -148,7 +148,7 @@ def at_position(position: Position) -> Callable[[Magnitudes, float], float]:
 
 
 def inverse_variance(sample: Magnitudes, trim: float) -> float:
-    """Return the shape with each weight counted by the inverse sampling variance of its ordinate.
+    """Return the shape from a regression with the inverse sampling variance of each ordinate as weight.
 
     The variance is F / ((1 - F) ln(1 - F)^2) / n (the paper, section 2.1).
     """
@@ -158,7 +158,7 @@ def inverse_variance(sample: Magnitudes, trim: float) -> float:
 
 
 def x_on_y(sample: Magnitudes, trim: float) -> float:
-    """Return the shape of the line of least squares in x instead of y, of x on y: the slope over R²."""
+    """Return the shape from the regression of x on y instead of y on x, which is the slope over R²."""
     line = _line(points(sample, trim))
     return line.shape / line.r_squared
 
@@ -169,14 +169,14 @@ def _line(plot: Points, weight: Array | None = None) -> Line:
 
 
 def log_bins(sample: Magnitudes) -> Array:
-    """Count magnitudes in the released library's bins of log10, those below 1e-12 left out as there."""
+    """Count magnitudes in the released library's bins of log10; as there, those below 1e-12 are left out."""
     positive = sample.value > 0
     counts, _ = np.histogram(np.log10(sample.value[positive]), EDGES, weights=sample.count[positive])
     return counts.astype(np.float64)
 
 
 def equal_bins(counts: Array, trim: float) -> float:
-    """Return the shape of the released estimator with each occupied bin counted once instead of by its weights."""
+    """Return the shape of the released estimator if each occupied bin has equal weight instead of its count."""
     middle = (np.cumsum(counts) - counts / 2) / counts.sum()
     margin = (1 - trim) / 2
     inside = (counts > 0) & (middle >= margin) & (middle <= 1 - margin)
@@ -185,11 +185,11 @@ def equal_bins(counts: Array, trim: float) -> float:
 
 
 def equal_bins_null(law: GaussianMixture, n: int, trims: Sequence[float]) -> list[float]:
-    """Return the mean of `equal_bins` over `REPLICATES` seeded samples of Gaussian weights, once per trim.
+    """Return the mean of `equal_bins` over `REPLICATES` seeded samples of Gaussian weights at each trim.
 
-    Which of the sparse bins at the ends are occupied is a matter of chance, and here each counts as much as any other.
+    Chance decides which of the sparse bins at the ends are occupied, and here each of them counts as much as any other.
     """
-    # Beyond the last edge and below the first lies no weight in practice; the counts must add up all the same.
+    # In practice no weight lies outside the edges, but the shares must still add up to one.
     share = np.diff(law.cdf(10.0**EDGES))
     samples = np.random.default_rng([SEED, n]).multinomial(n, share / share.sum(), REPLICATES)
     return [float(np.mean([equal_bins(one.astype(np.float64), trim) for one in samples])) for trim in trims]
@@ -205,14 +205,14 @@ OF_MAGNITUDES: Mapping[tuple[str, str], Callable[[Magnitudes, float], float]] = 
     ("regression_weights", "x_on_y"): x_on_y,
     **{("plotting_position", name): at_position(position) for name, position in POSITIONS.items()},
 }
-"""Choice and level to the shape from magnitudes and trim."""
+"""Functions that give the shape from magnitudes and trim, by choice and level."""
 
 
 @lru_cache(maxsize=16)
 def gaussian_magnitudes(n: int) -> Magnitudes:
     """Return n magnitudes at the exact quantiles of the standard half-normal law, at most `EXACT` of them.
 
-    More of them change a shape by less than 1e-5: see ``finite_half_normal_shape`` in the table ``theory``.
+    Using more of them changes a shape by less than 1e-5; see ``finite_half_normal_shape`` in the table ``theory``.
     """
     size = min(n, EXACT)
     rank = np.arange(1, size + 1)

@@ -1,4 +1,4 @@
-"""How the scale of each kind of matrix moves through training, over the blocks of an entry (section 5)."""
+"""How the scale of each kind of matrix changes through training, over the blocks of an entry (the paper, section 5)."""
 
 import math
 
@@ -24,8 +24,8 @@ def scaling(fits: pa.Table) -> pa.Table:
     Returns
     -------
     pyarrow.Table
-        Contract ``scaling``: centred fits at trim 0.80. The paper gives some scales as medians over
-        blocks and some as means: both stand here.
+        Table of contract ``scaling``, from centred fits at trim 0.80. The paper gives some scales as medians over
+        blocks and some as means, so the table has both.
     """
     chosen = fits.filter(IN_BLOCKS & protocol())
     keys = ["entry", "step", "terminal", "component"]
@@ -62,12 +62,12 @@ def input_output_ratio(scaling: pa.Table, entry: str, step: int) -> tuple[float,
     scaling
         Table of contract ``scaling``.
     entry, step
-        Which weights.
+        Entry and step of the weights.
 
     Returns
     -------
     tuple of float
-        Mean over the two pairs of `PAIRS` of the ratio of mean scales (the paper, Table 5).
+        Mean over the two pairs of `PAIRS` of the ratio of mean scales (the paper, Table 5), and its standard error.
     """
     at = scaling.filter((pc.field("entry") == entry) & (pc.field("step") == step))
     scale = dict(zip(at["component"].to_pylist(), at["scale_mean"].to_pylist(), strict=True))

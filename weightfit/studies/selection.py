@@ -1,4 +1,4 @@
-"""Which fits a study takes, and the standard error of a median over them."""
+"""Conditions that select the fits of a study, and the standard error of a median over them."""
 
 import math
 from collections.abc import Collection
@@ -9,24 +9,24 @@ import pyarrow.compute as pc
 from weightfit.components import POOLED
 
 TRIM = 0.80
-"""The kept fraction of the plot in the paper's protocol."""
+"""Kept fraction of the plot in the paper's protocol."""
 
 OF_A_MEDIAN = 1.2533
-"""Standard error of the median of many Gaussian values over that of their mean, the root of pi / 2."""
+"""Ratio of the standard error of the median of many Gaussian values to that of their mean, sqrt(pi / 2)."""
 
 IN_BLOCKS = pc.field("block") != POOLED
-"""Rows of matrices and pools within one block."""
+"""Condition for rows of matrices and pools within one block."""
 
 
 def protocol(trim: float | None = TRIM, name: str = "centred") -> pc.Expression:
-    """Return the condition for fits to both signs of the weights; by default it is the paper's protocol.
+    """Return the condition for fits to weights of both signs under a protocol, by default that of the paper.
 
     Parameters
     ----------
     trim
-        Kept fraction of the plot, or None for all that were fitted.
+        Kept fraction of the plot, or None for every trim that was fitted.
     name
-        ``centred``, ``uncentred`` or ``released``.
+        Name of the protocol: ``centred``, ``uncentred`` or ``released``.
     """
     chosen = (pc.field("protocol") == name) & (pc.field("sign") == "both")
     return chosen if trim is None else chosen & (pc.field("trim") == trim)
@@ -43,8 +43,8 @@ def median_error(deviation: float, count: int) -> float:
     Parameters
     ----------
     deviation
-        Standard deviation of the values, in their own unit.
+        Standard deviation of the values, in their own units.
     count
-        Number of the values, taken as independent and Gaussian.
+        Number of values, which are taken as independent and Gaussian.
     """
     return OF_A_MEDIAN * deviation / math.sqrt(count)

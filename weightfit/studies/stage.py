@@ -1,4 +1,4 @@
-"""The steps whose distributions are drawn: the ends of each entry and its milestones, and what was fitted."""
+"""The steps whose distributions are drawn (first, last and milestones of each entry) and the matrices fitted there."""
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ class Stage:
     Attributes
     ----------
     entry, step, terminal
-        As in ``fits``.
+        Columns of the contract ``fits``.
     matrices
-        Block and component of every matrix that was fitted; what the cohort file excludes is not among them.
+        Block and component of every matrix that was fitted, without those that the cohort file excludes.
     """
 
     entry: str
@@ -40,12 +40,12 @@ def stages(fits: pa.Table, milestones: Collection[int]) -> list[Stage]:
     fits
         Table of contract ``fits``.
     milestones
-        Steps of interest; an entry need not have them.
+        Further steps of interest; an entry need not have them.
 
     Returns
     -------
     list of Stage
-        Entry by entry, in rising order of steps.
+        Stages by entry, in rising order of steps.
     """
     singles = fits.filter(
         (pc.field("block") != POOLED) & pc.is_in(pc.field("component"), pa.array(COMPONENTS))
@@ -69,24 +69,25 @@ def stages(fits: pa.Table, milestones: Collection[int]) -> list[Stage]:
 def read_stages(
     parts: Iterable[Path], chosen: Iterable[Stage]
 ) -> Iterator[tuple[Stage, int, dict[str, Histogram]]]:
-    """Read the histograms of stages, block by block.
+    """Read the histograms of the matrices of stages, block by block.
 
     Parameters
     ----------
     parts
-        Parquet files of contract ``histograms``, one per entry; read one after another.
+        Parquet files of contract ``histograms``, one per entry; they are read one at a time.
     chosen
-        Stages of their entries.
+        Stages to read.
 
     Yields
     ------
     stage, block, histograms
-        In the order of the parts, steps and blocks; ``histograms`` by component, of its matrices alone.
+        A stage, a block, and the histograms of the stage's matrices in it by component, in the order of the parts,
+        steps and blocks.
 
     Raises
     ------
     ContractError
-        If a stage's matrix is in none of the parts.
+        If a matrix of a stage is in none of the parts.
     """
     missing = {stage: set(stage.matrices) for stage in chosen}
     wanted: dict[str, dict[int | None, Stage]] = {}

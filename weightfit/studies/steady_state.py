@@ -1,4 +1,4 @@
-"""Whether final scales follow the root of learning rate over weight decay (the paper, section 5.4, Table 4)."""
+"""Whether final scales are proportional to sqrt(learning rate / weight decay) (the paper, section 5.4, Table 4)."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -16,13 +16,13 @@ from weightfit.paper import State, state
 from weightfit.studies.origin_line import through_origin
 
 STATISTICS = ("mean", "median")
-"""Over the blocks of one kind of matrix; the kinds are always averaged by their mean."""
+"""Statistics over the blocks of one kind of matrix; over the kinds, the mean is always taken."""
 
 STAGES = {"terminal": "scale", "initial": "scale_initial"}
-"""When scales are taken, and the column that has them; what they are before training is the null."""
+"""Stages of training, and the columns of the scales at each; the scales before training are the null."""
 
 UNKNOWN, OWN = "unknown", "own"
-"""Conventions of weights whose hyperparameters nobody states, and of those that were trained by this workflow."""
+"""Conventions for weights with unstated hyperparameters, and for weights that this workflow trained."""
 
 Values = Mapping[str, float]
 
@@ -34,15 +34,15 @@ class Origin:
     Attributes
     ----------
     paper_entry
-        Id in `paper/entries.tsv` of the entry that they are or stand for, or None.
+        Id in `paper/entries.tsv` of the entry whose weights they are or stand for, or None.
     stand_in
-        Whether they only stand for it: then the paper's hyperparameters are not theirs.
+        Whether they only stand for it, so that the paper's hyperparameters are not their own.
     initialization_of
         Id of the entry of the paper whose step 0 they simulate, or None.
     continued
         Whether their step 0 is a trained model.
     training
-        ``peak_learning_rate``, ``weight_decay`` and ``steps`` of their own training, or None.
+        ``peak_learning_rate``, ``weight_decay`` and ``steps`` of the training in this workflow, or None.
     """
 
     paper_entry: str | None
@@ -53,7 +53,7 @@ class Origin:
 
     @property
     def weights(self) -> str:
-        """Whose they are: ``paper``, ``stand_in``, ``initialization`` or ``other``."""
+        """Kind of the weights: ``paper``, ``stand_in``, ``initialization`` or ``other``."""
         if self.initialization_of:
             return "initialization"
         if self.paper_entry:
@@ -62,11 +62,11 @@ class Origin:
 
     @property
     def stands_for(self) -> str | None:
-        """Id of the entry of the paper that they are, stand for or simulate."""
+        """Id of the paper's entry whose weights they are, stand for or simulate."""
         return self.paper_entry or self.initialization_of
 
     def conventions(self, published: Mapping[str, Mapping[str, Values]]) -> dict[str, Values]:
-        """Return the hyperparameters that belong to these weights, by convention."""
+        """Return the hyperparameters of these weights, by convention."""
         found: dict[str, Values] = {}
         key = self.stands_for
         if key and not self.stand_in:
@@ -82,24 +82,24 @@ def steady_state(
     published: Mapping[str, Mapping[str, Values]],
     thresholds: Mapping[str, Sequence[State]],
 ) -> pa.Table:
-    """Put the mean scale of the transmission matrices beside the hyperparameters, entry by entry.
+    """Combine, for each entry, the mean scale of the transmission matrices with the hyperparameters.
 
     Parameters
     ----------
     scaling
         Table of contract ``scaling``.
     origins
-        Every entry of ``scaling``.
+        Origin of every entry of ``scaling``.
     published
-        Hyperparameters by convention, entry of the paper and quantity, as `weightfit.paper.training` gives them.
+        Hyperparameters by convention, entry of the paper and quantity, from `weightfit.paper.training`.
     thresholds
-        As `weightfit.paper.states` gives them.
+        Sets of thresholds of T/tau, from `weightfit.paper.states`.
 
     Returns
     -------
     pyarrow.Table
-        Contract ``steady_state``: one row per entry, convention and statistic. An entry without transmission
-        matrices has none.
+        Table of contract ``steady_state``: one row per entry, convention and statistic. An entry without transmission
+        matrices has no row.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def steady_state(
     for entry in dict.fromkeys(members["entry"].to_pylist()):
         if entry not in origins:
             raise ContractError(
-                f"{entry}: it is fitted but nothing says where it comes from; give its origin"
+                f"{entry}: it is fitted, but nothing says where it comes from; give its origin"
             )
         origin = origins[entry]
         own = members.filter(pc.field("entry") == entry).to_pylist()
@@ -141,7 +141,7 @@ def steady_state(
 
 
 def _average(rows: Sequence[Mapping[str, float]], statistic: str) -> tuple[float | None, float | None]:
-    """Return the mean over kinds, and its standard error from those of the fits."""
+    """Return the mean scale over kinds, and its standard error from the standard errors of the fits."""
     if not rows:
         return None, None
     errors = [row["scale_mean_se"] for row in rows]
@@ -152,9 +152,9 @@ def _average(rows: Sequence[Mapping[str, float]], statistic: str) -> tuple[float
 
 
 def _middle(blocks: int) -> float:
-    """Return by how much one block, or two for an even number, is noisier than the mean of all."""
-    # Blocks differ by more than the errors of their fits, so that the median is that of its own blocks. Where blocks
-    # are alike, as before training, this error is too large.
+    """Return the standard error of one block, or of two for an even number, over that of the mean of all blocks."""
+    # Blocks differ by more than the errors of their fits, so the error of the median is that of the one or
+    # two blocks in the middle. Where blocks are alike, as before training, this error is too large.
     return math.sqrt(blocks if blocks % 2 else blocks / 2)
 
 
@@ -184,20 +184,20 @@ def _over(value: float | None, root: float | None) -> float | None:
 
 
 def steady_state_lines(rows: pa.Table, groups: Mapping[str, Collection[str]]) -> pa.Table:
-    """Draw the line through the origin over each group of entries.
+    """Fit the line through the origin to each group of entries.
 
     Parameters
     ----------
     rows
         Table of contract ``steady_state``.
     groups
-        Ids of `paper/entries.tsv` by the name of their group.
+        Ids of entries in `paper/entries.tsv`, by the name of their group.
 
     Returns
     -------
     pyarrow.Table
-        Contract ``steady_state_lines``: scales after training, and as their null the scales before it. A line is
-        drawn from two entries on; of several entries that stand for one of the paper's the first is taken.
+        Table of contract ``steady_state_lines``, for the scales after training and, as their null, those before it. A
+        line needs at least two entries. If several entries stand for one entry of the paper, the first is used.
     """
     cases: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for row in rows.to_pylist():

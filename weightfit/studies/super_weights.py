@@ -1,4 +1,4 @@
-"""The largest weights of each block beside its body, and beside a Gaussian mixture (section 3.3, Table 2, Figure 3)."""
+"""The largest weights of each block, compared with its body and a Gaussian mixture (section 3.3, Table 2, Figure 3)."""
 
 import math
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from weightfit.components import POOLS
 from weightfit.studies.selection import protocol
 
 BLOCK_POOLS = ("ffn", "transmission", "all")
-"""Which matrices a block of Table 2 pools is not defined in the paper: all three stand here."""
+"""Pools that a block of Table 2 may mean; the paper does not define which matrices it pools."""
 
 _COPIED = ("entry", "step", "terminal", "block", "component", "n", "excluded")
 _STATISTICS = ("maximum", "q99", "kurtosis", "kurtosis_magnitude")
@@ -24,13 +24,13 @@ def super_weights(fits: pa.Table, moments: pa.Table) -> pa.Table:
     Parameters
     ----------
     fits, moments
-        Tables of these contracts.
+        Tables of the contracts ``fits`` and ``moments``.
 
     Returns
     -------
     pyarrow.Table
-        Contract ``super_weights``: every step of ``moments``. Where a block has one matrix of a pool, there is
-        no pool to measure, and the row is that matrix, as its column ``component`` says.
+        Table of contract ``super_weights``, for every step of ``moments``. Where a block has only one matrix of a
+        pool, the row is for that matrix, and the column ``component`` names it.
     """
     chosen = fits.filter(protocol()).select(
         [*_UNIT, "shape", "shape_se", "shape_null", "scale", "scale_se", "scale_null"]
@@ -54,12 +54,12 @@ def _unit(row: Mapping[str, Any]) -> tuple[object, ...]:
 
 
 def _measured(found: Mapping[str, dict[str, Any]], pool: str) -> list[dict[str, Any]]:
-    """Return the row of a pool, or of its only matrix; none where a block has no such matrix."""
+    """Return the row of a pool, or of its only matrix; the list is empty where a block has no such matrix."""
     return [found[name] for name in (pool, *POOLS[pool]) if name in found][:1]
 
 
 def _ratio(row: Mapping[str, Any]) -> dict[str, float]:
-    """Return the largest magnitude over the 99 % quantile; the two vary independently in large samples."""
+    """Return the largest magnitude over the 99 % quantile; in large samples the two are independent."""
     ratio = row["maximum"] / row["q99"]
     relative = math.hypot(row["maximum_se"] / row["maximum"], row["q99_se"] / row["q99"])
     return {
@@ -70,7 +70,7 @@ def _ratio(row: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _tail(row: Mapping[str, Any], law: Mapping[str, Any] | None) -> dict[str, float | None]:
-    """Return log10 of the fitted law's survival at the largest magnitude, where the law was fitted."""
+    """Return log10 of the survival function of the fitted law, if there is one, at the largest magnitude."""
     if law is None:
         return {"log10_tail": None, "log10_tail_se": None, "log10_tail_null": None}
     tail = log10_survival(row["maximum"], law["shape"], law["scale"])
@@ -93,13 +93,13 @@ def log10_survival(magnitude: float, shape: float, scale: float) -> float:
     Parameters
     ----------
     magnitude
-        In units of the weights.
+        Magnitude in units of the weights.
     shape, scale
-        Of the law.
+        Shape and scale of the law; the scale is in units of the weights.
 
     Returns
     -------
     float
-        -(magnitude / scale)^shape / ln 10, finite where the probability itself would be zero.
+        -(magnitude / scale)^shape / ln 10, which is finite where the probability itself would round to zero.
     """
     return -math.pow(magnitude / scale, shape) / math.log(10)

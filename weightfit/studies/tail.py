@@ -1,4 +1,4 @@
-"""Body and tail of an entry's transmission matrices together, beside what two laws predict (Figure 3)."""
+"""Body and tail of an entry's pooled transmission matrices, and the counts that two laws predict (Figure 3)."""
 
 import math
 from collections.abc import Collection, Iterable, Mapping
@@ -32,16 +32,17 @@ def tail(fits: pa.Table, parts: Iterable[Path], milestones: Collection[int]) -> 
     Parameters
     ----------
     fits
-        Table of contract ``fits``: the law of each pool, and which matrices belong to it.
+        Table of contract ``fits``, which has the law of each pool and says which matrices belong to it.
     parts
-        Parquet files of contract ``histograms`` that ``fits`` was made from, one per entry, read one by one.
+        Parquet files of contract ``histograms`` from which ``fits`` was made, one per entry; they are read one at a
+        time.
     milestones
-        Steps that are wanted beside the first and the last of each entry, where it has them.
+        Steps to count in addition to the first and the last of each entry, where the entry has them.
 
     Returns
     -------
     pyarrow.Table
-        Contract ``tail``, in the order of the parts; an entry of which no pool was fitted has no rows.
+        Table of contract ``tail``, in the order of the parts; an entry without a fitted pool has no rows.
 
     Raises
     ------
@@ -78,7 +79,7 @@ def _rows(stage: Stage, members: list[Histogram], law: Mapping[str, Any]) -> lis
     for region, edges in _regions(sample).items():
         counts = counts_in(sample, edges)
         if region == "tail":
-            counts[-1] += sample.count[-1]  # its last edge is the largest magnitude, which no bin else holds
+            counts[-1] += sample.count[-1]  # the last edge, the largest magnitude, lies in no bin
         weibull = sample.n * weibull_shares(law["shape"], law["scale"], edges)
         null = sample.n * gaussian_shares(mixture, edges)
         for place in range(BINS):
@@ -98,7 +99,7 @@ def _rows(stage: Stage, members: list[Histogram], law: Mapping[str, Any]) -> lis
 
 
 def _regions(sample: Magnitudes) -> dict[str, NDArray[np.float64]]:
-    """Return the edges of the bins: up to the 99 % quantile, and from there to the largest magnitude."""
+    """Return the edges of the bins up to the 99 % quantile, and from there to the largest magnitude."""
     rank = math.ceil(QUANTILES["q99"] * sample.n)
     border = sample.value[np.searchsorted(np.cumsum(sample.count), rank)]
     return {

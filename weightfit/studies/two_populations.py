@@ -1,4 +1,4 @@
-"""A body of weights and a population of smaller ones: their shares, by maximum likelihood on counts of log10 abs(w)."""
+"""Maximum-likelihood fit of a body of weights and a population of smaller ones to counts of log10 abs(w)."""
 
 import math
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from scipy.special import expit, gammainc, gammaincc, logit, ndtr
 Values = NDArray[np.float64]
 
 LOG_EDGES: Values = np.linspace(-12.05, 3.0, 302)
-"""Edges of the cells of log10 abs(w); the first cell takes all smaller weights too, the last all larger ones."""
+"""Edges of the cells of log10 abs(w); the first cell also holds all smaller weights, the last all larger ones."""
 
 _OPEN = 0.999
 _MOST_STEPS = 200
@@ -27,11 +27,11 @@ class SmallPopulation:
     Attributes
     ----------
     share, share_se
-        Of all weights.
+        Share of the small population among all weights, and its standard error.
     centre, centre_se
-        Mean of log10 abs(w) of its weights.
+        Mean of log10 abs(w) over the small population, and its standard error.
     spread, spread_se
-        Standard deviation of log10 abs(w) of its weights.
+        Standard deviation of log10 abs(w) over the small population, and its standard error.
     """
 
     share: float
@@ -48,7 +48,7 @@ def valley(counts: Values) -> int:
     Parameters
     ----------
     counts
-        Of the cells between `LOG_EDGES`; averaged over a quarter of a decade first.
+        Counts in the cells between `LOG_EDGES`, which are first averaged over a quarter of a decade.
     """
     smooth = np.convolve(counts, np.full(5, 0.2), mode="same")
     left = np.maximum.accumulate(smooth)
@@ -57,25 +57,25 @@ def valley(counts: Values) -> int:
 
 
 def small_population(counts: Values) -> SmallPopulation | None:
-    """Fit a generalised normal body and log-normal smaller weights to counts.
+    """Fit a mixture of a generalised normal body and a log-normal population of smaller weights to counts.
 
     Parameters
     ----------
     counts
-        Of the cells between `LOG_EDGES`, with two modes.
+        Counts in the cells between `LOG_EDGES`, with two modes.
 
     Returns
     -------
     SmallPopulation or None
-        None where the likelihood has no maximum near what lies below the valley.
+        The small population, or None where the likelihood has no maximum near the weights below the valley.
 
     Notes
     -----
-    The largest 0.1 % of the weights are one cell, so that outliers do not shape the body. Fisher's scoring from what
-    lies below and above the valley; standard errors from the information, for independent weights that follow the
-    two laws.
+    The largest 0.1 % of the weights form one cell, so that outliers do not shape the body. The fit uses Fisher's
+    scoring, which starts from the weights below and above the valley. Standard errors come from the expected
+    information, for independent weights that follow the two laws.
     """
-    # ASSUME two-populations: a generalised normal body and log-normal smaller weights; the paper names no law.
+    # ASSUME two-populations: a generalised normal body, log-normal smaller weights; the paper names no law.
     split = valley(counts)
     if not counts[:split].any():
         return None
@@ -100,20 +100,20 @@ def small_population(counts: Values) -> SmallPopulation | None:
 
 
 def _first_guess(counts: Values, split: int) -> Values:
-    """Return ln alpha and ln beta of the body, logit of the small share, its centre and the ln of its spread."""
+    """Return ln alpha and ln beta of the body, and logit share, centre and ln spread of the small population."""
     middle = (LOG_EDGES[1:] + LOG_EDGES[:-1]) / 2
     small, body = counts[:split], counts[split:]
     share = small.sum() / counts.sum()
     centre = small @ middle[:split] / small.sum()
     spread = math.sqrt(small @ (middle[:split] - centre) ** 2 / small.sum() + 1e-4)
-    # The median of a body that is half-normal, which outliers do not move, is 0.6745 sigma; alpha is sqrt(2) sigma.
+    # Outliers do not move the median: 0.6745 sigma for a half-normal body, whose alpha is sqrt(2) sigma.
     median = middle[split + int(np.searchsorted(np.cumsum(body), body.sum() / 2))]
     log_alpha = median * math.log(10) + math.log(math.sqrt(2) / 0.6745)
     return np.array([log_alpha, math.log(2), logit(share), centre, math.log(spread)])
 
 
 def _probabilities(point: Values, log_edges: Values) -> Values:
-    """Return the probability of each cell that ends at an edge; the first begins at magnitude 0."""
+    """Return the probability of each cell that ends at an edge; the first cell begins at magnitude 0."""
     log_alpha, log_beta, log_odds, centre, log_spread = point
     beta = math.exp(log_beta)
     exponent = np.minimum(beta * (log_edges * math.log(10) - log_alpha), 6.0)
@@ -122,7 +122,7 @@ def _probabilities(point: Values, log_edges: Values) -> Values:
     share = expit(log_odds)
     cdf = (1 - share) * below + share * ndtr(score)
     survival = (1 - share) * above + share * ndtr(-score)
-    # Differences of the smaller of the two keep their digits.
+    # The difference is taken of the smaller of the two functions, which keeps its digits.
     inside = np.where(cdf[1:] < 0.5, np.diff(cdf), -np.diff(survival))
     return np.asarray(np.maximum(np.concatenate([cdf[:1], inside]), 1e-300))
 

@@ -1,4 +1,4 @@
-"""An architecture that a person declares in a cohort file: which tensors are which matrices, and which are left out."""
+"""An architecture that a cohort file declares: which tensors hold which matrices, and which tensors are left out."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,22 +7,23 @@ from weightfit.errors import CohortError
 from weightfit.weights.families import Layout, Table, equal_parts, thirds_of_each_head
 
 BLOCK = "{block}"
-"""Stands for the block's number in a declared name."""
+"""Placeholder for the block number in a declared name."""
 
 
 def declared(declaration: Mapping[str, Any]) -> Table:
-    """Return the table of an architecture.
+    """Return the table of tensor names of a declared architecture.
 
     Parameters
     ----------
     declaration
-        ``architecture`` of an entry of a cohort file, as its schema describes it: ``matrices`` (name to component, or
-        to ``components`` and how their ``rows`` lie) and ``left_out`` (name to reason).
+        Key ``architecture`` of an entry in a cohort file, as its schema describes it: ``matrices`` (a component for
+        each name, or ``components`` and the arrangement of their ``rows``) and ``left_out`` (a reason for each name).
 
     Raises
     ------
     CohortError
-        If a name of a matrix has no block, a component stands twice, or rows by head are not those of q, k and v.
+        If the name of a matrix does not have the placeholder `BLOCK` exactly once, a component occurs twice, or rows
+        are arranged by head for anything but q, k and v.
 
     Examples
     --------

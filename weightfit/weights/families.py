@@ -1,4 +1,4 @@
-"""The names of tensors of each family of models, how fused ones split by rows, and what is left out."""
+"""The tensor names of each model family, how fused tensors split by rows, and which tensors are left out."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,14 +14,14 @@ Rows = tuple[int, int, int]  # start, length and period of the rows that belong 
 
 
 class Fused(NamedTuple):
-    """What a layout may depend on."""
+    """The properties of a fused tensor on which its layout may depend."""
 
     rows: int
     columns: int
     heads: int
 
 
-Layout = Callable[[Fused], tuple[Rows, ...]]  # empty where the rows do not split
+Layout = Callable[[Fused], tuple[Rows, ...]]  # empty if the rows do not split
 
 
 def _whole(tensor: Fused) -> tuple[Rows, ...]:
@@ -34,7 +34,7 @@ def _halves(tensor: Fused) -> tuple[Rows, ...]:
 
 
 def equal_parts(number: int) -> Layout:
-    """Return the layout of so many components below one another, each with as many rows."""
+    """Return the layout of ``number`` components stacked by rows, each with the same number of rows."""
 
     def parts(tensor: Fused) -> tuple[Rows, ...]:
         each, rest = divmod(tensor.rows, number)
@@ -44,7 +44,7 @@ def equal_parts(number: int) -> Layout:
 
 
 def _square_and_halves(tensor: Fused) -> tuple[Rows, ...]:
-    """First as many rows as columns (the queries), then two equal parts (keys and values)."""
+    """Return a square part (queries), followed by two equal parts (keys and values)."""
     rows, square = tensor.rows, tensor.columns
     half, rest = divmod(rows - square, 2)
     if rest or not 0 < half <= square:
@@ -53,29 +53,29 @@ def _square_and_halves(tensor: Fused) -> tuple[Rows, ...]:
 
 
 def thirds_of_each_head(tensor: Fused) -> tuple[Rows, ...]:
-    """Head by head its rows for queries, keys and values: not three thirds of the whole tensor."""
+    """Split the rows of each head, not of the whole tensor, into equal thirds for queries, keys and values."""
     width, rest = divmod(tensor.rows, 3 * tensor.heads)
     return () if rest else tuple((part * width, width, 3 * width) for part in range(3))
 
 
 @dataclass(frozen=True)
 class Table:
-    """The tensor names of one family; ``{i}`` stands for the block's number.
+    """The tensor names of one family; ``{i}`` stands for the block number.
 
     Attributes
     ----------
     architectures
-        The classes of config.json's ``architectures`` that store these names.
+        Classes under ``architectures`` in config.json whose checkpoints have these names.
     counted
-        Name to the layout of its rows and the components that they hold, in this order.
+        For each name, the layout of the rows and the components that they hold, in this order.
     left_out
-        Name to the reason.
+        For each name, the reason why the tensor is left out.
     marks
-        Names that each checkpoint of the family has and that tell it from families with the same matrices.
+        Names that each checkpoint of the family has and that distinguish it from families with the same matrices.
     needs
-        Keys that config.json must give because the names and shapes do not tell.
+        Keys that config.json must have because names and shapes do not determine their values.
     keys
-        The family's own spelling of transformers' keys in config.json.
+        For each key of transformers, the key that the family has in its place in config.json.
     """
 
     architectures: tuple[str, ...]
@@ -216,7 +216,7 @@ QWEN_3 = Table(
     marks=("model.layers.{i}.input_layernorm.weight", "model.layers.{i}.self_attn.q_norm.weight"),
 )
 
-BERT_PREFIXES = ("", "bert.")  # the encoder by itself, and below a head
+BERT_PREFIXES = ("", "bert.")  # the encoder alone, and the encoder of a model with a head
 BERT_COUNTED: Mapping[str, tuple[Layout, tuple[str, ...]]] = {
     "encoder.layer.{i}.attention.self.query.weight": (_whole, ("q",)),
     "encoder.layer.{i}.attention.self.key.weight": (_whole, ("k",)),
@@ -276,10 +276,10 @@ TABLES: Mapping[str, Table] = {
 }
 
 FAMILIES = tuple(TABLES)
-"""Every family, for schemas."""
+"""Names of all families, for schemas."""
 
 DECLARED = "declared"
-"""Stands for the family where a person declared the names."""
+"""Family name of an architecture that a cohort file declares."""
 
 
 def components(family: str) -> tuple[str, ...]:
@@ -299,7 +299,7 @@ def components(family: str) -> tuple[str, ...]:
 
 
 def attention_kind(heads: int, key_heads: int) -> str:
-    """Tell multi-query, grouped-query and multi-head attention apart.
+    """Distinguish multi-query, grouped-query and multi-head attention.
 
     Parameters
     ----------
@@ -309,8 +309,8 @@ def attention_kind(heads: int, key_heads: int) -> str:
     Returns
     -------
     str
-        ``MQA`` if there is one key head, ``MHA`` if there are as many as query heads, else ``GQA``. A single query head
-        with its key head is ``MQA``, as in npm-weibull-py.
+        ``MQA`` if there is one key head, ``MHA`` if there are as many as query heads, otherwise ``GQA``. A single query
+        head with its key head is ``MQA``, as in npm-weibull-py.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The forms of a checkpoint, and the index of one that is spread over files."""
+"""The forms of a checkpoint, and the index of a sharded checkpoint."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ FORMS = (
     ("model.safetensors", "model.safetensors.index.json", ".safetensors"),
     ("pytorch_model.bin", "pytorch_model.bin.index.json", ".bin"),
 )
-"""Single file, index and ending of each form of a checkpoint, in the order in which transformers looks for them."""
+"""Single file, index and suffix of each form of a checkpoint, in the order in which transformers looks for them."""
 
 
 def weight_map(text: bytes, ending: str, what: str) -> dict[str, str]:
@@ -20,23 +20,25 @@ def weight_map(text: bytes, ending: str, what: str) -> dict[str, str]:
     Parameters
     ----------
     ending
-        Of the files that it may name.
+        Suffix of the files that the index may name.
     what
-        Name of the text for messages.
+        Name of the index in error messages.
 
     Raises
     ------
     MalformedCheckpoint
-        If it has no ``weight_map`` from tensors to files in the same folder.
+        If the index has no ``weight_map`` from tensors to files in the same folder.
     """
     found = parse_object(text, what).get("weight_map")
     if not isinstance(found, dict) or not found:
-        raise MalformedCheckpoint(f"{what}: there is no weight_map with tensors: use another revision")
+        raise MalformedCheckpoint(
+            f"{what}: there is no weight_map with tensors: fetch it again, or use another revision"
+        )
     for tensor, file in found.items():
         if not isinstance(file, str) or not file.endswith(ending) or "/" in file or "\\" in file:
             raise MalformedCheckpoint(
                 f"{what}: tensor {quote(tensor)} is said to be in {quote(file)}, which is no name of a "
-                f"{ending} file in the same folder: use another revision"
+                f"{ending} file in the same folder: fetch it again, or use another revision"
             )
     return found
 
@@ -57,34 +59,25 @@ def read_index(path: Path) -> dict[str, str]:
     Raises
     ------
     MalformedCheckpoint
-        If it is not an object with a ``weight_map`` from tensors to safetensors files in the same folder.
+        If the index is not an object with a ``weight_map`` from tensors to safetensors files in the same folder.
     """
-    found = _read_object(path).get("weight_map")
-    if not isinstance(found, dict) or not found:
-        raise MalformedCheckpoint(f"{path}: there is no weight_map with tensors: fetch it again")
-    for tensor, file in found.items():
-        if not isinstance(file, str) or not file.endswith(".safetensors") or "/" in file or "\\" in file:
-            raise MalformedCheckpoint(
-                f"{path}: tensor {quote(tensor)} is said to be in {quote(file)}, which is no name of a "
-                "safetensors file in the same folder: fetch it again"
-            )
-    return found
+    return weight_map(read_limited(path), ".safetensors", str(path))
 
 
 def weight_files(folder: Path) -> list[Path]:
     """Return the weight files of a checkpoint, sorted by name; each tensor is in exactly one of them.
 
-    With a ``model.safetensors.index.json`` these are the files that it names, for a folder may hold the same
-    weights twice; without one, all ``*.safetensors``.
+    If there is a ``model.safetensors.index.json``, these are the files that it names, because a folder may hold the
+    same weights twice. Otherwise they are all ``*.safetensors``.
 
     Raises
     ------
     CohortError
         If the folder is missing or has no weight files.
     IncompleteCheckpoint
-        If index and files do not agree, or a tensor is in two files.
+        If the index and the files disagree, or a tensor is in two files.
     MalformedCheckpoint
-        If the index or a file breaks a law of its format.
+        If the index or a file violates its format.
     """
     if not folder.is_dir():
         raise CohortError(f"{folder}: there is no such folder: correct the path in the cohort file")
@@ -128,10 +121,11 @@ def _check_tensors(paths: list[Path], where: Mapping[str, str] | None) -> None:
         )
 
 
-def _read_object(path: Path) -> dict[str, object]:
+def read_limited(path: Path) -> bytes:
+    """Return the bytes of an index or a configuration of at most `INDEX_LIMIT` bytes."""
     size = path.stat().st_size
     if size > INDEX_LIMIT:
         raise MalformedCheckpoint(
             f"{path}: the file has {size} bytes, the limit is {INDEX_LIMIT}: fetch it again"
         )
-    return parse_object(path.read_bytes(), str(path))
+    return path.read_bytes()

@@ -1,8 +1,8 @@
-"""Draws the weights of a Pythia model before its first step, at true size.
+"""Draw the weights of a Pythia model at initialization, at full size.
 
-The standard deviations are those of the two recipes in the paper's Appendix A.2. Only the weight matrices of
-the blocks are drawn: no biases, no norms, no embeddings, which the paper does not fit. The numbers are
-independent and Gaussian, so this source tests the instrument and says nothing about training.
+The standard deviations are those of the two recipes in the paper's Appendix A.2. Only the weight matrices of the
+blocks are drawn; biases, norms and embeddings are not, because the paper does not fit them. The numbers are
+independent and Gaussian, so this source tests the analysis and says nothing about training.
 """
 
 import math
@@ -14,11 +14,11 @@ import numpy.typing as npt
 
 from weightfit.documents import write_json
 from weightfit.errors import CohortError
-from weightfit.weights.source import WeightFile, whole_folder
+from weightfit.weights.manifest import WeightFile, whole_folder
 from weightfit.weights.writer import CheckpointWriter
 
 PIECE = 1 << 16
-"""Normal numbers drawn at a time: 256 kB in float32, which stays in a core's cache."""
+"""How many normal numbers are drawn at a time: 256 kB in float32, which stay in a core's cache."""
 
 TENSORS = {
     "qkv": "attention.query_key_value",
@@ -32,22 +32,22 @@ TENSORS = {
 def standard_deviations(recipe: str, layers: int, width: int) -> dict[str, float]:
     """Return the standard deviation that a recipe gives to each of a block's matrices.
 
-    Recipe A is ``small_init`` for what reads the residual stream and ``wang_init`` for what writes to it;
-    recipe B is ``normal`` and ``scaled_normal`` (the paper, Appendix A.2; initialisers of GPT-NeoX).
+    Recipe A is ``small_init`` for matrices that read the residual stream and ``wang_init`` for those that write to
+    it; recipe B is ``normal`` and ``scaled_normal``, respectively (the paper, Appendix A.2; initialisers of GPT-NeoX).
 
     Parameters
     ----------
     recipe
-        In the spelling of ``paper/entries.tsv``, column ``initialization``.
+        Name of the recipe, as in the column ``initialization`` of ``paper/entries.tsv``.
     layers
-        Blocks of the whole model.
+        Number of blocks of the whole model.
     width
         Width of the residual stream.
 
     Returns
     -------
     dict
-        Keys ``qkv``, ``o``, ``ffn_in``, ``ffn_out``.
+        Standard deviations under the keys ``qkv``, ``o``, ``ffn_in`` and ``ffn_out``.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def normals(seed: Sequence[int], count: int, piece: int = PIECE) -> Iterator[npt
     Parameters
     ----------
     seed
-        Entropy of the seed sequence of a PCG64.
+        Entropy of the seed sequence of the PCG64 generator.
 
     Yields
     ------
@@ -93,24 +93,24 @@ def normals(seed: Sequence[int], count: int, piece: int = PIECE) -> Iterator[npt
 
 
 def encode(values: npt.NDArray[np.float32], dtype: str) -> npt.NDArray[np.generic]:
-    """Round to the values of a dtype of safetensors, to nearest, ties to even.
+    """Round values to a dtype of safetensors, to nearest with ties to even.
 
     Parameters
     ----------
     values
-        Finite, and finite after rounding.
+        Numbers that are finite before and after rounding.
 
     Returns
     -------
     ndarray
-        float16, uint16 (the bits of a BF16) or float32.
+        Array of float16, uint16 (the bits of BF16) or float32.
 
     Raises
     ------
     CohortError
         If there is no such dtype.
     RuntimeWarning
-        As numpy warns where a value exceeds the range of F16.
+        From numpy, if a value exceeds the range of F16.
 
     Examples
     --------
@@ -120,8 +120,8 @@ def encode(values: npt.NDArray[np.float32], dtype: str) -> npt.NDArray[np.generi
     if dtype == "F16":
         return values.astype("<f2")
     if dtype == "BF16":
-        # A BF16 is the upper half of a float32. Adding just under half a unit of it, and one more where the
-        # upper half is odd, carries into that half exactly when rounding to nearest, ties to even, goes up.
+        # BF16 is the upper half of a float32. Adding just under half a unit of the upper half, and one more bit if
+        # that half is odd, carries into it exactly when rounding to nearest, ties to even, rounds up.
         bits = values.view(np.uint32)
         return (
             (bits + (np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1)))) >> np.uint32(16)
@@ -145,25 +145,26 @@ def initialize(
 ) -> tuple[list[WeightFile], dict[str, object]]:
     """Write ``step0.safetensors`` and ``config.json`` of a GPT-NeoX model that was never trained.
 
-    A tensor's numbers depend on ``seed``, ``layers``, ``width`` and its place in the whole model alone: not
-    on which other tensors are drawn, and not on ``dtype``, which only rounds them. Peak memory is that of
-    numpy and about 4 MB.
+    The numbers of a tensor depend only on ``seed``, ``layers``, ``width`` and the tensor's place in the whole
+    model. They do not depend on which other tensors are drawn, nor on ``dtype``, which only rounds them. Peak memory
+    is that of numpy plus about 4 MB.
 
     Parameters
     ----------
     folder
-        Replaced if it is there.
+        Folder to write; an existing one is replaced.
     layers, width, heads, hidden
-        Of the whole model: blocks, width of the residual stream, attention heads, feed-forward width.
+        Dimensions of the whole model: number of blocks, width of the residual stream, number of attention heads, and
+        feed-forward width.
     blocks
-        Only the first so many blocks are written; all by default. The standard deviations stay those of
-        ``layers``.
+        Number of blocks to write, from the first on; all by default. The standard deviations stay those of a model
+        with ``layers`` blocks.
 
     Returns
     -------
     files : list of WeightFile
     settings : dict
-        For the manifest.
+        Settings for the manifest.
 
     Raises
     ------
@@ -209,7 +210,7 @@ def initialize(
             for index in range(len(tensors)):
                 matrix = list(TENSORS)[index % len(TENSORS)]
                 scale = np.float32(sigma[matrix])
-                # The model's shape is part of the seed: the entries of a family are independent samples.
+                # The model's shape is part of the seed, so that the entries of a family are independent samples.
                 for piece in normals((seed, layers, width, index), math.prod(shapes[matrix])):
                     np.multiply(piece, scale, out=piece)
                     writer.write(encode(piece, dtype))

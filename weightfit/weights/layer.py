@@ -1,4 +1,4 @@
-"""Reads the weight matrices of one layer of a checkpoint as arrays."""
+"""Read the weight matrices of one layer of a checkpoint as arrays."""
 
 from pathlib import Path
 from typing import Any
@@ -28,15 +28,15 @@ def read_layer(source: Path, layer: int) -> dict[str, NDArray[Any]]:
     Returns
     -------
     dict
-        By component, in the order of `weightfit.components.COMPONENTS`: the matrix ``(outputs, inputs)`` as it is
-        stored, float16 or float32; BF16 becomes float32, which holds it exactly. Fused tensors are split.
+        Matrices ``(outputs, inputs)`` by component, in the order of `weightfit.components.COMPONENTS`, in float16 or
+        float32 as they are stored; BF16 becomes float32, which holds it exactly. Fused tensors are split.
 
     Raises
     ------
     ContractError
         If the checkpoint has no such layer.
     WeightfitError
-        Whatever is wrong with the checkpoint, see `weightfit.weights.safetensors.read_header` and
+        If the checkpoint has any other fault; see `weightfit.weights.safetensors.read_header` and
         `weightfit.weights.plan.plan`.
     """
     paths = [source] if source.is_file() else weight_files(source)

@@ -1,12 +1,13 @@
-"""Links the weight files of a folder that the user names, without copying them."""
+"""Link the weight files of a folder that the user names, without copying them."""
 
 import hashlib
 import shutil
 from pathlib import Path
 
+from weightfit.documents import parse_object
 from weightfit.errors import CohortError
-from weightfit.weights.index import INDEX, _read_object, weight_files
-from weightfit.weights.source import WeightFile, whole_folder
+from weightfit.weights.index import INDEX, read_limited, weight_files
+from weightfit.weights.manifest import WeightFile, whole_folder
 
 
 def link(source: Path, folder: Path) -> tuple[list[WeightFile], dict[str, object]]:
@@ -17,22 +18,22 @@ def link(source: Path, folder: Path) -> tuple[list[WeightFile], dict[str, object
     Parameters
     ----------
     source
-        Relative paths are relative to the working folder.
+        Folder of the weight files; a relative path is relative to the working folder.
     folder
-        Replaced if it is there.
+        Folder for the links; an existing one is replaced.
 
     Returns
     -------
     files : list of WeightFile
-        Sorted by name, without a step.
+        Weight files sorted by name; their step is None.
     settings : dict
-        For the manifest: ``index`` and ``config`` (whether there is one), and ``left_out``, the weight files
-        that the index does not name. The path of ``source`` is not there, for it belongs to one machine.
+        Settings for the manifest: ``index`` and ``config`` (whether there is one), and ``left_out`` (the weight files
+        that the index does not name). The path of ``source`` is omitted because it belongs to one machine.
 
     Raises
     ------
     CohortError, IncompleteCheckpoint, MalformedCheckpoint
-        As `weight_files`; also if ``config.json`` is not a JSON object.
+        As in `weight_files`, and if ``config.json`` is not a JSON object.
     """
     paths = weight_files(source)
     if folder.resolve() == source.resolve() or folder.resolve() in source.resolve().parents:
@@ -41,7 +42,7 @@ def link(source: Path, folder: Path) -> tuple[list[WeightFile], dict[str, object
         )
     config = source / "config.json"
     if config.is_file():
-        _read_object(config)
+        parse_object(read_limited(config), str(config))
     files = []
     with whole_folder(folder) as unfinished:
         for path in paths:

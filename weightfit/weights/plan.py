@@ -3,8 +3,8 @@
 Each family is one table of names. A name is either counted, with the components that its rows hold, or left
 out, with the reason. Any other name is refused. To add an architecture, add a table to `TABLES`.
 
-Names and layouts: the modeling files of transformers 5.23.0; for OLMo-1's original form ``olmo/model.py`` and
-``scripts/convert_olmo_to_hf_new.py`` of allenai/OLMo.
+The names and layouts are those of the modeling files of transformers 5.23.0, and for the original form of OLMo-1
+those of ``olmo/model.py`` and ``scripts/convert_olmo_to_hf_new.py`` of allenai/OLMo.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Piece:
     Attributes
     ----------
     start, length, period
-        The tensor's number of rows is a multiple of ``period``.
+        Numbers of rows, as above; the tensor's number of rows is a multiple of ``period``.
     """
 
     block: int
@@ -55,10 +55,10 @@ class Plan:
     family
         One of `FAMILIES`, or `DECLARED`.
     pieces
-        By tensor name, sorted by block and component. The pieces of a tensor share one period and cover each
+        Pieces by tensor name, sorted by block and component. The pieces of a tensor share one period and cover each
         of its rows once.
     left_out
-        By tensor name, sorted: why it is not counted.
+        Reason why a tensor is not counted, by tensor name, sorted.
     """
 
     family: str
@@ -66,8 +66,8 @@ class Plan:
     left_out: dict[str, str]
 
 
-# Rows and columns of each component: `query` is heads x head width, `key` the same for the heads of keys and
-# values, `inner` the width inside the feed-forward network.
+# Rows and columns of each component: `query` is the number of heads times the head width, `key` is the same for the
+# heads of keys and values, and `inner` is the width inside the feed-forward network.
 EXTENTS = {
     "q": ("query", "hidden"),
     "k": ("key", "hidden"),
@@ -87,38 +87,40 @@ def plan(
     index: Mapping[str, str] | None = None,
     declared: Table | None = None,
 ) -> Plan:
-    """Decide for every tensor of a checkpoint what is counted, as which matrices, or why it is left out.
+    """Decide for every tensor of a checkpoint as which matrices it is counted, or why it is left out.
 
     Parameters
     ----------
     headers
-        Of all files of one checkpoint; a block may be spread over files.
+        Headers of all files of one checkpoint, or of some of them if ``index`` is given; a block may be spread over
+        files.
     config
         The parsed config.json. Its ``architectures``, ``num_hidden_layers``, ``hidden_size``,
         ``num_attention_heads``, ``num_key_value_heads``, ``head_dim`` and ``intermediate_size`` are checked
-        against the tensors where it has them. ``weightfit_blocks`` (a list of block numbers) says that only
-        these blocks are there.
+        against the tensors if it has them. ``weightfit_blocks`` (a list of block numbers) says that the checkpoint
+        has only these blocks.
     index
-        The file of each tensor of the checkpoint, of which the headers are then a part only. What is checked by
-        name is checked of all of it; the headers must have the tensors that it says of their files, and no other.
+        The file of each tensor of the checkpoint, if the headers are those of some of its files only. Checks by name
+        then cover the whole checkpoint, and each header must have exactly the tensors that the index places in its
+        file.
     declared
-        The names of an architecture that is none of `FAMILIES`.
+        Tensor names of an architecture that is none of `FAMILIES`.
 
     Returns
     -------
     Plan
-        Of the tensors in the headers.
+        Plan of the tensors in the headers.
 
     Raises
     ------
     UnknownTensor
-        If a name is in no table, or not in that of the family which the others belong to.
+        If a name is in no table, or not in the table of the family to which the other names belong.
     IncompleteCheckpoint
-        If a matrix is missing, doubled, or its shape differs from the other blocks' or from config.json.
+        If a matrix is missing or occurs twice, or its shape differs from that in other blocks or in config.json.
     ContradictoryCheckpoint
         If config.json describes another model.
     MalformedCheckpoint
-        If a counted tensor is no matrix of F16, BF16 or F32, or a value in config.json has the wrong type.
+        If a counted tensor is not a matrix of F16, BF16 or F32, or a value in config.json has the wrong type.
     """
     tensors = _merge(headers)
     if index is not None:
@@ -142,7 +144,7 @@ def plan(
     model = _Config(where, config or {}, table.keys)
     model.require(family, table)
 
-    heads = model.count("num_attention_heads") or 0  # 0 only for families whose layouts do not ask for it
+    heads = model.count("num_attention_heads") or 0  # 0 only for families whose layouts do not use it
     pieces: dict[str, tuple[Piece, ...]] = {}
     held: dict[tuple[int, str], str] = {}
     extents = model.extents()
@@ -173,7 +175,7 @@ def plan(
 
 
 def read_config(folder: Path) -> dict[str, object] | None:
-    """Read config.json of a checkpoint's folder, or return None where there is none.
+    """Read the config.json in a checkpoint's folder, or return None if there is none.
 
     Raises
     ------
@@ -199,7 +201,7 @@ class _Config:
     keys: Mapping[str, str]
 
     def count(self, key: str) -> int | None:
-        """Return a positive integer, or None where the key is absent or null."""
+        """Return a positive integer, or None if the key is absent or null."""
         value = self.values.get(key)
         if value is None and key in self.keys:
             value = self.values.get(self.keys[key])
@@ -213,7 +215,7 @@ class _Config:
         return value
 
     def require(self, family: str, table: Table) -> None:
-        """Raise unless the classes are the family's and the keys that it needs are there."""
+        """Raise if config.json names classes of other families only, or lacks a key that the family needs."""
         classes = self.values.get("architectures")
         if classes is not None and not (
             isinstance(classes, list) and all(isinstance(c, str) for c in classes)
@@ -235,7 +237,7 @@ class _Config:
                 )
 
     def extents(self) -> dict[str, tuple[int, str]]:
-        """Return those of `EXTENTS` that are given, each with its source for messages."""
+        """Return the extents named in `EXTENTS` that config.json determines, each with its source for messages."""
         hidden, inner = self.count("hidden_size"), self.count("intermediate_size")
         heads, key_heads, width = (
             self.count(key) for key in ("num_attention_heads", "num_key_value_heads", "head_dim")
@@ -261,7 +263,7 @@ class _Config:
         return {name: (value, "config.json") for name, value in found.items() if value}
 
     def blocks(self) -> list[int] | range | None:
-        """Return the numbers of the blocks that must be there, or None where config.json does not say."""
+        """Return the numbers of the blocks that must be present, or None if config.json does not say."""
         layers = self.count("num_hidden_layers")
         listed = self.values.get("weightfit_blocks")
         if listed is None:
@@ -309,7 +311,7 @@ _BLOCK = re.compile(r"(?<=\.)(?:0|[1-9][0-9]{0,5})(?=\.)")
 
 
 def _template(name: str) -> tuple[str, int]:
-    """Return a name with ``{i}`` in place of the block's number, and that number (-1 where there is none)."""
+    """Return a name with ``{i}`` in place of the block number, and that number (-1 if there is none)."""
     if "{" in name:
         return "", -1  # no table has the empty name
     found = _BLOCK.search(name)
@@ -317,7 +319,7 @@ def _template(name: str) -> tuple[str, int]:
 
 
 def _family(where: str, names: Mapping[str, tuple[str, int]]) -> str:
-    """Return the family whose table has most of the names, and its marks."""
+    """Return the family whose table has the most names of the checkpoint; raise if its marks are missing."""
     templates = Counter(template for template, _ in names.values())
 
     def fit(family: str) -> tuple[int, bool]:
@@ -325,7 +327,7 @@ def _family(where: str, names: Mapping[str, tuple[str, int]]) -> str:
         known = sum(number for template, number in templates.items() if template in table)
         return known, all(mark in templates for mark in table.marks)
 
-    best = max(FAMILIES, key=fit)  # the first of equals
+    best = max(FAMILIES, key=fit)  # the first family in a tie
     known, marked = fit(best)
     if not known:
         raise UnknownTensor(
@@ -376,7 +378,7 @@ def _check_blocks(
     held: Mapping[tuple[int, str], str],
     model: _Config,
 ) -> None:
-    """Raise unless the expected blocks are there, each with every component, and no other."""
+    """Raise unless the expected blocks and no others are present, each with every component."""
     found = {block for _, block in names.values() if block >= 0}
     expected = model.blocks()
     if expected is None:

@@ -1,4 +1,4 @@
-"""Draws matrices from known laws: the positive controls, whose population values are known.
+"""Draw matrices from known laws, as positive controls whose population values are known.
 
 Every law is symmetric about 0, so it is described by the law of the magnitude |w|.
 """
@@ -14,12 +14,12 @@ import numpy.typing as npt
 from weightfit.documents import write_json
 from weightfit.errors import CohortError
 from weightfit.weights.initialize import encode
+from weightfit.weights.manifest import WeightFile, whole_folder
 from weightfit.weights.planted_laws import Law, Values, make_law
-from weightfit.weights.source import WeightFile, whole_folder
 from weightfit.weights.writer import CheckpointWriter
 
 SIZE_LIMIT = 1 << 24
-"""Most values of a planted matrix, for it is drawn whole, in float64."""
+"""Largest number of values of a planted matrix, which is drawn as a whole in float64."""
 
 COMPONENTS = {
     "q": "self_attn.q_proj",
@@ -35,14 +35,14 @@ COMPONENTS = {
 
 @dataclass(frozen=True)
 class Planted:
-    """Which law the matrices of some components of one block follow.
+    """The law that the matrices of some components of one block follow.
 
     Attributes
     ----------
     components
         Keys of `COMPONENTS`.
     law
-        A key of `LAWS`.
+        Name of the law, a key of `LAWS`.
     parameters
         All parameters of the law except ``size``.
     """
@@ -66,27 +66,27 @@ def plant(
 ) -> tuple[list[WeightFile], dict[str, object]]:
     """Write ``model.safetensors`` and ``config.json`` of a model whose matrices follow known laws.
 
-    The names are those of OLMo-1 in transformers, whose blocks are just seven matrices. A matrix depends on
-    ``seed``, its block, its component, its shape and its law alone. Peak memory is about four times the
-    largest matrix in float64.
+    The tensor names are those of OLMo-1 in transformers, whose blocks consist of exactly seven matrices. A matrix
+    depends only on ``seed``, its block, its component, its shape and its law. Peak memory is about four times that
+    of the largest matrix in float64.
 
     Parameters
     ----------
     folder
-        Replaced if it is there.
+        Folder to write; an existing one is replaced.
     matrices
-        Together they name every component of the blocks 0, 1, ... exactly once.
+        Laws of the matrices; together they name every component of the blocks 0, 1, ... exactly once.
     width, heads, key_value_heads, hidden
-        Shapes as in transformers: q and o are (width, width), k and v (key_value_heads width / heads, width),
-        gate and up (hidden, width), down (width, hidden).
+        Dimensions of the model, from which the shapes follow as in transformers: q and o are (width, width), k and v
+        are (key_value_heads width / heads, width), gate and up are (hidden, width), and down is (width, hidden).
     dtype
-        Small magnitudes of F16 are multiples of 2^-24.
+        Stored dtype: F16, BF16 or F32. In F16, small magnitudes are multiples of 2^-24.
 
     Returns
     -------
     files : list of WeightFile
     settings : dict
-        For the manifest.
+        Settings for the manifest.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def plant(
     """
     if width % heads or heads % key_value_heads:
         raise CohortError(
-            f"width {width}, heads {heads}, key_value_heads {key_value_heads}: each must divide the last"
+            f"width {width}, heads {heads}, key_value_heads {key_value_heads}: each must divide the one before it"
         )
     if seed < 0:
         raise CohortError(f"seed {seed} is negative: use an integer from 0 on")

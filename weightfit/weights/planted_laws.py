@@ -1,4 +1,4 @@
-"""The known laws from which matrices are planted."""
+"""The known laws from which planted matrices are drawn."""
 
 import inspect
 import math
@@ -25,7 +25,7 @@ class Law(ABC):
 
 @dataclass(frozen=True)
 class HalfNormal(Law):
-    """Gaussian weights of mean 0: their magnitudes are half-normal."""
+    """Gaussian weights of mean 0, whose magnitudes are half-normal."""
 
     sigma: float
 
@@ -63,7 +63,7 @@ class StudentT(Law):
     degrees
         Degrees of freedom.
     scale
-        Not the standard deviation, which is scale sqrt(degrees / (degrees - 2)).
+        Scale parameter; not the standard deviation, which is scale sqrt(degrees / (degrees - 2)).
     """
 
     degrees: float
@@ -87,14 +87,14 @@ class Uniform(Law):
 
 @dataclass(frozen=True)
 class TwoPopulation(Law):
-    """A Gaussian body and a population of small weights, like shallow Qwen blocks in the paper's Appendix C.
+    """A Gaussian body and a population of small weights, as in the shallow Qwen blocks of the paper's Appendix C.
 
     Attributes
     ----------
     sigma
         Standard deviation of the body.
     fraction
-        Share of the small weights.
+        Fraction of the weights that are small.
     centre, spread
         Mean and standard deviation of log10|w| of the small weights.
     """
@@ -104,7 +104,7 @@ class TwoPopulation(Law):
     centre: float
     spread: float
 
-    # ASSUME planted-small-population: its magnitudes are log-normal; the paper gives their range, no law.
+    # ASSUME planted-small-population: the small magnitudes are log-normal; the paper gives their range but no law.
 
     def draw(self, generator: np.random.Generator, size: int) -> Values:
         """Return ``size`` weights."""
@@ -113,8 +113,8 @@ class TwoPopulation(Law):
         return np.where(generator.random(size) < self.fraction, small, body)
 
     def cdf(self, magnitude: npt.ArrayLike) -> Values:
-        """Return the probability that |w| is at most ``magnitude``, over both populations by their shares."""
-        with np.errstate(divide="ignore"):  # log10 of 0 is minus infinity, where the normal law is 0
+        """Return the probability that |w| is at most ``magnitude``, weighted over both populations by their shares."""
+        with np.errstate(divide="ignore"):  # log10 of 0 is minus infinity, where ndtr is 0
             small = special.ndtr((np.log10(np.asarray(magnitude)) - self.centre) / self.spread)
         return np.asarray((1 - self.fraction) * HalfNormal(self.sigma).cdf(magnitude) + self.fraction * small)
 
@@ -153,7 +153,7 @@ class Outliers(Law):
     size: int
 
     def draw(self, generator: np.random.Generator, size: int) -> Values:
-        """Return ``size`` weights, which must be the law's own number; the outliers lie at random places."""
+        """Return ``size`` weights with the outliers at random places; ``size`` must be the law's own."""
         if size != self.size:
             raise ValueError(f"size must be the law's own, {self.size}")
         values: Values = HalfNormal(self.sigma).draw(generator, size)
@@ -174,7 +174,7 @@ LAWS: dict[str, type[Law]] = {
     "two-population": TwoPopulation,
     "outliers": Outliers,
 }
-"""The names of the laws in a cohort file."""
+"""The laws by their names in a cohort file."""
 
 
 def make_law(name: str, parameters: Mapping[str, float], size: int) -> Law:
@@ -183,7 +183,7 @@ def make_law(name: str, parameters: Mapping[str, float], size: int) -> Law:
     Parameters
     ----------
     name
-        A key of `LAWS`.
+        Name of the law, a key of `LAWS`.
     parameters
         All parameters of the law except ``size``.
     size
@@ -192,7 +192,7 @@ def make_law(name: str, parameters: Mapping[str, float], size: int) -> Law:
     Raises
     ------
     CohortError
-        If there is no such law, a parameter is missing, unknown or outside its range.
+        If there is no such law, or a parameter is missing, unknown or outside its range.
 
     Examples
     --------

@@ -1,9 +1,9 @@
-"""Reads headers of PyTorch checkpoints (``pytorch_model.bin``) without PyTorch and without executing anything.
+"""Read headers of PyTorch checkpoints (``pytorch_model.bin``) without PyTorch and without executing anything.
 
-Since PyTorch 1.6 such a file is a ZIP archive whose members are stored as they are: ``ROOT/data.pkl`` is a pickle
-that describes the tensors, ``ROOT/data/KEY`` holds the bytes of one storage, ``ROOT/byteorder`` says ``little``
+Since PyTorch 1.6 such a file is a ZIP archive of uncompressed members: ``ROOT/data.pkl`` is a pickle that describes
+the tensors, ``ROOT/data/KEY`` holds the bytes of one storage, and ``ROOT/byteorder`` says ``little``
 (torch/serialization.py and caffe2/serialize/inline_container.h of pytorch/pytorch). The pickle is interpreted by
-`weightfit.weights.tensor_pickle`, which knows tensors and nothing else.
+`weightfit.weights.tensor_pickle`, which accepts tensors and nothing else.
 """
 
 import struct
@@ -19,12 +19,12 @@ from weightfit.weights.safetensors import BITS, FOREIGN, Header, Tensor
 from weightfit.weights.tensor_pickle import StoredTensor, read_tensors
 
 PICKLE_LIMIT = 4 << 20
-"""Longest ``data.pkl`` that is read, in bytes; that of a shard of hundreds of tensors has some 100,000."""
+"""Longest ``data.pkl`` that is read, in bytes; a shard of hundreds of tensors has one of some 100,000 bytes."""
 
-LOCAL_HEADER = struct.Struct("<4s22xHH")  # of a member: signature, ..., length of name, length of extra field
+LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, ..., length of the name, length of the extra field
 ZIP = b"PK\x03\x04"
 
-# Forms of files that PyTorch wrote once, or that have the name for another reason.
+# Forms of files that PyTorch used to write, and other kinds of files that carry the name of one.
 OTHER_FORMS = (
     (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "is of the form that PyTorch wrote before 1.6"),
     (b"\x80", "is a bare pickle"),
@@ -36,28 +36,27 @@ FETCH_AGAIN = "fetch it again"
 
 @dataclass(frozen=True)
 class _Member:
-    """Where the bytes of a member of the archive are."""
+    """The position of the bytes of a member of the archive."""
 
     begin: int
     end: int
 
 
 def read_header(path: Path) -> Header:
-    """Read what a PyTorch checkpoint holds, and check every law of its form; the weights are not read.
+    """Read the header of a PyTorch checkpoint and check that its form is valid; the weights are not read.
 
     Returns
     -------
     Header
-        As `weightfit.weights.safetensors.read_header` returns it: tensors in the order of their bytes, with absolute
-        offsets.
-        Between tensors there are gaps (headers and padding of the archive), and two tensors may share bytes (tied
-        weights). ``length`` is the begin of the first tensor.
+        Header as `weightfit.weights.safetensors.read_header` returns it, with the tensors in the order of their bytes
+        and with absolute offsets. Between tensors there are gaps (headers and padding of the archive), and two tensors
+        may share bytes (tied weights). ``length`` is the offset of the first tensor.
 
     Raises
     ------
     MalformedCheckpoint
-        If the file has another form, the archive is damaged, compressed or not of PyTorch, or its pickle names
-        anything but tensors. The message names file, tensor or member, law and remedy.
+        If the file has another form, the archive is damaged, compressed or not from PyTorch, or its pickle names
+        anything but tensors. The message names the file, the tensor or member, the law and the remedy.
     OSError
         If the file cannot be opened or read.
     """
@@ -93,7 +92,7 @@ def _require_zip(path: Path) -> None:
 
 
 def _members(path: Path, archive: zipfile.ZipFile) -> tuple[dict[str, _Member], bytes]:
-    """Return where the bytes of each storage are, by its key, and the text of the pickle."""
+    """Return the position of each storage by its key, and the text of the pickle."""
     items = {item.orig_filename: item for item in archive.infolist()}
     if len(items) != len(archive.infolist()):
         raise MalformedCheckpoint(f"{path}: a member of the archive is there twice: {FETCH_AGAIN}")

@@ -1,8 +1,8 @@
-"""Reads headers of safetensors files under every law of the format, and writes such files as a stream.
+"""Read headers of safetensors files and check that they conform to the format.
 
 A file is the header's length (an unsigned 64-bit little-endian integer), the header (a JSON object) and the
-data. The laws are those of safetensors 0.8.0 (its README, "Format", and ``safetensors/src/tensor.rs``). This
-reader also refuses what the format forbids and the library lets pass, such as a name that occurs twice.
+data. The requirements are those of safetensors 0.8.0 (its README, "Format", and ``safetensors/src/tensor.rs``). This
+reader also refuses what the format forbids but the library accepts, such as a name that occurs twice.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ COUNTED_DTYPES = ("F16", "BF16", "F32")
 
 METADATA = "__metadata__"
 
-# A file of another kind that was given the name of a weight file: its first bytes, what it is, what to do.
+# Files of other kinds that carry the name of a weight file: the first bytes, what the file is, and what to do.
 FOREIGN = (
     (b"version https://git-lfs", "is a Git LFS pointer, not the file it points to: run `git lfs pull`"),
     (b"<!doctype", "is an HTML page, probably an answer of the server: fetch the file itself"),
@@ -74,7 +74,7 @@ class Tensor:
     Attributes
     ----------
     dtype
-        In the spelling of safetensors: ``F16``, ``BF16``, ``F32``, ...
+        Dtype in the spelling of safetensors: ``F16``, ``BF16``, ``F32``, ...
     begin, end
         Absolute byte offsets in the file.
     """
@@ -93,9 +93,9 @@ class Header:
     Attributes
     ----------
     length
-        Bytes before the data.
+        Number of bytes before the data.
     tensors
-        In the order of their bytes in the file.
+        Tensors in the order of their bytes in the file.
     """
 
     path: Path
@@ -105,17 +105,17 @@ class Header:
 
 
 def read_header(path: Path) -> Header:
-    """Read the header of a safetensors file and check every law of the format; the data are not read.
+    """Read the header of a safetensors file and check that it conforms to the format; the data are not read.
 
     Returns
     -------
     Header
-        Tensors in the order of their bytes. Zero-size tensors keep the header's order among themselves.
+        Header with the tensors in the order of their bytes. Tensors of size zero keep their order in the header.
 
     Raises
     ------
     MalformedCheckpoint
-        If the file breaks a law of the format. The message names file, tensor, law and remedy.
+        If the file violates the format. The message names the file, the tensor, the law and the remedy.
     OSError
         If the file cannot be opened or read.
     """
@@ -134,12 +134,12 @@ def read_header(path: Path) -> Header:
 
 
 def require_countable(path: Path, tensor: Tensor) -> None:
-    """Raise unless the tensor is a matrix of weights: F16, BF16 or F32, two dimensions, neither of them zero.
+    """Raise unless the tensor is a matrix of F16, BF16 or F32 with at least one row and one column.
 
     Parameters
     ----------
     path
-        The tensor's file, for the message.
+        File of the tensor, for the error message.
 
     Raises
     ------
@@ -205,16 +205,16 @@ def _check_metadata(path: Path, metadata: object) -> dict[str, str]:
 
 
 def _is_unicode(text: str) -> bool:
-    # JSON can spell half of a surrogate pair, which is no character.
+    # JSON can express half of a surrogate pair, which is not a character.
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _is_count(value: object) -> bool:
-    return type(value) is int and 0 <= value < 2**64  # bool is a subclass of int and no count
+    return type(value) is int and 0 <= value < 2**64  # bool is a subclass of int but not a count
 
 
 def _tensor_bytes(path: Path, name: str, dtype: object, shape: object) -> int:
-    """Return how many bytes a tensor takes, after the checks of its name, dtype and shape."""
+    """Check the name, dtype and shape of a tensor, and return its number of bytes."""
     where = f"{path}: tensor {quote(name)}"
     if name == "" or name == METADATA:
         raise MalformedCheckpoint(f"{where}: this is no name for a tensor: {WRITE_AGAIN}")
@@ -230,7 +230,7 @@ def _tensor_bytes(path: Path, name: str, dtype: object, shape: object) -> int:
         )
     bits = BITS[dtype]
     for extent in shape:
-        # Readers in other languages multiply in 64 bits; it must fit even where a zero makes it vanish.
+        # Readers in other languages multiply in 64 bits, so the product must fit even if another extent is zero.
         bits *= max(extent, 1)
         if bits >= 2**64:
             raise MalformedCheckpoint(
@@ -274,7 +274,7 @@ def _tensor(path: Path, name: str, entry: object, length: int, size: int) -> Ten
 
 
 def _check_coverage(path: Path, tensors: list[Tensor], length: int, size: int) -> None:
-    """Raise unless the tensors, sorted by offset, fill the data without hole, overlap or rest."""
+    """Raise unless the tensors, sorted by offset, cover the data without holes, overlaps or trailing bytes."""
     end, before = length, "the begin of the data"
     for tensor in tensors:
         if tensor.begin > end:

@@ -1,8 +1,8 @@
-"""Interprets the pickle of a PyTorch checkpoint: a table of tensors, and nothing else.
+"""Interpret the pickle of a PyTorch checkpoint, which must be a table of tensors and nothing else.
 
-A pickle is a program for a stack machine. Python's own machine imports and calls what the program names; this one
-knows the few operations that PyTorch's files have (torch/_weights_only_unpickler.py lists them), calls nothing,
-and refuses every other operation and name.
+A pickle is a program for a stack machine. Python's own machine imports and calls what the program names. The machine
+here knows only the few operations that PyTorch's files use (torch/_weights_only_unpickler.py lists them), calls
+nothing, and refuses every other operation and name.
 """
 
 import pickletools
@@ -43,9 +43,9 @@ class Storage:
     Attributes
     ----------
     dtype
-        In the spelling of safetensors.
+        Dtype in the spelling of safetensors.
     key
-        Name of the member that holds it.
+        Key of the archive member that holds the values.
     """
 
     dtype: str
@@ -60,9 +60,9 @@ class StoredTensor:
     Attributes
     ----------
     offset
-        In values.
+        Offset of the first value in the storage, in values.
     shape, strides
-        Strides in values.
+        Shape, and strides in values.
     """
 
     storage: Storage
@@ -73,7 +73,7 @@ class StoredTensor:
 
 @dataclass(frozen=True)
 class _Name:
-    """A name that the program gives to something of Python; it is never looked up."""
+    """A name by which the program refers to a Python object; it is never looked up."""
 
     text: str
 
@@ -82,16 +82,16 @@ class _Name:
 
 
 class _Senseless(Exception):
-    """The program does what no writer of tensors does; the text says what."""
+    """The program does something that no writer of tensors does; the message says what."""
 
 
 def read_tensors(text: bytes, what: str) -> dict[str, StoredTensor]:
-    """Interpret a pickle that must be one table from names to tensors.
+    """Interpret a pickle that must be a single table from names to tensors.
 
     Parameters
     ----------
     what
-        Name of the pickle for messages.
+        Name of the pickle in error messages.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def read_tensors(text: bytes, what: str) -> dict[str, StoredTensor]:
 
 
 class _Machine:
-    """The stack, the marks in it, and the memo."""
+    """The stack machine: its stack, the marks in the stack, and the memo."""
 
     def __init__(self) -> None:
         self._stack: list[Any] = []
@@ -124,7 +124,7 @@ class _Machine:
         self._memo: dict[int, Any] = {}
 
     def run(self, text: bytes) -> object:
-        """Return what the program leaves."""
+        """Run a program and return the value that it leaves."""
         end = 0
         for operation, argument, position in pickletools.genops(text):
             assert position is not None
@@ -164,7 +164,7 @@ class _Machine:
                     self._memo[argument] = self._top(1)[0]
                 case "BINGET" | "LONG_BINGET":
                     if argument not in self._memo:
-                        raise _Senseless(f"asks at byte {position} for what it has not put away")
+                        raise _Senseless(f"asks at byte {position} for an object that it has not stored")
                     stack.append(self._memo[argument])
                 case "APPEND":
                     self._append([stack.pop()])
@@ -217,7 +217,7 @@ class _Machine:
             target[key] = value
 
     def _build(self, state: object) -> None:
-        # A table of tensors carries the versions of the modules that it is of, which nothing here needs.
+        # A table of tensors carries the versions of its modules, which are not needed here.
         target = self._top(1)[0]
         if not isinstance(target, dict) or not isinstance(state, dict) or set(state) != {"_metadata"}:
             raise _Senseless(f"gives {quote(target)} the state {quote(state)}")

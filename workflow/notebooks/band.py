@@ -2,9 +2,9 @@
 # # The band and its null
 #
 # The paper fits a Weibull law to the magnitudes of every weight matrix and finds the shape k of the feed-forward
-# matrices of all its models in a narrow band. What that says about training depends on what untrained weights give.
-# This notebook puts the two side by side: what exactly Gaussian weights give, what these weights give before and after
-# training, what a gap between two trims and an R² can tell, and which law describes the magnitudes best.
+# matrices of all its models in a narrow band. What this band says about training depends on the shapes of untrained
+# weights. This notebook compares exactly Gaussian weights with the weights of this cohort before and after training.
+# It also examines what a gap between two trims and an R² can show, and which law describes the magnitudes best.
 
 # %%
 import matplotlib.pyplot as plt
@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from weightfit import paper
-from weightfit.report.notebook_cells import (KINDS, KIND_COLOURS, read, say, show, tabulate, whose_weights)
-from weightfit.exhibits.style import (COMPONENT_NAMES, NULL_COLOUR, anchor, band, use)
+from weightfit.exhibits.style import COMPONENT_NAMES, NULL_COLOUR, anchor, band, use
+from weightfit.report.notebook_cells import KIND_COLOURS, KINDS, read, say, show, tabulate, whose_weights
 
 use()
 weights = whose_weights(read("steady_state"))
@@ -22,9 +22,9 @@ weights.tell()
 # %% [markdown]
 # ## What Gaussian weights give
 #
-# No weights are needed for this. The magnitudes of Gaussian weights follow the half-normal law, and what the paper's
-# fit makes of that law is a matter of quadrature; the shape does not depend on the standard deviation. A half-normal
-# law is no Weibull law: the more of its two ends a trim lets in, the lower is the shape.
+# This part needs no weights. The magnitudes of Gaussian weights follow the half-normal law, and the result of the
+# paper's fit to that law can be computed by quadrature; the shape does not depend on the standard deviation. A
+# half-normal law is not a Weibull law: the more of its two ends a trim includes, the lower the shape is.
 
 # %%
 theory = read("theory").to_pandas()
@@ -40,15 +40,15 @@ null_shape = gaussian.loc[BODY, "shape"]
 outside = max(low - null_shape, null_shape - high, 0)
 place = f"{outside:.4f} outside" if outside else "inside"
 say(
-    f"Gaussian weights have shape {null_shape:.4f} at trim {BODY:.2f}, {place} the printed band [{low}, {high}]."
+    f"Gaussian weights have a shape of {null_shape:.4f} at trim {BODY:.2f}, {place} the printed band [{low}, {high}]."
 )
 
 # %% [markdown]
 # ## The shapes, before and after training
 #
-# Each entry is summarised by the median over its feed-forward matrices, as in the paper's Table 1. Bars are standard
-# errors from the spread over matrices. Entries that continue the training of others are already trained at their first
-# step.
+# Each entry is summarised by the median over its feed-forward matrices, as in the paper's Table 1. Error bars are
+# standard errors from the spread over matrices. Entries that continue the training of others are already trained at
+# their first step.
 
 # %%
 ablation = read("ablation").to_pandas()
@@ -80,13 +80,14 @@ show(
     draw_shapes,
     ffn,
     "Median shape of the feed-forward matrices of each entry, at its first step (open) and its last (filled), beside "
-    "the printed band and what Gaussian weights give.",
+    "the printed band and the shape of Gaussian weights.",
     weights,
 )
 
 # %% [markdown]
-# A spread over entries is small or large only beside the spread that sampling alone would give. The last column is the
-# coefficient of variation of entries that all have the Gaussian value, but for their standard errors.
+# Whether a spread over entries is small or large depends on the spread that sampling alone would give. The last
+# column gives the coefficient of variation of entries that differ from the Gaussian value only by their standard
+# errors.
 
 
 # %%
@@ -116,9 +117,10 @@ tabulate(
 # %% [markdown]
 # ## The gap between two trims
 #
-# The paper reads the difference between the shape of the middle of the weights and that of all of them as a measure of
-# the heavy tail. Gaussian weights have such a gap too, without any heavy tail. Student's t laws, which have one, show
-# which way the gap moves as tails get heavier: along the curve, from the Gaussian end to fewer degrees of freedom.
+# The paper takes the difference between the shape of the middle of the weights and that of all weights as a measure
+# of the heavy tail. Gaussian weights also have such a gap, without any heavy tail. Student-t laws have heavy tails
+# and show how the gap changes as tails get heavier: along the curve, from the Gaussian end to fewer degrees of
+# freedom.
 
 # %%
 gaps = ablation[ablation["kind"] == "ffn"].pivot_table(
@@ -158,7 +160,7 @@ def draw_gaps(rows):
 show(
     draw_gaps,
     gaps,
-    "Gap between the median shapes at two trims over the shape, for each entry at its first (open) and last step.",
+    "Gap between the median shapes at two trims against the shape, for each entry at its first (open) and last step.",
     weights,
 )
 
@@ -166,41 +168,44 @@ show(
 direction = "below" if printed_gap < null_gap else "above"
 told = [
     f"The printed gap, {printed_gap} ± {printed_spread}, lies {abs(printed_gap - null_gap):.4f} {direction} that of "
-    f"Gaussian weights, {null_gap:.4f}. The least gap on the curve is {curve['value_gap'].min():.4f}."
+    f"Gaussian weights, {null_gap:.4f}. The smallest gap on the curve is {curve['value_gap'].min():.4f}."
 ]
 own = gaps[(gaps["stage"] == "terminal") & gaps["entry"].isin(weights.main.values())]["gap"]
 if len(own):
-    told.append(f"Main cohort, last step: median gap {own.median():.4f} over {len(own)} entries.")
+    told.append(
+        f"At the last step, the median gap over {len(own)} entries of the main cohort is {own.median():.4f}."
+    )
 say(*told)
 
 # %% [markdown]
-# ## What an R² tells
+# ## What an R² shows
 #
 # R² is the squared correlation of the points of the probability plot inside the trim. It is close to 1 for any law
-# whose plot is nearly straight there, as that of the half-normal law is. A bound on R² speaks for a Weibull law only as
-# far as it lies above what Gaussian weights reach.
+# whose plot is nearly straight there, such as the half-normal law. A bound on R² supports a Weibull law only if it
+# lies above the R² of Gaussian weights.
 
 # %%
 bound, reached = float(paper.printed("S3.1.r2_min")), gaussian.loc[BODY, "R²"]
 told = [
-    f"Gaussian weights reach {reached:.4f}, {'above' if reached > bound else 'below'} the bound {bound} that the paper "
-    "gives for every fit."
+    f"Gaussian weights reach an R² of {reached:.4f}, {'above' if reached > bound else 'below'} the bound of {bound} "
+    "that the paper gives for every fit."
 ]
 least = ffn.groupby("entry")["r_squared_low"].min()
 if len(least):
     told.append(
         f"Here {(least >= bound).sum()} of {len(least)} entries have no feed-forward matrix below that bound; the "
-        f"least R² of all is {least.min():.4f}."
+        f"smallest R² of all is {least.min():.4f}."
     )
 say(*told)
 
 # %% [markdown]
 # ## Which law the weights follow
 #
-# Six families of laws are fitted to the same counts of each matrix by maximum likelihood. The least value of Akaike's
-# criterion (AIC) wins; it charges 2 for every parameter. Where the half-normal law is true, a law that contains it and
-# has one parameter more still wins in about one case of six, by chance. The columns called *Gaussian* are what
-# simulated Gaussian weights of the same number give on average. Simulated initializations are left out.
+# Six families of laws are fitted to the same counts of each matrix by maximum likelihood. The best law is the one
+# with the smallest Akaike information criterion (AIC), which adds 2 for every parameter. If the half-normal law is
+# true, a law that contains it and has one parameter more is still best in about one case of six, by chance. The
+# columns called *Gaussian* give the mean for simulated Gaussian weights of the same number. Simulated initializations
+# are left out.
 
 # %%
 laws = read("laws").to_pandas()
@@ -216,7 +221,7 @@ tabulate(judged.reset_index(names="law (medians over matrices)"), empty="This co
 
 # %%
 def draw_laws(rows):
-    """Draw which law wins, and the parameter that says how far from the normal law the weights are."""
+    """Draw which law is best, and the exponent that measures the distance from the normal law."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.2), sharey=True)
     kinds = [kind for kind in COMPONENT_NAMES if kind in set(rows["component"])]
     share = pd.crosstab(rows["component"], rows["law"], rows["best"], aggfunc="mean")
@@ -242,7 +247,7 @@ def draw_laws(rows):
 show(
     draw_laws,
     last,
-    "Left: in what share of the matrices of each kind a law has the least AIC, at the last step. Right: exponent of "
-    "the generalised normal law over matrices; 2 is the normal law, less has heavier tails.",
+    "Left: share of the matrices of each kind for which a law has the smallest AIC, at the last step. Right: exponent "
+    "of the generalised normal law over matrices; 2 is the normal law, and smaller values mean heavier tails.",
     weights,
 )

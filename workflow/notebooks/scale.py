@@ -1,10 +1,11 @@
 # %% [markdown]
 # # Scale
 #
-# The second Weibull parameter is the scale, in units of the weights. The paper reports that it grows in training, that
-# the ratios set by the initialization collapse, that it follows the root of learning rate over weight decay, and that
-# the two matrices which write into the residual stream grow in lockstep. Before its first step a model already has a
-# scale, and its designers chose it. So each of these stands beside what the initial values alone give.
+# The second Weibull parameter is the scale, in units of the weights. The paper reports that it grows during training,
+# that the ratios set by the initialization collapse, that it follows the square root of learning rate over weight
+# decay, and that the two matrices that write into the residual stream grow in lockstep. A model has a scale before
+# its first step, which its designers chose. Each of these findings is therefore compared with what the initial values
+# alone give.
 
 # %%
 import matplotlib.pyplot as plt
@@ -13,8 +14,8 @@ import pandas as pd
 from matplotlib.ticker import FuncFormatter
 
 from weightfit import paper
-from weightfit.report.notebook_cells import (KINDS, logarithmic, looks, read, show, tabulate, whose_weights)
-from weightfit.exhibits.style import (COLOURS, NULL_COLOUR, use)
+from weightfit.exhibits.style import COLOURS, NULL_COLOUR, use
+from weightfit.report.notebook_cells import KINDS, logarithmic, looks, read, show, tabulate, whose_weights
 
 use()
 steady_state = read("steady_state")
@@ -24,9 +25,9 @@ weights.tell()
 # %% [markdown]
 # ## Growth
 #
-# The scale of a kind of matrix is the median over the blocks of an entry. The table has every entry of which more than
-# one step is known, the figure those with more than two. Entries that continue the training of others are already
-# trained at their first step.
+# The scale of a kind of matrix is the median over the blocks of an entry. The table has every entry with more than
+# one known step, and the figure every entry with more than two. Entries that continue the training of others are
+# already trained at their first step.
 
 # %%
 scaling = read("scaling").to_pandas()
@@ -53,7 +54,7 @@ def draw_paths(rows):
 show(
     draw_paths,
     paths[paths["entry"].map(steps_known) > 2],
-    "Median scale of o through training, over its value at the first step known.",
+    "Median scale of o during training, over its value at the first known step.",
     weights,
 )
 
@@ -77,8 +78,9 @@ tabulate(
 # %% [markdown]
 # ## Ratios that the initialization sets
 #
-# Where a recipe draws the matrices that write into the residual stream smaller than those that read from it, the ratio
-# of their scales starts away from one. Simulated initializations show what the recipe gives at true size.
+# If a recipe draws the matrices that write into the residual stream with smaller weights than those that read from
+# it, the initial ratio of their scales differs from one. Simulated initializations show the ratio of the recipe at
+# true size.
 
 # %%
 PAIRS = {"qkv / o": ("qkv", "o"), "ffn_in / ffn_out": ("ffn_in", "ffn_out"), "up / down": ("up", "down")}
@@ -102,10 +104,11 @@ tabulate(
 # %% [markdown]
 # ## The root of learning rate over weight decay
 #
-# The mean scale of the transmission matrices is laid over that root, and a line drawn through the origin. A second line
-# goes through the scales before training, over the same roots: training cannot have made a correlation that is there
-# already. Intervals cover 95 %; an exponent of 1 would mean that the scale is proportional to the root. Stand-ins have
-# hyperparameters of their own; the paper's models have those of each source that states them.
+# The mean scale of the transmission matrices is plotted against the square root of learning rate over weight decay,
+# with a line fitted through the origin. A second line is fitted to the scales before training, against the same
+# roots, because training cannot have caused a correlation that exists before it. Intervals cover 95 %; an exponent of
+# 1 would mean that the scale is proportional to the root. Stand-ins have hyperparameters of their own; the paper's
+# models have those of each source that states them.
 
 # %%
 lines = read("steady_state_lines").to_pandas()
@@ -163,8 +166,8 @@ def draw_points(rows):
 show(
     draw_points,
     points,
-    "Mean scale of the transmission matrices over the root of learning rate over weight decay, after training and, "
-    "where it is known, before. Lines through the origin: blue the Pythia family, grey the rest of the main cohort. "
+    "Mean scale of the transmission matrices against the square root of learning rate over weight decay, after "
+    "training and, where known, before it. Lines through the origin: Pythia family (blue), other entries (grey). "
     f"Printed for {paper.printed('S5.4.n')} Pythia sizes: slope {paper.printed('S5.4.slope')}, "
     f"r = {paper.printed('S5.4.r')}.",
     weights,
@@ -174,9 +177,9 @@ show(
 # ## Lockstep
 #
 # The correlation of ln scale of o with ln scale of the feed-forward output matrix can be taken over different points.
-# Over all steps of all entries it mixes two things: entries differ from the start, and each entry moves. *Initial,
-# repeated* puts the initial scales at every step, as if nothing had been trained; *within entries* takes the
-# differences between entries out. Simulated initializations are a family of their own.
+# Over all steps of all entries, it mixes two effects: entries differ from the start, and each entry changes during
+# training. *Initial, repeated* repeats the initial scales at every step, as if there had been no training; *within
+# entries* removes the differences between entries. Simulated initializations are a family of their own.
 
 # %%
 READINGS = {"all_steps": "all steps", "initial_repeated": "initial, repeated"}
@@ -225,7 +228,7 @@ def draw_pairs(rows):
 show(
     draw_pairs,
     pairs,
-    "Mean scales of the two matrices through training; the first step known is open. "
+    "Mean scales of the two matrices during training; the first known step is open. "
     f"Printed: r = {paper.printed('S5.3.r')} over {paper.printed('S5.3.n')} pairs of size and step.",
     weights,
 )

@@ -1,25 +1,26 @@
 # %% [markdown]
 # # Selection and storage
 #
-# The paper calls q and k the selection matrices. It finds that their shapes fall below the Gaussian value in training,
-# and that the fall depends on the attention of the model. It measures q and k where a model stores them apart, and q, k
-# and v together where a model stores them as one matrix. This notebook measures every model both ways, so that what
-# attention does and what storage does can be told apart, and then looks where in a model the low shapes are.
+# The paper calls q and k the selection matrices. It finds that their shapes fall below the Gaussian value during
+# training, and that the fall depends on the type of attention. It measures q and k where a model stores them
+# separately, and q, k and v together where a model stores them as one matrix. This notebook measures every model both
+# ways, which separates the effect of attention from that of storage, and then shows where in a model the low shapes
+# are.
 
 # %%
 import matplotlib.pyplot as plt
 import pandas as pd
 
 from weightfit import paper
-from weightfit.report.notebook_cells import (read, say, show, tabulate, whose_weights)
-from weightfit.exhibits.style import (COLOURS, COMPONENT_NAMES, NULL_COLOUR, anchor, use)
+from weightfit.exhibits.style import COLOURS, COMPONENT_NAMES, NULL_COLOUR, anchor, use
+from weightfit.report.notebook_cells import read, say, show, tabulate, whose_weights
 
 use()
 weights = whose_weights(read("steady_state"))
 weights.tell()
 
 # %% [markdown]
-# Entries fall into groups by how the model of the paper that they are, or stand for, stores and shares its q, k and v.
+# Entries are grouped by how the paper's model, which they are or stand for, stores and shares its q, k and v.
 # Simulated initializations are left out. Every fit is centred and keeps the middle 80 % of the weights.
 
 
@@ -39,10 +40,10 @@ colours = dict(zip(dict.fromkeys(groups.values()), COLOURS, strict=False))
 say(*(f"{name}: {', '.join(entry for entry in groups if groups[entry] == name)}." for name in colours))
 
 # %% [markdown]
-# ## How far each kind of matrix moves
+# ## How far each kind of matrix drifts
 #
-# The shape of a kind of matrix is the median over the blocks of an entry. Where an entry has no untrained step of its
-# own, its start is what Gaussian weights give, and it is drawn only at its end.
+# The shape of a kind of matrix is the median over the blocks of an entry. If an entry has no untrained step of its
+# own, the shape of Gaussian weights is taken as its start, and only its end is drawn.
 
 # %%
 drift = read("drift").to_pandas()
@@ -73,8 +74,8 @@ def draw_drift(rows):
 show(
     draw_drift,
     apart,
-    "Shape of each kind of matrix, one mark per entry: filled after training, open before it. Matrices are split, "
-    "however they are stored.",
+    "Shape of each kind of matrix, with one mark per entry: filled after training, open before it. Merged matrices are "
+    "split.",
     weights,
 )
 
@@ -98,9 +99,9 @@ tabulate(
 # %% [markdown]
 # ## What pooling does
 #
-# Matrices of different scale, thrown together, make a mixture. Its magnitudes are spread more widely than those of each
-# part, so its fitted shape is lower, although no weight has changed. Gaussian matrices with the standard deviations of
-# the measured ones show how much of a low pooled shape is this and nothing else.
+# Matrices of different scale that are fitted together form a mixture. Its magnitudes are spread more widely than
+# those of each part, so its fitted shape is lower, although no weight has changed. Gaussian matrices with the
+# standard deviations of the measured ones show how much of a low pooled shape this effect alone explains.
 
 # %%
 fits = read("fits").to_pandas()
@@ -147,8 +148,8 @@ def draw_pools(rows):
 show(
     draw_pools,
     pools,
-    "By how much the shape of q, k and v falls when they are pooled, block by block at the last step, over how unlike "
-    "their scales are. Left: what the standard deviations alone give.",
+    "Fall of the shape of q, k and v when they are pooled, block by block at the last step, against the ratio of their "
+    "largest to their smallest scale. Left: the fall that the standard deviations alone give.",
     weights,
 )
 
@@ -175,13 +176,14 @@ told = [
     f"matrices with these standard deviations by {own['fall_null'].median():.4f}."
     for name, own in pools.groupby("group", sort=False)
 ]
-say(*told or ["Nothing to pool in this cohort."])
+say(*told or ["This cohort has nothing to pool."])
 
 # %% [markdown]
 # ## Where in a model the low shapes are
 #
-# Depth is the number of the block over that of the last one, so that models of different length can be laid over each
-# other. The lowest of many shapes is low by chance too: beside it stand its standard error and the number of blocks.
+# Depth is the number of the block over that of the last one, so that models of different length can be compared. The
+# lowest of many shapes is low partly by chance; the table therefore gives its standard error and the number of
+# blocks.
 
 # %%
 deep = fits[fits["component"].isin(["q", "k"])].assign(group=lambda rows: rows["entry"].map(groups))
@@ -207,7 +209,10 @@ def draw_depth(rows):
 
 
 show(
-    draw_depth, deep, "Shape of q and of k by depth at the last step, one line per entry and matrix.", weights
+    draw_depth,
+    deep,
+    "Shape of q and of k by depth at the last step, with one line per entry and matrix.",
+    weights,
 )
 
 # %%

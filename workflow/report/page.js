@@ -27,7 +27,7 @@
     filter();
   };
 
-  // Whatever is linked to can be seen: a number that the filters hide, or an element that is folded.
+  // Show the target of a link, even if it is a number that the filters hide or an element that is folded.
   const open = () => {
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
     if (!target) return;

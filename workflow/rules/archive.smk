@@ -1,4 +1,4 @@
-"""What is worth keeping of a run, and whether it still is what the Hub has."""
+"""Archive the histograms of a run, and check them against the Hub."""
 
 
 rule archive:
@@ -15,7 +15,7 @@ rule archive:
         code=code("scripts/archive.py"),
         parts=lambda wildcards: counted_parts(),
     message:
-        "Gather histograms, manifests and their digests."
+        "Gather the histograms, the manifests and their digests."
     script:
         "../../scripts/archive.py"
 
@@ -36,7 +36,7 @@ rule verify_archive:
             sort_keys=True,
         ),
     message:
-        "Fetch some files of the archive again, count them and compare."
+        "Fetch some weight files of the archive again, count them and compare the counts."
     shell:
         "python -m weightfit.verify_archive --archive {params.archive:q} --sample {params.sample}"
         " --seed {params.seed} --architectures {params.architectures:q} --log {log:q}"

@@ -1,19 +1,19 @@
-"""The audit: every printed number beside what comes out, from all that this cohort has; without entries it needs none."""
+"""Compare every printed number with the results of this cohort, which may have no weights."""
 
-# Without entries there are no weights, and nothing that is made from them.
+# A cohort without entries has no weights, and no tables that are made from weights.
 AUDITED = [rules.theory.output[0], rules.library.output[0]]
 if COHORT.entries:
     AUDITED += [f"{RESULTS}/{exhibit.numbers}" for exhibit in exhibits.read().values()]
     AUDITED += [rules.fits.output.fits, rules.fits.output.moments]
     AUDITED += [name for name in rules.studies.input if str(name).endswith(".parquet")]
 
-# What the paper says, in every table of it.
+# The paper's statements, in all of their tables.
 PAPER = [
     *sorted(f"paper/{path.name}" for path in data("paper").glob("*.tsv")),
     "paper/exhibits.yaml",
     "paper/claims.yaml",
 ]
-# Committed beside the cohort file: what they say counts, not when they were checked out.
+# The pins are committed beside the cohort file; their content counts, not the date of their checkout.
 PINS = [os.path.relpath(COHORT.pins)] if HUB_SOURCES and COHORT.pins.is_file() else []
 
 
@@ -39,7 +39,7 @@ rule audit:
         cohort=COHORT_FACTS,
         database=config["released_database"],
     message:
-        "Put beside every printed number and every claim what comes out, a verdict and its evidence."
+        "Compare every printed number and every claim with the results, and give a verdict with its evidence."
     script:
         "../../scripts/audit.py"
 
@@ -58,7 +58,7 @@ rule database_search:
         paper=contents(f"paper/{name}.tsv" for name in ("entries", "reported", "contexts", "labels")),
         database=config["released_database"],
     message:
-        "Try every aggregation of the released database for the band that is printed."
+        "Compare every aggregation of the released database with the printed band."
     script:
         "../../scripts/database_search.py"
 

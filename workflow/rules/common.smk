@@ -1,4 +1,4 @@
-"""What rules ask of the cohort and of the list of exhibits."""
+"""Functions by which rules read the cohort and the list of exhibits."""
 
 import json
 from dataclasses import asdict
@@ -18,12 +18,12 @@ HUB_SETTINGS = {entry: COHORT.entries[entry].settings for entry in COHORT.of("do
 HUB_PAPERS = {entry: COHORT.entries[entry].paper_entry for entry in HUB_SETTINGS}
 HUB_SOURCES = {entry: HubSource.of(chosen) for entry, chosen in HUB_SETTINGS.items()}
 HUB_PARTS = rf"({'|'.join(map(re.escape, HUB_SOURCES)) or '(?!)'})/[^/]+/[^/]+"
-"""What the place of a part looks like: entry, revision and weight file."""
+"""Pattern of the path of a part: entry, revision and weight file."""
 
 
 @cache
 def hub_pins():
-    """Return what is pinned of each entry from the Hub; without pins the run stops here."""
+    """Return the pins of each entry from the Hub; a run without pins stops here."""
     try:
         return read_pins(COHORT.pins, CHOSEN, HUB_SOURCES)
     except WeightfitError as error:
@@ -32,12 +32,12 @@ def hub_pins():
 
 @cache
 def hub_parts():
-    """Return what is fetched, by the place of a part's files."""
+    """Return the parts that are fetched, by the path of their files."""
     return {part.id: part for part in parts(hub_pins(), HUB_SOURCES)}
 
 
 def archived():
-    """Return the parts of the archive that the cohort begins from, each with its digests."""
+    """Return the parts of the archive from which the cohort begins, each with its digests."""
     folder = Path(COHORT.start)
     try:
         found = archive.read(folder)
@@ -60,12 +60,12 @@ ARCHIVED = archived() if COHORT.start else {}
 if COHORT.start:
     COHORT = COHORT.without(archive.unavailable(Path(COHORT.start), ARCHIVED))
 elif HUB_SOURCES and COHORT.pins.is_file():
-    # What the pins, or downloads of an earlier run, found gated or gone.
+    # Leave out the entries that the pins, or downloads of an earlier run, found gated or gone.
     COHORT = COHORT.without(unavailable(COHORT.pins, Path(RESULTS, "manifests")))
 
 
 def only(*sources):
-    """Constrain the wildcard of a source's rule to the entries that it makes."""
+    """Return the pattern of the entries that the rules of some sources make."""
     return "|".join(re.escape(entry) for source in sources for entry in COHORT.of(source)) or "(?!)"
 
 
@@ -74,7 +74,7 @@ def settings(wildcards):
 
 
 def declared_names(wildcards):
-    """Return the declared names of an entry's tensors, as JSON; an entry that could not be had has none."""
+    """Return the declared names of an entry's tensors, as JSON; an unavailable entry has none."""
     entry = COHORT.entries.get(wildcards.part.partition("/")[0])
     return json.dumps(entry.architecture if entry else None, sort_keys=True)
 
@@ -89,20 +89,20 @@ def base_weights(wildcards):
 
 
 def linked_files(wildcards):
-    """List the files of a linked folder: whoever puts other weights there gets other numbers."""
+    """List the files of a linked folder, so that other weights in it give other numbers."""
     found = Path(settings(wildcards)["folder"]).glob("*")
     return sorted(str(path) for path in found if path.suffix in (".safetensors", ".json") and path.is_file())
 
 
 def training_cost(wildcards):
-    """Start long trainings first: the number of weights times steps, in units of a thousand million."""
+    """Return weights x steps x sequence length in units of 10^9, so that long trainings start first."""
     chosen = settings(wildcards)
     weights = chosen["layers"] * chosen["width"] * (4 * chosen["width"] + 3 * chosen["hidden"])
     return 1 + weights * chosen["steps"] * chosen["sequence"] // 10**9
 
 
 def drawn(wildcards):
-    """Return the entry of the paper whose shape and recipe a simulated initialisation has."""
+    """Return the paper's entry whose shape and recipe a simulated initialisation has."""
     return paper.entries()[settings(wildcards)["of"]]
 
 
@@ -113,7 +113,7 @@ NO_COHORT = {fact: {} for fact in COHORT_FACTS}
 
 
 def released_tables():
-    """List the tables of the released database, if the configuration names a folder that has it."""
+    """List the tables of the released database in the folder that the configuration names, if any."""
     return (
         sorted(map(str, Path(config["released_database"]).glob("*.csv")))
         if config["released_database"]
@@ -126,7 +126,7 @@ def is_weightless(exhibit):
 
 
 def exhibit_files(label, exhibit):
-    """List an exhibit's files by ending; the one that people open stands in the report of the run."""
+    """Return an exhibit's files by ending; the one for readers is part of the run's report."""
     shown = {"figures": "svg", "tables": "html"}[exhibit.kind]
     files = {ending: f"{RESULTS}/{exhibit.kind}/{label}.{ending}" for ending in ENDINGS[exhibit.kind]}
     files[shown] = report(
@@ -139,7 +139,7 @@ def exhibit_files(label, exhibit):
 
 
 def shown_exhibits():
-    """List the files of the exhibits as the page of the run shows them; without entries, those that need no weights."""
+    """List the files of the exhibits on the page; without entries, only those that need no weights."""
     return [
         f"{RESULTS}/{exhibit.kind}/{label}.{SHOWN[exhibit.kind]}"
         for label, exhibit in exhibits.read().items()
@@ -152,20 +152,20 @@ def hub_histograms(wildcards):
 
 
 def hub_ids():
-    """Return the parts of entries from the Hub: of the archive, or what is pinned."""
+    """Return the parts of entries from the Hub, either from the archive or from the pins."""
     return (
         {part: digests for part, digests in ARCHIVED.items() if "/" in part} if COHORT.start else hub_parts()
     )
 
 
 def counted_parts():
-    """List every part that has a histogram of its own, the empty ones of what could not be had too."""
+    """List every part that has a histogram of its own, including the empty ones of unavailable parts."""
     own = [entry for entry in COHORT.entries if entry not in HUB_SOURCES]
     return [*own, *(hub_ids() if HUB_SOURCES else [])]
 
 
 def manifests(_wildcards):
-    """List what says where the weights of every entry came from."""
+    """List the manifests, which state the origin of the weights of every entry."""
     return [f"{RESULTS}/manifests/{part}.json" for part in counted_parts()]
 
 
@@ -174,7 +174,7 @@ def hub_part(wildcards):
 
 
 def around():
-    """Return the cohort that is shown around a model, or None if it is the same or none is asked for."""
+    """Return the cohort that is shown beside a model, or None if it is the same or none is asked for."""
     if not config["around"]:
         return None
     try:
@@ -185,7 +185,7 @@ def around():
 
 
 def around_fits(_wildcards):
-    """Return the fits of that cohort; they are of another run, and are not made by this one."""
+    """Return the fits of that cohort, which another run must have made."""
     found = around()
     path = f"results/{found.name}/fits.parquet" if found else None
     if path and not Path(path).is_file():
@@ -196,5 +196,5 @@ def around_fits(_wildcards):
 
 
 def stand_ins(cohort):
-    """Tell of each entry whether it is a stand-in."""
+    """Return for each entry whether it is a stand-in."""
     return {entry.id: entry.stand_in for entry in cohort.entries.values()} if cohort else {}

@@ -1,4 +1,4 @@
-"""One model of a person's own, measured as all others are and placed among them."""
+"""Diagnose a user's own model, which is measured in the same way as the others and compared with them."""
 
 
 rule diagnose:
@@ -24,6 +24,6 @@ rule diagnose:
         own=stand_ins(COHORT),
         around=stand_ins(around()),
     message:
-        "Place the model."
+        "Diagnose the model beside the printed band and Gaussian weights."
     script:
         "../../scripts/diagnose.py"

@@ -1,6 +1,6 @@
-"""Tables and figures: one item in paper/exhibits.yaml and one module of that name are an exhibit."""
+"""Tables and figures: each exhibit is one item in paper/exhibits.yaml and one module of that name."""
 
-# What the paper prints, for the exhibits that quote it.
+# The paper's printed values, for the exhibits that quote them.
 PRINTED = contents(f"paper/{name}.tsv" for name in ("entries", "reported", "training"))
 
 for label, exhibit in exhibits.read().items():
@@ -20,7 +20,7 @@ for label, exhibit in exhibits.read().items():
             code=code("scripts/exhibit.py", exhibit.module),
             paper=PRINTED,
             exhibit=asdict(exhibit),
-            # What needs no weights does not change with the cohort.
+            # An exhibit that needs no weights does not change with the cohort.
             entries={} if is_weightless(exhibit) else facts.of_entries(COHORT),
             cohort=NO_COHORT if is_weightless(exhibit) else COHORT_FACTS,
         message:

@@ -1,4 +1,4 @@
-"""From histograms to numbers: fits and moments."""
+"""Compute fits and moments from histograms."""
 
 
 rule join:
@@ -48,7 +48,7 @@ rule fits:
     input:
         fits=expand(rules.fit.output.fits, entry=COHORT.entries),
         moments=expand(rules.fit.output.moments, entry=COHORT.entries),
-        # Of an entry without one nobody knows what was counted, or whether it could be had.
+        # The manifest of an entry states what was counted, or that the entry was unavailable.
         manifests=manifests,
     output:
         fits=f"{RESULTS}/fits.parquet",

@@ -1,4 +1,4 @@
-"""Notebooks: walks through the results, executed on the tables that are listed for them, and on no others."""
+"""Notebooks that explain the results, executed on the tables that are listed for them and on no others."""
 
 NOTEBOOKS = {
     "band": ["ablation", "laws", "steady_state", "theory"],

@@ -1,4 +1,4 @@
-"""The released database, a data set on the Hub; always asked for, since its newest tables replace older ones."""
+"""Fetch the released database from the Hub, on every call, because new tables replace older ones."""
 
 
 rule released_database:

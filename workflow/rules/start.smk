@@ -1,4 +1,4 @@
-"""From an archive to histograms: what a cohort with `start` does instead of making, fetching and counting weights."""
+"""Take histograms from an archive, as a cohort with `start` does instead of making and counting weights."""
 
 
 rule restore:
@@ -13,10 +13,10 @@ rule restore:
         "../../envs/measure.yaml"
     params:
         archive=COHORT.start,
-        # Another archive under the same name begins again.
+        # The digests let another archive under the same name start the run again.
         digests=lambda wildcards: ARCHIVED[wildcards.part],
     message:
-        "Take {wildcards.part} out of the archive."
+        "Take the histogram and manifest of {wildcards.part} out of the archive."
     shell:
         "python -m weightfit.archive --archive {params.archive:q} --part {wildcards.part:q}"
         " --histogram {output.histogram:q} --manifest {output.manifest:q} --log {log:q}"

@@ -1,4 +1,4 @@
-"""Studies: what a question of the paper asks of the fits, each one module and one table."""
+"""Studies: each answers one question of the paper from the fits, with one module and one table."""
 
 
 rule theory:
@@ -11,7 +11,7 @@ rule theory:
     params:
         code=code("scripts/theory.py"),
     message:
-        "Compute the noise of the plot, and what Gaussian and heavier-tailed weights give."
+        "Compute the noise of the probability plot, and the shapes of Gaussian and heavier-tailed weights."
     script:
         "../../scripts/theory.py"
 
@@ -27,7 +27,7 @@ rule library:
         code=code("scripts/library.py"),
         paper=contents(f"paper/{name}.tsv" for name in ("counterparts", "reported", "states")),
     message:
-        "Compare the functions that the paper names, and the released ones, with ours."
+        "Compare our functions with those that the paper names and with the released ones."
     script:
         "../../scripts/library.py"
 
@@ -62,7 +62,7 @@ rule closure:
     params:
         code=code("scripts/closure.py"),
     message:
-        "Compare what each fitted law implies with what is measured."
+        "Compare the moments that each fitted law implies with the measured ones."
     script:
         "../../scripts/closure.py"
 
@@ -118,7 +118,7 @@ rule steady_state:
         origins=facts.origins(COHORT),
         groups=exhibits.groups(),
     message:
-        "Put mean scales beside the hyperparameters, and draw lines through the origin."
+        "Compare mean scales with the hyperparameters, and fit lines through the origin."
     script:
         "../../scripts/steady_state.py"
 
@@ -155,7 +155,7 @@ rule super_weights:
     params:
         code=code("scripts/super_weights.py"),
     message:
-        "Measure the tail of each block beside its body."
+        "Measure the largest weights of each block."
     script:
         "../../scripts/super_weights.py"
 
@@ -174,7 +174,7 @@ rule density:
         code=code("scripts/density.py"),
         milestones=facts.milestones(COHORT),
     message:
-        "Bin the magnitudes of each block."
+        "Bin the magnitudes of each matrix by block."
     script:
         "../../scripts/density.py"
 
@@ -193,7 +193,7 @@ rule tail:
         code=code("scripts/tail.py"),
         milestones=facts.milestones(COHORT),
     message:
-        "Count body and tail beside what the fitted law and Gaussian weights predict."
+        "Count body and tail, and compare them with the fitted law and with Gaussian weights."
     script:
         "../../scripts/tail.py"
 
@@ -226,7 +226,7 @@ rule calibration:
     params:
         code=code("scripts/calibration.py"),
     message:
-        "Compute what planted second populations do to the shape and to the measure of bimodality."
+        "Compute the effect of planted second populations on the shape and on the measure of bimodality."
     script:
         "../../scripts/calibration.py"
 
@@ -264,7 +264,7 @@ rule multiverse:
         entries=facts.main_entries(COHORT),
         band=exhibits.printed_band(),
     message:
-        "Move the headline statistics by one choice of the analysis at a time."
+        "Recompute the headline statistics with one choice of the analysis changed at a time."
     script:
         "../../scripts/multiverse.py"
 

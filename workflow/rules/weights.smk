@@ -1,4 +1,4 @@
-"""Where weights come from: one rule per kind of source, each writing a folder of safetensors and its manifest, and what counts them."""
+"""Make or fetch weights, with one rule per kind of source, and count them."""
 
 from weightfit.cohort import SOURCES
 from weightfit.counts.histogram import HISTOGRAM_CONTRACT
@@ -16,7 +16,7 @@ rule corpus:
         code=code("scripts/corpus.py"),
         corpus=COHORT.corpus,
     message:
-        "Collect the text that the stand-ins are trained on."
+        "Collect the text on which the stand-ins are trained."
     script:
         "../../scripts/corpus.py"
 
@@ -179,7 +179,7 @@ rule plan:
         pins=COHORT.pins,
         cores=lambda wildcards: workflow.cores,
     message:
-        "Say what the cohort costs."
+        "Print the cost of the cohort."
     shell:
         "python -m weightfit.hub.cost --chosen {params.chosen:q} --sources {params.sources:q} --papers {params.papers:q}"
         " --pins {params.pins:q} --cores {params.cores} | tee {log:q}"
@@ -199,7 +199,7 @@ rule download:
     conda:
         "../../envs/hub.yaml"
     params:
-        # All that a download depends on: no edit of code, environment or configuration starts one.
+        # A download depends on this alone, so that no edit of code, environment or configuration starts one.
         part=hub_part,
     message:
         "Fetch {wildcards.part} from the Hub."
@@ -219,13 +219,13 @@ rule histogram:
     benchmark:
         f"{RESULTS}/benchmarks/histogram/{{part}}.tsv"
     wildcard_constraints:
-        # A whole entry, or one weight file of an entry from the Hub.
+        # A part is a whole entry, or one weight file of an entry from the Hub.
         part=rf"{only(*(source for source in SOURCES if source != 'download'))}|{HUB_PARTS}",
     priority: 20
     conda:
         "../../envs/measure.yaml"
     params:
-        # All that makes a counted histogram stale: an edit of code must not fetch weights again.
+        # Only these make a counted histogram stale, so that an edit of code does not fetch weights again.
         contract=HISTOGRAM_CONTRACT,
         architecture=declared_names,
     message:

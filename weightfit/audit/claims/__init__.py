@@ -1,1 +1,1 @@
-"""What the paper claims in words."""
+"""Judge what the paper claims in words."""

@@ -1,4 +1,4 @@
-"""What the paper says in words: each claim with its verdict and a sentence made of computed values."""
+"""Judge the paper's claims in words, each with a verdict and a sentence made of computed values."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from weightfit.formula.evaluation import Value
 
 Results = Mapping[str, Sequence["Evaluated"]]
-"""By id of the original, as `weightfit.audit.evaluation.evaluate_all` returns it."""
+"""Results by id of the original, as `weightfit.audit.evaluation.evaluate_all` returns them."""
 
 WEAKEST: tuple[Verdict, ...] = ("differs", "pending", "ambiguous", "compatible", "untraced", "reproduced")
-"""A claim that rests on several printed numbers has the first of these verdicts that one of them has."""
+"""Order of verdicts: a claim on several printed numbers has the first of these that any of its numbers has."""
 
 RELATIONS: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
@@ -43,25 +43,25 @@ RELATIONS: Mapping[str, Callable[[float, float], bool]] = {
 MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 OPEN: tuple[Verdict, ...] = ("pending", "compatible", "ambiguous")
-"""Verdicts of claims whose sentence says which data are missing, as the notes of the audit do."""
+"""Verdicts of claims whose sentences name the missing data, as the notes of the audit do."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """What one test of a claim gives.
+    """Result of one test of a claim.
 
     Attributes
     ----------
     evidence
-        Kind of evidence that its values rest on.
+        Kind of evidence on which its values rest.
     outcome
-        What it says of the claim; None if it decides nothing.
+        Outcome for the claim; None if the test decides nothing.
     sentence
-        Its words with the values filled in; empty where data are missing.
+        Sentence of the test with the values filled in; empty where data are missing.
     is_stand_in
-        Whether a value rests on weights that are not the paper's own, pinned ones.
+        Whether a value rests on weights other than the paper's own pinned ones.
     needs
-        Data that would decide it.
+        Data that would decide the test.
     """
 
     evidence: Evidence
@@ -77,11 +77,11 @@ def judge_claims(claims: Sequence[Claim], results: Results, evaluator: Evaluator
     Parameters
     ----------
     claims
-        Of `paper/claims.yaml`.
+        Claims of `paper/claims.yaml`.
     results
-        Of the registry of printed numbers.
+        Results of the registry of printed numbers.
     evaluator
-        Of the same run.
+        Evaluator of the same run.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def judge_claims(claims: Sequence[Claim], results: Results, evaluator: Evaluator
     Raises
     ------
     ContractError
-        If a formula is not defined or a sentence names a value that its test does not have.
+        If a formula is not defined, or a sentence names a value that its test does not have.
     """
     rows = [_row(claim, results, evaluator) for claim in claims]
     return table.of_rows("claims_outcome", rows)
@@ -116,19 +116,21 @@ def _row(claim: Claim, results: Results, evaluator: Evaluator) -> dict[str, obje
         "verdict": said,
         "evidence": evidence,
         "sentence": " ".join(parts),
-        "stand_in": " ".join(["With stand-ins in their place:", *of_stand_ins]) if of_stand_ins else None,
+        "stand_in": " ".join(["With stand-ins instead of these weights:", *of_stand_ins])
+        if of_stand_ins
+        else None,
     }
 
 
 def evaluated(claim: str, test: ClaimTest, evaluator: Evaluator) -> dict[str, Evaluated]:
-    """Return what comes out of each value of a test, by its name.
+    """Return the result of each value of a test, by its name.
 
     Parameters
     ----------
     claim
         Id of the claim.
     evaluator
-        Of a run.
+        Evaluator of a run.
 
     Raises
     ------
@@ -166,14 +168,14 @@ def _outcome(test: ClaimTest, values: Mapping[str, Value]) -> Outcome | None:
 
 
 def holds(one: Value, relation: str, other: Value) -> bool | None:
-    """Tell whether a relation holds between two values; None if it does for some of all that they may be.
+    """Tell whether a relation holds between two values; None if it holds for only some of their possible values.
 
     Parameters
     ----------
     one, other
-        Numbers or intervals; for ``is`` also labels.
+        Numbers or intervals; for ``is``, labels are also allowed.
     relation
-        ``<``, ``<=``, ``>``, ``>=``, ``in`` (lies in the interval that the other is) or ``is``.
+        ``<``, ``<=``, ``>``, ``>=``, ``in`` (lies in the other, an interval) or ``is``.
     """
     if relation == "is":
         return one == other
@@ -197,7 +199,7 @@ def _ends(value: Value) -> Interval:
 
 
 def _numbers(claim: Claim, results: Results) -> Numbers:
-    """Return verdict, evidence and readings of the printed numbers that a claim rests on."""
+    """Return verdict, evidence and readings of the printed numbers on which a claim rests."""
     found = {}
     for pattern in claim.numbers:
         for key in matching(pattern):
@@ -217,7 +219,7 @@ def _verdict(tests: Sequence[Found], numbers: Numbers) -> tuple[Verdict, Evidenc
     weakest = next((one for one in WEAKEST if any(one == each for each, _ in of_numbers)), None)
     kinds = [kind for each, kind in of_numbers if each == weakest and kind]
     if weakest and kinds:
-        # All numbers bear a claim, so its evidence is the weakest of theirs; one that speaks against it is enough.
+        # A claim needs all of its numbers, so its evidence is the weakest of theirs; one number against it is enough.
         chosen = max if weakest == "reproduced" else min
         evidence = chosen(kinds, key=verdict.STRENGTH.index)
         by_evidence[evidence] = min(by_evidence.get(evidence, weakest), weakest, key=WEAKEST.index)

@@ -1,4 +1,4 @@
-"""Reads `paper/claims.yaml`: what the paper says in words, and by what each claim is tested."""
+"""Read `paper/claims.yaml`, the claims that the paper makes in words, with the tests of each claim."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ class ClaimTest:
     Attributes
     ----------
     evidence
-        Kind of evidence that its values rest on.
+        Kind of evidence on which its values rest.
     values
-        Name to formula.
+        Formulas of the values by name.
     when
-        Relations between values, all of which must hold; without any the test decides nothing.
+        Relations between values, all of which must hold; a test without relations decides nothing.
     if_so, if_not
-        What it says of the claim then, or else.
+        Outcome for the claim if all relations hold, and if one does not.
     says
-        Words around the values, true whatever they are.
+        Sentence around the values, true whatever the values are.
     """
 
     evidence: Evidence
@@ -63,8 +63,8 @@ def read_claims() -> tuple[Claim, ...]:
     Raises
     ------
     ContractError
-        If the file breaks its schema, a formula is none, a relation names a value that its test does not have, or a
-        pattern fits no printed number.
+        If the file breaks its schema, if a formula is not valid, if a relation names a value that its test does not
+        have, or if a pattern fits no printed number.
     """
     return _read(data("paper/claims.yaml"))
 

@@ -1,4 +1,4 @@
-"""The sentences of claims: words around computed values, none of which is typed."""
+"""Write the sentences of claims, in which all values are computed and none is typed."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from weightfit.formula.evaluation import Value
 
 Numbers = Mapping[str, "tuple[tuple[Verdict, Evidence | None], Sequence[Judged]]"]
-"""By id of a printed number: its verdict, the kind of evidence it rests on, and its readings."""
+"""Verdict, kind of evidence and readings by id of a printed number."""
 
 PLACE = re.compile(
     r"\{(?:printed (?P<id>[^}]+)|(?P<name>[a-z_0-9]+)(?:\.(?P<told>[a-z_]+))?(?::(?P<digits>\+?\.[0-9]+[efg%]))?)\}"
 )
-"""A value in a sentence, or what its formula is told by a keyword, with its digits, or a text that the paper prints."""
+"""Place in a sentence of a value or a keyword's argument in its formula, with digits, or of a printed text."""
 
 PER_CENT = "%"
-"""Unit of `paper/reported.tsv` whose numbers come out as hundredths."""
+"""Unit of `paper/reported.tsv` whose numbers are computed as fractions."""
 
 TOLD: tuple[Verdict, ...] = ("reproduced", "differs", "ambiguous", "compatible")
-"""Verdicts of numbers beside which something came out."""
+"""Verdicts of numbers for which a value was found."""
 
 
 def filled(claim: str, test: ClaimTest, values: Mapping[str, Value]) -> str:
@@ -45,14 +45,14 @@ def filled(claim: str, test: ClaimTest, values: Mapping[str, Value]) -> str:
     claim
         Id of the claim, for messages.
     test
-        Whose words they are.
+        Test whose sentence it is.
     values
-        By name.
+        Values by name.
 
     Raises
     ------
     ContractError
-        If the sentence names a value that the test does not have, or a keyword without one value in its formula.
+        If the sentence names a value that the test does not have, or a keyword that has not one value in its formula.
     """
 
     def shown(match: re.Match[str]) -> str:
@@ -73,7 +73,7 @@ def filled(claim: str, test: ClaimTest, values: Mapping[str, Value]) -> str:
 
 
 def _keyword(claim: str, formula: str, name: str) -> float | str:
-    """Return what the references of a formula are told by a keyword."""
+    """Return the argument that the references of a formula have under a keyword."""
     found = {value for leaf in leaves(formula, NAMES) for key, value in leaf.keywords if key == name}
     if len(found) != 1:
         raise ContractError(
@@ -84,12 +84,12 @@ def _keyword(claim: str, formula: str, name: str) -> float | str:
 
 
 def counted(numbers: Numbers) -> str:
-    """Say how the numbers of a claim came out, and what was found where it is not the very text.
+    """Return a sentence with the verdicts on a claim's numbers, and the values found where they differ from the text.
 
     Parameters
     ----------
     numbers
-        At least one.
+        Printed numbers of the claim; at least one.
     """
     counts = Counter(said for (said, _), _ in numbers.values())
     told = ", ".join(
@@ -106,11 +106,11 @@ def counted(numbers: Numbers) -> str:
             key, [each for each in judged if each.evidence == evidence and not each.result.is_stand_in]
         )
     ]
-    return "; ".join([f"It rests on {len(numbers)} {subject}: {told}", *found]) + "."
+    return "; ".join([f"The claim rests on {len(numbers)} {subject}: {told}", *found]) + "."
 
 
 def of_stand_ins(numbers: Numbers) -> str:
-    """Say what stand-ins give beside the numbers of a claim; empty if there are none."""
+    """Return a sentence with the values of stand-ins for the numbers of a claim; empty if there are none."""
     found = [
         told
         for key, (_, judged) in numbers.items()
@@ -120,16 +120,16 @@ def of_stand_ins(numbers: Numbers) -> str:
 
 
 def _beside(key: str, judged: Sequence[Judged]) -> list[str]:
-    """Return a printed number and what comes out beside it, unless that is what is printed."""
+    """Return words for a printed number and the value found for it, or nothing if both are the same."""
     meaning = printed.read(key)
     values = [each.result.value for each in judged if each.result.value is not None]
     if all(_is_printed(meaning, value) for value in values):
         return []
     found = " or ".join(dict.fromkeys(text(value) for value in values))
     if meaning.sort == "claim" and all(isinstance(value, str) for value in values):
-        return [f"{key}, printed as {meaning.text!r}, comes out as {found!r}"]
+        return [f"for {key}, the paper states {meaning.text!r} and the audit finds {found!r}"]
     unit = " %" if paper.reported()[key].unit == PER_CENT else ""
-    return [f"{key} is printed {meaning.text}{unit}, and {found} comes out"]
+    return [f"for {key}, the paper prints {meaning.text}{unit} and the audit finds {found}"]
 
 
 def _is_printed(meaning: printed.Printed, value: Value) -> bool:

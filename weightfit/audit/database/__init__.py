@@ -1,1 +1,1 @@
-"""The released database, and what its medians can give."""
+"""Read the released database, and search the statistics that its medians can give."""

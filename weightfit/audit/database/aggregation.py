@@ -1,4 +1,4 @@
-"""The ways in which one number per entry, and a band over entries, can be made of medians of single kinds of matrix."""
+"""Aggregate medians of single kinds of matrix to one number per entry, and to a band over entries."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "transmission_without_gate": tuple(kind for kind in POOLS["transmission"] if kind != "gate"),
     "o": ("o",),
 }
-"""Name to the kinds of matrix that count; an entry has some of them."""
+"""Kinds of matrix that count, by name; an entry has some of them."""
 
 AVERAGES: Mapping[str, Callable[..., Array]] = {"mean": np.mean, "median": np.median}
 
 UNITS = ("entry", "kind", "family_mean", "family_median")
-"""What one value stands for; a family's is the average over its entries."""
+"""Units for which one value can stand; the value of a family is the average over its entries."""
 
 TAIL = 5
-"""Per cent that a band of percentiles leaves out at each end."""
+"""Percentage that a band of percentiles leaves out at each end."""
 
 DIVISORS = (0, 1)
-"""What is subtracted from the number of values in a standard deviation."""
+"""Numbers that can be subtracted from the number of values in the divisor of a standard deviation."""
 
 
 @dataclass(frozen=True)
@@ -49,16 +49,16 @@ class Cells:
     Attributes
     ----------
     columns
-        Entry and kind of each cell, those of an entry together.
+        Entry and kind of each cell; the cells of an entry stand together.
     shape
-        ``(draws, cells)``.
+        Median shapes, ``(draws, cells)``.
     """
 
     columns: tuple[tuple[str, str], ...]
     shape: Array
 
     def chosen(self, kinds: Sequence[str], entries: Sequence[str]) -> dict[str, Array]:
-        """Return by entry the cells ``(draws, kinds)`` of some kinds."""
+        """Return the cells of some kinds, ``(draws, kinds)``, by entry."""
         return {
             entry: self.shape[
                 :, [place for place, (own, kind) in enumerate(self.columns) if own == entry and kind in kinds]
@@ -69,14 +69,14 @@ class Cells:
 
 @dataclass(frozen=True)
 class Choice:
-    """How values are made of cells.
+    """Way of making values from cells.
 
     Attributes
     ----------
     kinds
         Key of `KINDS`.
     over_kinds
-        Key of `AVERAGES`; None where no entry has more than two of the kinds, or each stands by itself.
+        Key of `AVERAGES`; None where no entry has more than two of the kinds, or each kind is a value of its own.
     unit
         One of `UNITS`.
     """
@@ -103,7 +103,7 @@ class Choice:
         return np.stack([average(own[:, family == name], axis=1) for name in dict.fromkeys(family)], axis=1)
 
     def entries_within(self, cells: Cells, entries: Sequence[str], low: float, high: float) -> Array:
-        """Return how many entries lie in a band, ``(draws,)``; by kinds, those of which every kind does."""
+        """Return how many entries lie in a band, ``(draws,)``; if units are kinds, entries of which every kind does."""
         if self.unit == "kind":
             kinds = cells.chosen(KINDS[self.kinds], entries).values()
             inside = np.stack([((low <= own) & (own <= high)).all(axis=1) for own in kinds], axis=1)
@@ -115,10 +115,10 @@ class Choice:
 
 
 def choices(columns: Sequence[tuple[str, str]]) -> Iterator[Choice]:
-    """Yield every way of making values of the cells that a table has, none twice."""
+    """Yield every way of making values from the cells of a table, none twice."""
     for name, kinds in KINDS.items():
         most = max(sum(kind in kinds for own, kind in columns if own == entry) for entry in dict(columns))
-        # The mean of two is their median.
+        # The mean of two values is their median.
         averages: tuple[str | None, ...] = tuple(AVERAGES) if most > 2 else (None,)
         for over_kinds in averages:
             for unit in UNITS:
@@ -129,18 +129,18 @@ def choices(columns: Sequence[tuple[str, str]]) -> Iterator[Choice]:
 
 
 # ASSUME bands: a band is the range of all units, the range of those that remain when as many entries are left out as
-# the paper has outside, one or two standard deviations about the mean, or the 5th to the 95th percentile.
+# the paper has outside its band, one or two standard deviations about the mean, or the 5th to the 95th percentile.
 def bands(values: Array, ddof: int, outside: int) -> dict[str, tuple[Array, Array]]:
-    """Return by rule the lower and upper ends ``(draws,)`` of a band.
+    """Return the lower and upper ends of a band, ``(draws,)`` each, by rule.
 
     Parameters
     ----------
     values
-        ``(draws, units)``.
+        Values of the units, ``(draws, units)``.
     ddof
         One of `DIVISORS`.
     outside
-        Units that lie outside the band; 0 where this is not known of such units.
+        Number of units outside the band; 0 where it is not known for this kind of unit.
     """
     ordered = np.sort(values, axis=1)
     last = values.shape[1] - 1

@@ -1,4 +1,4 @@
-"""Reads the released database's tables of medians from the folder that a user gives, strictly."""
+"""Read and check the released database's tables of medians in the folder that a user gives."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COHORT = "qwen"
-"""Name here of the edition that is the table of the Qwen cohort; the others are named by the month of their release."""
+"""Name of the edition with the Qwen cohort; the others are named by the month of their release."""
 
 SHAPE = "k_median_"
-"""What the columns of median shapes begin with; the kind of matrix follows."""
+"""Beginning of the names of columns with median shapes; the kind of matrix follows."""
 
 _STEM = "DATABASE_v9_1"
 _MEDIAN = re.compile(r"(?:k|lambda|R2)_median_.+|.+_(?:median|min)_k(?:_gate)?")
@@ -43,7 +43,7 @@ class Edition:
     sha256
         Digest of the file's bytes.
     rows
-        By id of the entry in `paper/entries.tsv`: column to cell as it stands, which is empty where there is nothing.
+        Cells as released, by id of the entry in `paper/entries.tsv` and by column; a cell without a value is empty.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Edition:
     rows: Mapping[str, Mapping[str, str]]
 
     def medians(self, column: str) -> dict[str, dict[str, float]]:
-        """Return by entry and kind of matrix the medians of the columns that begin so, such as `SHAPE`."""
+        """Return medians by entry and kind of matrix, from the columns that begin with a text such as `SHAPE`."""
         return {
             entry: {
                 name.removeprefix(column): float(cell)
@@ -78,17 +78,17 @@ def read(folder: Path | None, edition: str) -> Edition:
     Parameters
     ----------
     folder
-        Of the released tables; None is a run that was given none.
+        Folder of the released tables; None for a run that was given none.
     edition
         Month of the release as in the file's name, or `COHORT`.
 
     Raises
     ------
     MissingData
-        If the file is not at hand.
+        If the file is not there.
     ContractError
-        If a line has not one cell per column, an entry is unknown or stands twice, a median is no positive number, or
-        counts contradict each other.
+        If a line does not have one cell per column, if an entry is unknown or occurs twice, if a median is not a
+        positive number, or if counts contradict each other.
     """
     name = file_name(edition)
     path = None if folder is None else folder / name

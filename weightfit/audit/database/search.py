@@ -1,6 +1,7 @@
-"""Which aggregations of the released database give the band, and what goes with it, as they are printed.
+"""Search for aggregations of the released database that give the printed band and its statistics.
 
-A match shows that a definition is possible, not that it was used; how many were tried stands beside how many match.
+A match shows that a definition is possible, not that it was used; the number of aggregations tried is reported beside
+the number of matches.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ PRINTED: Mapping[str, str] = {
     "median": "T1.k80.median",
     "in_band": "T1.k80.in_band",
 }
-"""Each statistic, and the id of the printed number that it is compared with."""
+"""Id of the printed number with which each statistic is compared."""
 
 ENTRIES, DEPTH = "S3.1.n_entries", "S3.1.depth"
 """Ids of the number of entries, and of the least number of layers of a deep one."""
@@ -47,7 +48,7 @@ TOGETHER: Mapping[str, tuple[str, ...]] = {
     "headline": ("band_low", "band_high", "variation", "median", "in_band"),
     "all": tuple(PRINTED),
 }
-"""Name to the statistics that match at once: those of the band over all entries, and these with the deep ones."""
+"""Sets of statistics that can match at once, by name: those over all entries, and these with the deep entries."""
 
 DRAWS = 400
 SEED = 20261125
@@ -55,12 +56,12 @@ _PHASES, _COUNT = 64, 10**7
 
 
 def search(editions: Sequence[Edition]) -> pa.Table:
-    """Compute every statistic under every aggregation, as released and with each cell moved by its binning error.
+    """Compute every statistic under every aggregation, from the released cells and from draws of the binning error.
 
     Parameters
     ----------
     editions
-        Of the main cohort's table; a run that was given none has no rows.
+        Editions of the main cohort's table; without any, there are no rows.
 
     Returns
     -------
@@ -70,7 +71,7 @@ def search(editions: Sequence[Edition]) -> pa.Table:
     Raises
     ------
     ContractError
-        If an edition has not the number of entries that the paper prints.
+        If an edition does not have the number of entries that the paper prints.
     """
     rows = [row for edition in editions for row in _rows(edition)]
     return table.of_rows("database_search", rows)
@@ -111,7 +112,7 @@ def summary(found: pa.Table) -> list[dict[str, object]]:
 def binning_error() -> float:
     """Return the greatest distance between the released estimator's shape and the exact one of Gaussian weights.
 
-    Their standard deviation is moved through one bin of log10 of the magnitude; from there on all repeats.
+    Their standard deviation is varied over one bin of log10 of the magnitude; beyond that bin, the error repeats.
     """
     exact = population_fit(half_normal_log_quantile, TRIM)["shape"]
     scales = 10 ** np.linspace(-2, -2 + float(EDGES[1] - EDGES[0]), _PHASES, endpoint=False)
@@ -120,7 +121,7 @@ def binning_error() -> float:
 
 
 def jittered(edition: Edition) -> Cells:
-    """Return the median shapes of an edition: as released in the first draw, then moved by the binning error."""
+    """Return the median shapes of an edition: as released in draw 0, moved by the binning error in the others."""
     medians = edition.medians(SHAPE)
     columns = tuple((entry, kind) for entry, own in medians.items() for kind in own)
     shape = np.array([medians[entry][kind] for entry, kind in columns])
@@ -146,7 +147,7 @@ def _rows(edition: Edition) -> Iterator[dict[str, object]]:
         for ddof in DIVISORS:
             spread = {"variation": _variation(values, ddof), "variation_deep": _variation(deep_values, ddof)}
             known = {name: (found, _admitted(name, found)) for name, found in (median | spread).items()}
-            # How many units of another kind lie outside the band is not known.
+            # For other units, the number outside the band is not known.
             for rule, limits in bands(values, ddof, outside if choice.unit == "entry" else 0).items():
                 ends = dict(zip(("band_low", "band_high"), limits, strict=True))
                 band = {name: (found, _admitted(name, found)) for name, found in ends.items()}
@@ -162,7 +163,7 @@ def _rows(edition: Edition) -> Iterator[dict[str, object]]:
 
 
 def printed_ends() -> dict[str, tuple[float, float]]:
-    """Return the ends of the printed band as they stand, and with the rounding that they allow for."""
+    """Return the ends of the printed band, as printed and widened by the rounding that they allow."""
     low, high = (_number(PRINTED[name]) for name in ("band_low", "band_high"))
     return {"as_printed": (low.stands, high.stands), "rounded": (low.allowed.low, high.allowed.high)}
 

@@ -1,4 +1,4 @@
-"""What printed text means as numbers."""
+"""Interpret printed texts as numbers or labels."""
 
 from weightfit.audit.printed.meaning import Printed, Sort, canonical, parse, read, read_all
 

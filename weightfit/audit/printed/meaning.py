@@ -1,4 +1,4 @@
-"""What a printed text means: which numbers agree with it, or which label."""
+"""Interpret a printed text: which numbers, or which label, agree with it."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ Sort = Literal["label", "count", "number", "claim"]
 
 @dataclass(frozen=True)
 class Printed:
-    """A printed text, typed.
+    """A printed text with its meaning.
 
     Attributes
     ----------
     text
-        As it is printed.
+        Text as it is printed.
     sort
-        What it is counted as; a claim is words that state something.
+        Sort under which it is counted; a claim is a statement in words.
     label
-        What it is compared as if it is a label or a claim, else None.
+        Label as which a label or a claim is compared; otherwise None.
     number
-        What it is compared as if it has a number, else None; a label may have both.
+        Number as which the text is compared, if it has one; otherwise None. A label may have both.
     """
 
     text: str
@@ -46,7 +46,7 @@ class Printed:
 
     @property
     def value(self) -> float | Interval | str:
-        """What a formula computes with: the label, the exact number or all numbers that agree."""
+        """Value for formulas: the label, the exact number, or all numbers that agree."""
         if self.number is None:
             return str(self.label)
         return self.number.stands if self.number.exact else self.number.allowed
@@ -80,25 +80,25 @@ class Label:
 
 
 def read_all() -> dict[str, Printed]:
-    """Return what each printed text of `paper/reported.tsv` means, by id, in the order of the table.
+    """Return the meaning of each printed text of `paper/reported.tsv`, by id, in the order of the table.
 
     Raises
     ------
     ContractError
-        If a text fits no rule, or its qualifier cannot be told.
+        If a text fits no rule, or its qualifier cannot be determined.
     """
     return {key: read(key) for key in paper.reported()}
 
 
 def read(key: str) -> Printed:
-    """Return what the printed text of one id means.
+    """Return the meaning of the printed text of one id.
 
     Raises
     ------
     UnknownReference
         If there is no such id.
     ContractError
-        If the text fits no rule, or its qualifier cannot be told.
+        If the text fits no rule, or its qualifier cannot be determined.
 
     Examples
     --------
@@ -122,16 +122,16 @@ def read(key: str) -> Printed:
 
 
 def parse(text: str, kind: str, unit: str = "-", relation: Relation = "equal") -> Printed:
-    """Return what a printed text means.
+    """Return the meaning of a printed text.
 
     Parameters
     ----------
     text
-        As it is printed.
+        Text as it is printed.
     kind, unit
-        As in `paper/reported.tsv`.
+        Kind and unit as in `paper/reported.tsv`.
     relation
-        How the words before the text qualify it.
+        Relation that the words before the text state.
 
     Raises
     ------
@@ -161,7 +161,7 @@ def parse(text: str, kind: str, unit: str = "-", relation: Relation = "equal") -
 
 
 def canonical(label: str) -> str:
-    """Return the spelling under which labels are compared: that of `paper/labels.tsv`, then an entry's id."""
+    """Return the spelling as which a label is compared: that of `paper/labels.tsv`, or else an entry's id."""
     row = _labels(data("paper/labels.tsv")).get(_bare(label))
     if row:
         return row.label.casefold()

@@ -1,4 +1,4 @@
-"""Which numbers agree with a number as it is printed."""
+"""Read a printed number, and determine which numbers agree with it."""
 
 import re
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from weightfit.formula.interval import INFINITY, Interval, between
 NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 SETTINGS = ("hyperparameter", "label")
-"""Kinds of `paper/reported.tsv` whose numbers were chosen, or are names."""
+"""Kinds of `paper/reported.tsv` whose numbers were chosen or are names."""
 
 _WORDS = "|".join(NUMBER_WORDS)
 _ORDERS = re.compile(rf"(?P<word>an|{_WORDS}) orders? of magnitude")
@@ -26,20 +26,20 @@ _SUFFIXES = {"": 0, "k": 3, "M": 6, "B": 9, "T": 12}
 
 @dataclass(frozen=True)
 class Number:
-    """A printed number and what agrees with it; percent are read as hundredths.
+    """A printed number and the numbers that agree with it; percentages are read as fractions.
 
     Attributes
     ----------
     stands
-        The number as it stands.
+        Number as it is printed.
     allowed
-        The numbers that agree with it.
+        Interval of the numbers that agree with it.
     relation
-        How it is qualified.
+        Relation that qualifies it.
     digit
-        One unit of the last digit; None where the last digit is that of an exponent.
+        One unit of the last digit; None where the last digit belongs to an exponent.
     exact
-        Whether a formula computes with the number as it stands, because it was set, counted or is a name.
+        Whether formulas use the number as it is printed, because it was set, was counted or is a name.
     """
 
     stands: float
@@ -49,7 +49,7 @@ class Number:
     exact: bool
 
     def admits(self, value: float) -> bool:
-        """Tell whether a number agrees; the end of a strict inequality does not."""
+        """Tell whether a number agrees; the end of a strict inequality does not agree."""
         strict = self.relation in ("below", "above") and value == self.stands
         return value in self.allowed and not strict
 
@@ -60,16 +60,16 @@ def read_number(text: str, kind: str, unit: str, relation: Relation) -> Number |
     Parameters
     ----------
     text
-        As it is printed, with or without a qualifier of its own.
+        Text as it is printed, with or without a qualifier of its own.
     kind, unit
-        As in `paper/reported.tsv`.
+        Kind and unit as in `paper/reported.tsv`.
     relation
-        How the words before the text qualify it; what the text itself says goes before this.
+        Relation that the words before the text state; a qualifier in the text itself takes precedence.
 
     Returns
     -------
     Number or None
-        None if the text is no number.
+        None if the text is not a number.
     """
     own, text = qualifier.split(text)
     relation = own or relation
@@ -85,7 +85,7 @@ def read_number(text: str, kind: str, unit: str, relation: Relation) -> Number |
         number = Fraction(found["digits"].replace(",", "").replace("−", "-")) * Fraction(10) ** shift
         return _decimal(number, Fraction(10) ** (shift - len(found["places"] or "")), kind, relation)
     if power := _POWER.fullmatch(text):
-        # ASSUME powers-of-ten: the last digit of a bare power of ten is that of its exponent.
+        # ASSUME powers-of-ten: the last digit of a bare power of ten is the last digit of its exponent.
         return _orders(int(power["power"]), relation)
     if orders := _ORDERS.fullmatch(text.lower()):
         # ASSUME orders-of-magnitude: n orders of magnitude are a factor whose decimal logarithm rounds to n.
@@ -98,9 +98,9 @@ def _decimal(number: Fraction, digit: Fraction, kind: str, relation: Relation) -
     if kind == "count":
         rounding = Fraction(0)
     if kind == "hyperparameter":
-        # ASSUME settings: a setting was chosen, not rounded; a billionth of it is left to arithmetic.
+        # ASSUME settings: a setting was chosen, not rounded; a billionth of it is allowed for arithmetic.
         rounding = abs(number) / 10**9
-    # ASSUME within: "within x" is at most x, where x is rounded, too.
+    # ASSUME within: "within x" means at most x, where x itself is rounded.
     margin = {"equal": rounding, "within": rounding, "about": digit}.get(relation, Fraction(0))
     stands = float(number)
     around = between(number - margin, number + margin) if margin else Interval(stands, stands)
@@ -115,7 +115,7 @@ def _orders(power: int, relation: Relation) -> Number:
 
 
 def _allowed(relation: Relation, around: Interval) -> Interval:
-    """Return what a relation allows, given the number with its margin."""
+    """Return the numbers that a relation allows, given the number with its margin."""
     if relation in ("below", "at most", "within"):
         return Interval(-INFINITY, around.high)
     if relation in ("above", "at least"):

@@ -1,4 +1,4 @@
-"""How a printed number is qualified (about, below, ...), read from the words before it."""
+"""Read the qualifier of a printed number (about, below, ...) from the words before it."""
 
 import re
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ WORDS: dict[Relation, str] = {
     "at least": r"(?:\\geq|≥|>=|\bat least\b)",
     "within": r"\bwithin\b",
 }
-"""Relation to the signs and words that state it of the number after them."""
+"""Signs and words that state a relation for the number after them, by relation."""
 
 _NUMBER = r"[-−]?\d[\d.,]*[kMBT]?"
 _UNIT = r"\s*(?:\\?%|\\times|×)?\s*\$?\s*"
@@ -22,22 +22,22 @@ _TO = r"(?:–|--|-|\\text\{--\})"
 
 
 def of(words: str, printed: str, unit: str) -> frozenset[Relation]:
-    """Return how a printed number is qualified at each place where some words have it.
+    """Return the relations that qualify a printed number at its places in some words.
 
     Parameters
     ----------
     words
-        Text of the paper, with LaTeX as it is.
+        Words of the paper, including LaTeX.
     printed
-        The number as it stands in them.
+        Number as it is printed in these words.
     unit
-        Its unit; a number of percent counts as found only where a percent sign follows.
+        Unit of the number; a percentage counts as found only where a percent sign follows.
 
     Returns
     -------
     frozenset
-        Empty if the words do not have the number; of several items if it stands in several places that are
-        qualified differently.
+        Empty if the words do not contain the number; several items if it occurs at several places with different
+        qualifiers.
     """
     percent = rf"(?=\s*(?:{_TO}\s*{_NUMBER}\s*)?\\?%)" if unit == "%" else ""
     place = rf"(?<![\d.,]){re.escape(printed)}(?![A-Za-z\d]|[.,]\d){percent}"
@@ -45,10 +45,10 @@ def of(words: str, printed: str, unit: str) -> frozenset[Relation]:
 
 
 def before(text: str) -> Relation:
-    r"""Return the relation that the end of a text states of the number that follows it.
+    r"""Return the relation that the end of a text states for the number that follows it.
 
-    A noun may stand between: ``near step 10k``. In ``about 3–7``, ``\approx [3, 7]`` and ``\approx (3, 7)``
-    both numbers are about; nothing else is said of the ends of a range.
+    A noun may stand in between, as in ``near step 10k``. In ``about 3–7``, ``\approx [3, 7]`` and ``\approx (3, 7)``,
+    "about" applies to both numbers; no other relation applies to the ends of a range.
     """
     text = re.sub(r"[\s$]+$", "", text)
     pair = re.search(rf"(?:{_NUMBER}{_UNIT}{_TO}|[(\[]\s*{_NUMBER}{_UNIT},|\[)$", text)
@@ -64,7 +64,7 @@ def before(text: str) -> Relation:
 
 
 def split(text: str) -> tuple[Relation | None, str]:
-    """Take the qualifier off the beginning of a text; None if there is none."""
+    """Split the qualifier from the beginning of a text; None if there is none."""
     for relation, pattern in WORDS.items():
         found = re.match(rf"{pattern}\s*(?![=\s])", text)
         if found:

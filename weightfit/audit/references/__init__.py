@@ -1,1 +1,1 @@
-"""What the names in a formula of the audit stand for."""
+"""Resolve the references in the formulas of the audit."""

@@ -1,4 +1,4 @@
-"""What references to the released database stand for in a formula; it is read from a folder that a user gives."""
+"""Resolve references to the released database, which is read from a folder that a user gives."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 Value = float | str
 
 LATEST = "2026-08"
-"""Edition that is meant where none is named."""
+"""Edition that is used where none is named."""
 
 BELOW, BOUND = "R2_below_95_", 0.95
-"""Columns that count fits below a bound of R², as ``count/all``, and the bound."""
+"""Prefix of the columns that count fits below a bound of R², as ``count/all``, and this bound."""
 
 STATISTICS: Mapping[str, Callable[[Sequence[float]], float]] = {"mean": fmean, "min": min, "max": max}
-"""Of an entry's columns."""
+"""Statistics over the columns of an entry."""
 
 
 class Database:
-    """The released tables in a folder; None is a run that was given none."""
+    """The released tables in a folder; the folder is None for a run that was given none."""
 
     def __init__(self, folder: Path | None):
         self._folder = folder
@@ -45,16 +45,16 @@ class Database:
         return _value(_cell(row, column))
 
     def cells(self, columns: str, edition: str = LATEST, **where: str) -> tuple[Value, ...]:
-        """Return the cells of columns that are not empty: ``database_cells(columns, edition=..., family=...)``.
+        """Return the non-empty cells of columns: ``database_cells(columns, edition=..., family=...)``.
 
         Parameters
         ----------
         columns
-            One column, or several with ``;`` between them.
+            One column, or several separated by ``;``.
         edition
-            Of the database.
+            Edition of the database.
         **where
-            Column to the text that it has, in which ``*`` stands for any text.
+            Required text by column, in which ``*`` stands for any text.
         """
         rows = self._chosen(edition, where)
         return tuple(
@@ -66,16 +66,16 @@ class Database:
         return tuple(dict.fromkeys(self.cells(column, edition, **where)))
 
     def falls(self, column: str, against: str, says: str, edition: str = LATEST, **where: str) -> str:
-        """Return whether a column is less wherever another is greater: ``database_falls(...)``.
+        """Return whether a column is smaller wherever another is greater: ``database_falls(...)``.
 
         Parameters
         ----------
         column, against
             Columns of numbers.
         says
-            The statement in words; its denial has "not" before it.
+            Statement in words; its negation begins with "not".
         edition, **where
-            As `cells` takes them.
+            Arguments as for `cells`.
         """
         points = list(
             zip(
@@ -90,7 +90,7 @@ class Database:
     def within(
         self, columns: str, low: str, high: str, says: str, edition: str = LATEST, **where: str
     ) -> str:
-        """Return whether all cells lie between two printed numbers, rounding allowed for: ``database_within(...)``."""
+        """Return whether all cells lie between two printed numbers, within rounding: ``database_within(...)``."""
         bounds = Interval(_bound(low).low, _bound(high).high)
         holds = all(number in bounds for number in _numbers(self.cells(columns, edition, **where)))
         return says if holds else f"not {says}"
@@ -103,11 +103,11 @@ class Database:
         Parameters
         ----------
         columns, edition, **where
-            As `cells` takes them.
+            Arguments as for `cells`.
         bound
             Id of the printed number.
         statistic
-            ``mean``, ``min`` or ``max`` of an entry's columns.
+            ``mean``, ``min`` or ``max`` over an entry's columns.
         """
         if statistic not in STATISTICS:
             raise ContractError(f"{statistic!r} is none of {', '.join(STATISTICS)}; name one of them")
@@ -121,16 +121,16 @@ class Database:
     def between(
         self, columns: str, edition: str = LATEST, least_layers: str = "", **where: str
     ) -> tuple[Interval, ...]:
-        """Return by entry in what the median over all matrices of some kinds lies: ``database_between(...)``.
+        """Return by entry an interval for the median over all matrices of some kinds: ``database_between(...)``.
 
-        That of a union lies between the least and the greatest of the medians of its parts, which the columns are.
+        The median of a union lies between the smallest and the largest median of its parts, which the columns give.
 
         Parameters
         ----------
         columns, edition, **where
-            As `cells` takes them.
+            Arguments as for `cells`.
         least_layers
-            Id of the printed number of layers that an entry has at least; empty for all entries.
+            Id of the printed number of layers that an entry must at least have; empty for all entries.
         """
         least = _bound(least_layers).low if least_layers else 0.0
         rows = [
@@ -146,7 +146,7 @@ class Database:
         Raises
         ------
         MissingData
-            Always: what has been released so far are medians over blocks.
+            Always, because only medians over blocks have been released so far.
         """
         raise MissingData(
             f"the released {column} of {component} of {paper.find_entry(entry).id}, block by block, is not at hand",
@@ -154,27 +154,27 @@ class Database:
         )
 
     def least_r_squared(self, components: str, edition: str = LATEST) -> Interval:
-        """Return in what the least R² of all fits lies, from how many are below 0.95: ``database_r_squared(...)``.
+        """Return an interval for the smallest R² of all fits, from the counts below 0.95: ``database_r_squared(...)``.
 
         Parameters
         ----------
         components
-            Endings of the columns that count them, with ``;`` between them.
+            Endings of the columns that count them, separated by ``;``.
         edition
-            Of the database.
+            Edition of the database.
         """
         columns = ";".join(BELOW + component for component in components.split(";"))
         counts = [str(cell).partition("/")[0] for cell in self.cells(columns, edition)]
         return Interval(0.0, BOUND) if any(int(count) for count in counts) else Interval(BOUND, 1.0)
 
     def format(self) -> str:
-        """Return the format of the files that hold the fits one by one: ``database_format()``."""
+        """Return the format of the files with single fits: ``database_format()``."""
         if self._folder is None or not any(self._folder.rglob("*.json")):
             raise MissingData("no JSON file is at hand", Need("file", "of the released database, *.json"))
         return "JSON"
 
     def references(self) -> Mapping[str, Callable[..., object]]:
-        """Return the name in a formula of each reference, and what says what it stands for."""
+        """Return the function that resolves each reference, by the reference's name in a formula."""
         return {
             "database": self.cell,
             "database_cells": self.cells,
@@ -209,7 +209,7 @@ def _cell(row: Mapping[str, str], column: str) -> str:
 
 
 def _value(text: str) -> Value:
-    """Return a number, an amount such as 7T as the paper prints them, or the text."""
+    """Return the number that a text is, also for an amount such as 7T; otherwise the text."""
     try:
         return float(text)
     except ValueError:

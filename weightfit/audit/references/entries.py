@@ -1,4 +1,4 @@
-"""What references to the paper's entries, and to what other sources state of them, stand for in a formula."""
+"""Resolve references to the paper's entries, and to the statements of other sources about them."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ DERIVED: Mapping[str, Callable[[paper.Entry], Value]] = {
     "feed_forward_matrices": lambda entry: FEED_FORWARD[entry.feed_forward],
     "query_heads_per_key_head": lambda entry: entry.heads / entry.key_heads,
 }
-"""Facts that follow from columns of `paper/entries.tsv`; a size is the one in the model's name."""
+"""Facts that follow from columns of `paper/entries.tsv`; the size is that in the model's name."""
 
 
 def fact(entry: str, name: str) -> Value:
-    """Return a column of `paper/entries.tsv`, or what follows from it: ``entry(id, fact)``."""
+    """Return a column of `paper/entries.tsv`, or a fact that follows from it: ``entry(id, fact)``."""
     value = _fact(paper.find_entry(entry), name)
     if isinstance(value, tuple) or value is None:
         raise ContractError(f"entry {entry} has no single {name!r}; name another fact")
@@ -35,7 +35,7 @@ def fact(entry: str, name: str) -> Value:
 
 
 def facts(name: str, **where: Value) -> tuple[Value, ...]:
-    """Return a fact of every entry that fits: ``entries(fact, cohort="main", ...)``."""
+    """Return a fact of every entry that meets the conditions: ``entries(fact, cohort="main", ...)``."""
     return tuple(
         fact(entry.id, name)
         for entry in paper.entries().values()
@@ -44,21 +44,21 @@ def facts(name: str, **where: Value) -> tuple[Value, ...]:
 
 
 def distinct(names: str, **where: Value) -> tuple[str, ...]:
-    """Return what different values facts have, several of them together: ``distinct("family", ...)``.
+    """Return the distinct values of a fact, or of several facts together: ``distinct("family", ...)``.
 
     Parameters
     ----------
     names
-        One fact, or several with ``;`` between them.
+        One fact, or several separated by ``;``.
     **where
-        As `facts` takes it.
+        Conditions as for `facts`.
     """
     columns = [facts(name, **where) for name in names.split(";")]
     return tuple(dict.fromkeys("; ".join(map(str, row)) for row in zip(*columns, strict=True)))
 
 
 def stated(subject: str, name: str, source: str) -> Value:
-    """Return what a source other than the paper states, in words: ``stated(subject, fact, source)``."""
+    """Return the statement of a source other than the paper: ``stated(subject, fact, source)``."""
     found = statements().get((subject, name, source))
     if found is None:
         raise UnknownReference(f"paper/facts.tsv: no {name} of {subject} by {source}; add or correct it")
@@ -70,7 +70,7 @@ def stated(subject: str, name: str, source: str) -> Value:
 
 
 def statements() -> Mapping[tuple[str, str, str], str]:
-    """Return `paper/facts.tsv`: subject, fact and source to what is stated."""
+    """Return the statements of `paper/facts.tsv` by subject, fact and source."""
     return _statements(data("paper/facts.tsv"))
 
 
@@ -101,4 +101,4 @@ REFERENCES: Mapping[str, Callable[..., object]] = {
     "distinct": distinct,
     "stated": stated,
 }
-"""Name in a formula to what says what it stands for."""
+"""Function that resolves each reference, by the reference's name in a formula."""

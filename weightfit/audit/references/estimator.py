@@ -1,11 +1,11 @@
-"""What references to the estimator stand for in a formula: its noise, and what outliers and rounding do to it."""
+"""Resolve references to the estimator: its noise, and the effects of outliers and rounding on it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from weightfit.studies.closure import closure_error
-from weightfit.studies.theory import (
+from weightfit.studies.shape_error import (
     least_noisy_trim,
     relative_shape_variance,
     rounding_shift,
@@ -25,4 +25,4 @@ REFERENCES: Mapping[str, Callable[..., object]] = {
     "shape_error": shape_error,
     "closure_error": closure_error,
 }
-"""Name in a formula to what says what it stands for."""
+"""Function that resolves each reference, by the reference's name in a formula."""

@@ -1,4 +1,4 @@
-"""What references to npm-weibull-py as installed stand for in a formula: names, thresholds and what it answers."""
+"""Resolve references to npm-weibull-py as installed: its names, thresholds and results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 SHAPES = tuple(float(shape) for shape in np.linspace(0.05, 3.0, 1181))
-"""Shapes that the classifier is asked about, one in 0.0025."""
+"""Shapes that are given to the classifier, in steps of 0.0025."""
 
 
 class Library:
@@ -31,14 +31,14 @@ class Library:
         Parameters
         ----------
         fact
-            ``series`` (the version's first two numbers), ``name`` (of a function that Table 6 of the paper names: its
-            own if it is released, else that of the nearest), ``numbered`` (numbers that the library's documentation
-            gives its functions), ``functions`` (exported ones), ``released`` (names of Table 6 that are there),
-            ``classes`` and ``states`` (labels that it gives), ``least_t_over_tau`` (of a state),
-            ``trim`` (kept by default), or ``bins_moved_by_a_mean`` (whose counts change if each weight grows by one
-            standard deviation).
+            ``series`` (the first two numbers of the version), ``name`` (the name of a function of the paper's Table 6
+            if it is released, otherwise that of the nearest function), ``numbered`` (the numbers that the library's
+            documentation gives its functions), ``functions`` (the exported functions), ``released`` (the names of
+            Table 6 that the library has), ``classes`` and ``states`` (the labels that it gives), ``least_t_over_tau``
+            (of a state), ``trim`` (the fraction kept by default), or ``bins_moved_by_a_mean`` (the number of bins whose
+            counts change if each weight grows by one standard deviation).
         name
-            Of the function, of the state, or ``untrained`` for the classes of untrained weights.
+            Name of the function or the state, or ``untrained`` for the classes of untrained weights.
         """
         facts: dict[str, Callable[[], float | str | tuple[str, ...]]] = {
             "series": lambda: ".".join(str(self._any["version"]).split(".")[:2]),
@@ -75,7 +75,7 @@ class Library:
 
 @cache
 def _classes(untrained: bool) -> tuple[str, ...]:
-    """Return the classes that shapes are sorted into."""
+    """Return the classes into which shapes are sorted."""
     return tuple(dict.fromkeys(npm_weibull.classify_k(shape, is_init=untrained)["class"] for shape in SHAPES))
 
 
@@ -85,7 +85,7 @@ def _state(t_over_tau: float) -> str:
 
 @cache
 def _least_t_over_tau(name: str) -> float:
-    """Return the least T/tau of a state, by bisection to the last digits of a double."""
+    """Return the smallest T/tau of a state, by bisection to the precision of a double."""
     low, high = 1e-6, 1e6
     order = list(dict.fromkeys(_state(10.0**power) for power in np.linspace(-6, 6, 1201)))
     if name not in order[1:]:
@@ -101,14 +101,14 @@ def _least_t_over_tau(name: str) -> float:
 
 @cache
 def _bins_moved_by_a_mean() -> float:
-    """Count in how many bins a Gaussian matrix and the same with a mean differ."""
+    """Count the bins in which a Gaussian matrix and the same matrix with a mean differ."""
     weights = np.random.default_rng(1).standard_normal(10_000)
     one, other = (npm_weibull.extract_to_histogram(each)["hist"] for each in (weights, weights + 1))
     return float(np.count_nonzero(np.asarray(one) != np.asarray(other)))
 
 
 def _trim() -> float:
-    """Return the fraction of the weights that a fit keeps unless told otherwise, from the default's name."""
+    """Return the fraction of the weights that a fit keeps by default, from the name of the default."""
     default = str(inspect.signature(npm_weibull.weibull_fit).parameters["trim"].default)
     found = re.fullmatch(r"mid_(\d+)", default)
     if found is None:

@@ -1,4 +1,4 @@
-"""What references to printed numbers stand for in the formulas of the registry."""
+"""Resolve references to printed numbers in the formulas of the registry."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Value = float | Interval | str
 
 COMPARED = "like"
-"""Keyword that names the printed text with which a formula's value is compared: it decides nothing."""
+"""Keyword for the printed text with which a formula's value is compared; the value does not rest on it."""
 
 
 def ids_behind(leaf: Leaf) -> list[str]:
@@ -35,12 +35,12 @@ def ids_behind(leaf: Leaf) -> list[str]:
 
 
 def matching(pattern: str) -> list[str]:
-    """Return the ids that fit a pattern, in which ``*`` stands for any text.
+    """Return the ids that match a pattern, in which ``*`` stands for any text.
 
     Raises
     ------
     ContractError
-        If there is none.
+        If there is no such id.
     """
     found = [key for key in paper.reported() if fnmatchcase(key, pattern)]
     if not found:
@@ -49,44 +49,44 @@ def matching(pattern: str) -> list[str]:
 
 
 def value(key: str) -> Value:
-    """Return what a formula computes with for a printed number: ``printed(id)``."""
+    """Return the value of a printed number in a formula: ``printed(id)``."""
     return printed.read(key).value
 
 
 def values(pattern: str, equal: str = "", distinct: int = 0) -> tuple[Value, ...]:
-    """Return the printed numbers or labels whose ids fit a pattern: ``printed_all(pattern)``.
+    """Return the printed numbers or labels whose ids match a pattern: ``printed_all(pattern)``.
 
     Parameters
     ----------
     pattern
-        As `matching` takes it.
+        Pattern as for `matching`.
     equal
-        Only labels that are the same as this.
+        Label to which the result is restricted; empty for no restriction.
     distinct
-        1 to give equal labels once.
+        1 to return equal values only once.
     """
     found = [value(key) for key in matching(pattern) if not equal or _label(key) == printed.canonical(equal)]
     return tuple(dict.fromkeys(found)) if distinct else tuple(found)
 
 
 def joined(pattern: str) -> str:
-    """Return the distinct whole numbers that are printed, rising, with strokes between: ``joined(pattern)``."""
+    """Return the distinct printed numbers in rising order, separated by slashes: ``joined(pattern)``."""
     found = sorted({each for each in values(pattern) if isinstance(each, float)})
     return "/".join(f"{each:g}" for each in found)
 
 
 def unknown(_name: str) -> Interval:
-    """Return a share, from 0 to 1, of which nothing is known: ``unknown(name)``; one name is one unknown."""
+    """Return an unknown share between 0 and 1: ``unknown(name)``; the same name is the same unknown."""
     return Interval(0.0, 1.0)
 
 
 def unknown_factor(_name: str) -> Interval:
-    """Return a factor of at least 1, of which nothing else is known: ``unknown_factor(name)``."""
+    """Return an unknown factor of at least 1: ``unknown_factor(name)``."""
     return Interval(1.0, INFINITY)
 
 
 def listed(*items: str) -> int:
-    """Return the number of things that the paper lists, written out: ``listed(first, second, ...)``."""
+    """Return the number of items that the paper lists: ``listed(first, second, ...)``."""
     if not items or len(set(items)) != len(items):
         raise ContractError(f"{len(items)} items of which some are the same; write each thing once")
     return len(items)
@@ -98,16 +98,16 @@ def side(key: str, least: str, upper: str, greatest: str, lower: str) -> str:
     Parameters
     ----------
     key
-        The number.
+        Id of the number.
     least, upper
-        Id of the least number of the upper class, and the name of the class.
+        Id of the smallest number of the upper class, and the name of that class.
     greatest, lower
-        Id of the greatest number of the lower class, and its name.
+        Id of the largest number of the lower class, and the name of that class.
 
     Raises
     ------
     Undecided
-        If the rounding of what is printed leaves it open.
+        If the rounding of the printed numbers leaves the answer open.
     """
     number, low, high = _interval(key), _interval(least), _interval(greatest)
     if number.low >= low.high:
@@ -125,18 +125,18 @@ def within(pattern: str, low: str, high: str, says: str, where: str = "", equal:
     Parameters
     ----------
     pattern
-        Of the ids of the numbers.
+        Pattern of the ids of the numbers.
     low, high
         Ids of the bounds.
     says
-        The statement in words; its denial has "not" before it.
+        Statement in words; its negation begins with "not".
     where, equal
-        Only numbers in whose table's row the column of this name has this label.
+        Column and label; only numbers in table rows with this label in this column are used.
 
     Raises
     ------
     Undecided
-        If the rounding of what is printed leaves it open.
+        If the rounding of the printed numbers leaves the answer open.
     """
     chosen = _chosen(pattern, where, equal)
     inside = lift(count_within(pattern, low, high, where, equal))
@@ -148,12 +148,12 @@ def within(pattern: str, low: str, high: str, says: str, where: str = "", equal:
 
 
 def count_within(pattern: str, low: str, high: str, where: str = "", equal: str = "") -> float | Interval:
-    """Return how many printed numbers lie between two others, or least and most: ``count_within(...)``.
+    """Return how many printed numbers lie between two others, or the bounds of this count: ``count_within(...)``.
 
     Parameters
     ----------
     pattern, low, high, where, equal
-        As `within` takes them.
+        Arguments as for `within`.
     """
     least, greatest = _interval(low), _interval(high)
     numbers = [_interval(each) for each in _chosen(pattern, where, equal)]
@@ -164,7 +164,7 @@ def count_within(pattern: str, low: str, high: str, where: str = "", equal: str 
 
 
 def _chosen(pattern: str, where: str, equal: str) -> list[str]:
-    """Return the ids that fit a pattern and in whose table's row a column has a label."""
+    """Return the ids that match a pattern and whose table row has a label in a column."""
     chosen = [
         key for key in matching(pattern) if not where or _beside(key, where) == printed.canonical(equal)
     ]
@@ -174,7 +174,7 @@ def _chosen(pattern: str, where: str, equal: str) -> list[str]:
 
 
 def _beside(key: str, column: str) -> str:
-    """Return the label in another column of the row in which an id stands."""
+    """Return the label in another column of the row of an id."""
     return _label(f"{key.rpartition('.')[0]}.{column}")
 
 
@@ -201,4 +201,4 @@ REFERENCES: Mapping[str, Callable[..., object]] = {
     "within": within,
     "count_within": count_within,
 }
-"""Name in a formula to what says what it stands for."""
+"""Function that resolves each reference, by the reference's name in a formula."""

@@ -1,4 +1,4 @@
-"""What references to initializers stand for in a formula: expressions of L, the number of blocks, and d, the width."""
+"""Resolve references to initializers, which are expressions of L, the number of blocks, and d, the width."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _POINTS = ((6, 512), (12, 768), (16, 2048), (32, 4096))
-"""Numbers of blocks and widths at which two expressions are compared."""
+"""Pairs of number of blocks and width at which two expressions are compared."""
 
 
 def recipes() -> tuple[str, ...]:
-    """Return the different pairs of initializers of the entries of which they are known: ``recipes()``."""
+    """Return the distinct pairs of initializers of the entries with known initializers: ``recipes()``."""
     known = [entry for entry in paper.entries() if _initializers(entry)]
     return tuple(dict.fromkeys("; ".join(_initializers(entry)) for entry in known))
 
 
 def recipe(entry: str, *named: str) -> str:
-    """Return the name of the recipe that an entry's initializers are: ``recipe(entry, name, input, output, ...)``.
+    """Return the name of the recipe of an entry's initializers: ``recipe(entry, name, input, output, ...)``.
 
     Parameters
     ----------
     entry
         Id of the entry.
     *named
-        For each recipe its name and the ids of the printed standard deviations of its two initializers.
+        For each recipe, its name and the ids of the printed standard deviations of its two initializers.
     """
     found = [_deviation(initializer) for initializer in _initializers(entry)]
     for name, *ids in zip(named[::3], named[1::3], named[2::3], strict=True):
@@ -43,17 +43,17 @@ def recipe(entry: str, *named: str) -> str:
 
 
 def deviation(initializer: str, like: str) -> float | str:
-    """Return an initializer's standard deviation, spelled as the paper does if it is the same: ``deviation(...)``."""
+    """Return an initializer's standard deviation, in the paper's spelling if it is equal: ``deviation(...)``."""
     return _spelled(_deviation(initializer), like)
 
 
 def deviation_ratio(numerator: str, denominator: str, like: str) -> float | str:
-    """Return the quotient of two printed standard deviations, spelled as the paper does if it is the same."""
+    """Return the quotient of two printed standard deviations, in the paper's spelling if it is equal."""
     return _spelled(f"({_text(numerator)}) / ({_text(denominator)})", like)
 
 
 def _initializers(entry: str) -> tuple[str, ...]:
-    """Return what the matrices that read and those that write the residual stream are drawn with; () if unknown."""
+    """Return the initializers of the matrices that read and that write the residual stream; () if unknown."""
     names = ("input_initializer", "output_initializer")
     return tuple(value for name in names for key, value in statements().items() if key[:2] == (entry, name))
 
@@ -91,4 +91,4 @@ REFERENCES: Mapping[str, Callable[..., object]] = {
     "deviation": deviation,
     "deviation_ratio": deviation_ratio,
 }
-"""Name in a formula to what says what it stands for."""
+"""Function that resolves each reference, by the reference's name in a formula."""

@@ -1,4 +1,4 @@
-"""What references to cells of this cohort's tables and exhibits stand for, and whose weights they rest on."""
+"""Resolve references to cells of the cohort's tables and exhibits, and find the weights on which they rest."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ STEPS = ("step", "printed_step")
 """Columns of training steps; the second numbers them as the paper does."""
 
 FIRST_STEP = 0
-"""At which weights are as they were drawn."""
+"""Step at which weights are as they were drawn."""
 
 
 @dataclass(frozen=True)
 class CohortFacts:
-    """What the audit must know of the cohort.
+    """Facts about the cohort that the audit needs.
 
     Attributes
     ----------
     entries
         Facts of its entries by id: ``paper_entry``, ``stand_in`` and ``initialization_of``.
     steps, blocks
-        What stands for the steps and blocks that the paper names; empty where each stands for itself.
+        Steps and blocks of the cohort by those of the paper for which they stand; empty if each stands for itself.
     pinned
-        Ids of the entries whose weights are those that are pinned, byte by byte.
+        Ids of the entries whose weights equal the pinned ones, byte by byte.
     """
 
     entries: Mapping[str, Mapping[str, Any]]
@@ -52,12 +52,12 @@ class CohortFacts:
 
     @cached_property
     def own(self) -> Mapping[str, str]:
-        """Entry of the paper to the entry of the cohort that is it or stands for it."""
+        """Entry of the cohort that is, or stands for, each entry of the paper."""
         return {facts["paper_entry"]: key for key, facts in self.entries.items() if facts["paper_entry"]}
 
     @property
     def genuine(self) -> frozenset[str]:
-        """Entries that are the paper's own and pinned: only they decide anything."""
+        """Entries that are the paper's own and pinned; only these decide anything."""
         kept = [key for key in self.pinned if key in self.own.values() and not self.entries[key]["stand_in"]]
         return frozenset(kept)
 
@@ -69,9 +69,9 @@ class Results:
     Attributes
     ----------
     paths
-        Name of a table or exhibit to its Parquet or CSV file; what a run has not made is left out.
+        Parquet or CSV file of each table or exhibit, by name; those that a run has not made are left out.
     cohort
-        Whose they are.
+        Cohort to which they belong.
     """
 
     paths: Mapping[str, Path]
@@ -85,19 +85,19 @@ class Results:
         table
             Name of an exhibit or of a study's table.
         column
-            Of the cell.
+            Column of the cell.
         **where
-            Column to the value that it has. ``entry`` is an id of the paper, ``step`` and ``block`` are those that the
-            paper names: what stands for them in this cohort is looked up. A truth value is 1 or 0. A text with ``;``
-            names several values, of which the column has one; of entries one is named. Rows that pool all blocks are
-            left out unless ``block`` is named.
+            Required value by column. ``entry`` is an id of the paper, and ``step`` and ``block`` are those that the
+            paper names; their counterparts in this cohort are looked up. A truth value is 1 or 0. A text with ``;``
+            gives several values, one of which the column must have; only one entry can be named. Rows that pool all
+            blocks are left out unless ``block`` is named.
 
         Raises
         ------
         MissingData
             If the cohort lacks the entry, or the cell is empty.
         ContractError
-            If several rows fit.
+            If several rows match.
         """
         found = self.cells(table, column, **where)
         if len(found) != 1:
@@ -105,39 +105,39 @@ class Results:
         return found[0]
 
     def cells(self, table: str, column: str, /, **where: Value) -> tuple[Value, ...]:
-        """Return the cells of all rows that fit: ``cells(table, column, ...)``, see `cell`; none may be empty."""
+        """Return the cells of all rows that match: ``cells(table, column, ...)``, see `cell`; none may be empty."""
         values = [_typed(row, column, table) for row in self.rows(table, where)]
-        # What the paper says of several entries is not said of some of them.
+        # A statement of the paper about several entries is not one about some of them.
         lacking = not _is_weightless(table) and not set(_concerned(table, where)) <= self.cohort.own.keys()
         if lacking or not values or None in values:
             raise self._missing(table, where)
         return tuple(value for value in values if value is not None)
 
     def rows(self, table: str, where: Mapping[str, Value]) -> list[Row]:
-        """Return the rows that fit, as `cell` takes them."""
+        """Return the rows that match conditions as for `cell`."""
         wanted = {key: [self._own(key, one) for one in _alternatives(value)] for key, value in where.items()}
         if any(None in options for options in wanted.values()):
             raise self._missing(table, where)
         return [
             row
             for row in self._near(table, where, wanted.get("entry", [None])[0])
-            # What pools all blocks is not one of them.
+            # A row that pools all blocks is not a block.
             if ("block" in where or row.get("block") != POOLED)
             and all(any(_fits(row, key, one, table) for one in options) for key, options in wanted.items())
         ]
 
     def behind(self, table: str, _column: str, /, **where: Value) -> frozenset[str]:
-        """Return the entries of the cohort on whose weights the cells rest that `cells` gives."""
+        """Return the entries of the cohort on whose weights the result of `cells` rests."""
         if _is_weightless(table):
             return frozenset()
         found = {row.get("entry") for row in self.rows(table, where)}
         if found and all(found):
             return frozenset(str(entry) for entry in found)
-        # A cell over several entries does not name them: it can rest on each that stands for one of the exhibit's.
+        # A cell over several entries does not name them; it can rest on every entry that stands for one of the exhibit.
         return frozenset(self.cohort.own[key] for key in _concerned(table, where) if key in self.cohort.own)
 
     def needs(self, table: str, _column: str, /, **where: Value) -> tuple[Need, ...]:
-        """Return the paper's own weights, or the table, that would give cells as `cells` takes them."""
+        """Return the paper's own weights, or the table, that the result of `cells` needs."""
         if _is_weightless(table):
             return (Need("table", table),)
         entries = _concerned(table, where)
@@ -147,7 +147,7 @@ class Results:
         return tuple(Need("weights", entry, step) for entry in entries for step in steps or [None])
 
     def references(self) -> Mapping[str, Callable[..., object]]:
-        """Return the name in a formula of each reference, and what says what it stands for."""
+        """Return the function that resolves each reference, by the reference's name in a formula."""
         return {"cell": self.cell, "cells": self.cells}
 
     def table(self, name: str) -> list[dict[str, Any]]:
@@ -158,7 +158,7 @@ class Results:
         return rows
 
     def _own(self, key: str, value: Value) -> Value | None:
-        """Return what stands in this cohort for an entry, step or block of the paper; None if nothing does."""
+        """Return the cohort's counterpart of an entry, step or block of the paper; None if there is none."""
         if key == "entry":
             return self.cohort.own.get(paper.find_entry(str(value)).id)
         own = {"step": self.cohort.steps, "block": self.cohort.blocks}.get(key)
@@ -175,7 +175,7 @@ class Results:
         return self._loaded[name]
 
     def _near(self, name: str, where: Mapping[str, Value], entry: Value | None) -> Sequence[Row]:
-        """Return the rows of one entry if one is named and the table tells entries apart, else all."""
+        """Return the rows of one entry if it is named and the table has a column of entries; otherwise all rows."""
         rows = self._read(name, where)
         if entry is None or not rows or "entry" not in rows[0]:
             return rows
@@ -209,7 +209,7 @@ def _load(path: Path, name: str) -> Sequence[Row]:
 
 
 def _studies() -> set[str]:
-    """Return the names of the Parquet tables that a run leaves."""
+    """Return the names of the Parquet tables that a run makes."""
     ending = ".schema.yaml"
     return {
         path.name.removesuffix(ending)
@@ -230,7 +230,7 @@ def _is_before_training(name: str) -> bool:
 
 
 def _concerned(name: str, where: Mapping[str, Value]) -> list[str]:
-    """Return the paper's entries that cells are about: one by its id, a family, or all of the exhibit or study."""
+    """Return the paper's entries that cells concern: one by its id, a family, or all of the exhibit or study."""
     if "entry" in where:
         return [paper.find_entry(str(where["entry"])).id]
     if where.get("row") in paper.entries():
@@ -242,7 +242,7 @@ def _concerned(name: str, where: Mapping[str, Value]) -> list[str]:
 
 
 def _entries(name: str) -> list[str]:
-    """Return the paper's entries that an exhibit is about; those of the main cohort for a study."""
+    """Return the paper's entries that an exhibit concerns; those of the main cohort for a study."""
     made = exhibits.read()
     wanted = wanted_entries(made[name].content) if name in made else []
     return wanted or [key for key, entry in paper.entries().items() if "main" in entry.cohort]
@@ -258,7 +258,7 @@ def _typed(row: Row, column: str, name: str) -> Value | None:
 
 
 def _read_text(text: str) -> Value | None:
-    """Return the number that a text is, or the text; None for none and for what is not finite."""
+    """Return the number that a text is, otherwise the text; None if it is empty or not finite."""
     try:
         number = float(text)
     except ValueError:
@@ -267,7 +267,7 @@ def _read_text(text: str) -> Value | None:
 
 
 def _alternatives(value: Value) -> list[Value]:
-    """Return the values that a text with ``;`` stands for, numbers as numbers; of any other value itself."""
+    """Return the values in a text with ``;``, with numbers converted; any other value is returned alone."""
     if not isinstance(value, str) or ";" not in value:
         return [value]
     found = [one for one in map(_read_text, value.split(";")) if one is not None]
@@ -281,7 +281,7 @@ def _fits(row: Row, column: str, wanted: Value | None, name: str) -> bool:
     if isinstance(wanted, str) or wanted is None:
         return value == wanted
     if isinstance(value, str):
-        # A truth value of a CSV.
+        # A CSV file gives truth values as text.
         return value == str(bool(wanted)) and wanted in (0, 1)
     return value is not None and math.isclose(value, wanted, rel_tol=1e-12)
 

@@ -1,4 +1,4 @@
-"""All references that formulas of the registry may make, and what stands behind them in one run."""
+"""Collect all references that formulas of the registry may contain, with the data of one run behind them."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from weightfit.audit.references.results import CohortFacts, Results
 from weightfit.audit.references.theory import Theory
 
 NOTHING = Results({}, CohortFacts({}, {}, {}, frozenset()))
-"""What a run without any table has."""
+"""Results of a run without any table."""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """What a run has.
+    """Data of a run.
 
     Attributes
     ----------
     results
-        Its tables and exhibits.
+        Tables and exhibits of the run.
     database
         Folder of the released database, or None.
     """
@@ -33,7 +33,7 @@ class Sources:
     database: Path | None = None
 
     def references(self) -> Mapping[str, Callable[..., object]]:
-        """Return the name in a formula of each reference, and what says what it stands for."""
+        """Return the function that resolves each reference, by the reference's name in a formula."""
         return {
             **printed.REFERENCES,
             **entries.REFERENCES,
@@ -60,7 +60,7 @@ class Sources:
     def _library(self, fact: str, name: str = "") -> float | str | tuple[str, ...]:
         return self._library_table.value(fact, name)
 
-    # Read when a formula needs it, once: a run may lack either table.
+    # Each table is read once, when a formula needs it, because a run may lack it.
     @cached_property
     def _theory_table(self) -> Theory:
         return Theory(self.results.table("theory"))

@@ -1,4 +1,4 @@
-"""What references to theory stand for in a formula: constants by quadrature, and weights drawn from a recipe."""
+"""Resolve references to theory: constants from quadrature, and weights drawn from a recipe."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SPREAD = 3
 
 @cache
 def mixture(entry: str, component: str) -> tuple[GaussianMixture, int]:
-    """Return the law of an entry's weights before training, and how many there are.
+    """Return the law of an entry's weights before training, and their number.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def mixture(entry: str, component: str) -> tuple[GaussianMixture, int]:
     Returns
     -------
     GaussianMixture
-        Of the kinds' standard deviations, by their numbers of weights.
+        Mixture of the kinds' standard deviations, weighted by their numbers of weights.
     int
         Number of weights in all blocks.
     """
@@ -61,16 +61,16 @@ def mixture(entry: str, component: str) -> tuple[GaussianMixture, int]:
 
 @cache
 def gaussian(entry: str, quantity: str, component: str, trim: float = 0.80) -> float:
-    """Return what an entry's weights give before training, infinitely many of them: ``gaussian(...)``.
+    """Return a statistic of an entry's weights before training, in the limit of many weights: ``gaussian(...)``.
 
     Parameters
     ----------
     entry, component
-        As `mixture` takes them.
+        Arguments as for `mixture`.
     quantity
         ``shape`` or ``scale`` of the fit, ``standard_deviation``, or ``count``, the number of weights.
     trim
-        Kept fraction.
+        Fraction of the plot that is kept.
     """
     law, n = mixture(entry, component)
     if quantity == "count":
@@ -89,12 +89,12 @@ def tail_at_start(entry: str, component: str, shape: str, scale: str, beyond: st
     Parameters
     ----------
     entry, component
-        As `mixture` takes them.
+        Arguments as for `mixture`.
     shape, scale, beyond
         Ids of the printed fit and of the printed percentile beyond which the tail begins.
     says
-        The statement in words. It holds if the two counts differ by at most `SPREAD` standard deviations of sampling
-        noise for some fit that agrees with what is printed; its denial has "not" before it.
+        Statement in words; its negation begins with "not". It holds if the two counts differ by at most `SPREAD`
+        standard deviations of sampling noise for some fit that agrees with the printed numbers.
     """
     n, above, predicted = _tail(entry, component, shape, scale, beyond)
     observed, noise = n * above, SPREAD * math.sqrt(n * above * (1 - above))
@@ -108,19 +108,19 @@ def tail_predicted(entry: str, component: str, shape: str, scale: str, beyond: s
     Parameters
     ----------
     entry, component, shape, scale, beyond
-        As `tail_at_start` takes them.
+        Arguments as for `tail_at_start`.
 
     Returns
     -------
     Interval
-        Over the share that lies there: 1 if the prediction is right.
+        Predicted share over the actual share; 1 if the prediction is right.
     """
     _, above, predicted = _tail(entry, component, shape, scale, beyond)
     return Interval(predicted.low / above, predicted.high / above)
 
 
 def _tail(entry: str, component: str, shape: str, scale: str, beyond: str) -> tuple[int, float, Interval]:
-    """Return the number of weights, the share of them in the tail, and what printed fits predict for that share."""
+    """Return the number of weights, their share in the tail, and the range of shares that printed fits predict."""
     law, n = mixture(entry, component)
     percentile = printed.read(beyond).number
     shapes, scales = printed.read(shape).number, printed.read(scale).number
@@ -156,7 +156,7 @@ class Theory:
         degrees: int | None = None,
         n: int | None = None,
     ) -> float:
-        """Return a computed quantity: ``theory(quantity, trim=...)``; what is not told must not apply to it."""
+        """Return a computed quantity: ``theory(quantity, trim=...)``; arguments not given must not apply to it."""
         told = {"trim": trim, "probability": probability, "degrees": degrees, "n": n}
         found = [
             row["value"]
@@ -179,4 +179,4 @@ REFERENCES: Mapping[str, Callable[..., object]] = {
     "tail_at_start": tail_at_start,
     "tail_predicted": tail_predicted,
 }
-"""Name in a formula to what says what it stands for; the table ``theory`` is added where there is one."""
+"""Function that resolves each reference, by its name in a formula; a run adds its table ``theory``."""

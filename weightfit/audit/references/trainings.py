@@ -1,4 +1,4 @@
-"""What references to trainings, and to what they are called, stand for in a formula."""
+"""Resolve references to trainings and to the names of their states."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _PRODUCT = ("steps", "peak_learning_rate", "weight_decay")
-"""What T/tau is the product of (the paper, section 4.2)."""
+"""Factors of T/tau (section 4.2 of the paper)."""
 
 
 def training(entry: str, quantity: str, source: str = "", convention: str = "") -> float:
-    """Return a hyperparameter as one source gives it, or as a convention uses it: ``training(...)``.
+    """Return a hyperparameter from one source or under one convention: ``training(...)``.
 
     Raises
     ------
     ContractError
-        If not exactly one of the two is named, there is no such value, or a convention other than the paper's own
-        takes the paper's word for it, which cannot judge the paper.
+        If not exactly one of source and convention is given, if there is no such value, or if a convention other than
+        the paper's own takes the value from the paper, which then cannot judge the paper.
     """
     rows = [row for row in paper.hyperparameters() if (row.entry, row.quantity) == (entry, quantity)]
     found = [row for row in rows if row.source == source or convention in row.used]
@@ -43,12 +43,12 @@ def t_over_tau(entry: str, convention: str) -> float:
 
 
 def state(entry: str, thresholds: str, convention: str) -> str:
-    """Return the name of how far a training went: ``state(entry, thresholds=..., convention=...)``."""
+    """Return the name of the state of a training: ``state(entry, thresholds=..., convention=...)``."""
     return paper.state(t_over_tau(entry, convention), paper.states()[thresholds])
 
 
 def states(thresholds: str, convention: str = "") -> tuple[str, ...]:
-    """Return the names of a set of thresholds, or only those that entries reach: ``states(thresholds)``."""
+    """Return the names of states of a set of thresholds, or those that entries reach: ``states(thresholds)``."""
     if not convention:
         return tuple(row.state for row in paper.states()[thresholds])
     known = [entry for entry, values in paper.training(convention).items() if values.keys() >= {*_PRODUCT}]
@@ -56,7 +56,7 @@ def states(thresholds: str, convention: str = "") -> tuple[str, ...]:
 
 
 def threshold(thresholds: str, name: str) -> float:
-    """Return the least T/tau of a state: ``threshold(thresholds, state)``."""
+    """Return the smallest T/tau of a state: ``threshold(thresholds, state)``."""
     found = [row.least for row in paper.states()[thresholds] if row.state == name]
     if len(found) != 1:
         raise ContractError(f"paper/states.tsv: {thresholds} have no state {name!r}; correct the reference")
@@ -64,7 +64,7 @@ def threshold(thresholds: str, name: str) -> float:
 
 
 def revision(entry: str, like: str) -> float:
-    """Return the published step that is nearest to a printed one: ``revision(entry, like=id)``."""
+    """Return the published step nearest to a printed one: ``revision(entry, like=id)``."""
     number = printed.read(like).number
     steps = checkpoints.steps(entry)
     if number is None or not steps:
@@ -79,4 +79,4 @@ REFERENCES: Mapping[str, Callable[..., object]] = {
     "threshold": threshold,
     "revision": revision,
 }
-"""Name in a formula to what says what it stands for."""
+"""Function that resolves each reference, by the reference's name in a formula."""

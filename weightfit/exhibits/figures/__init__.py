@@ -1,1 +1,1 @@
-"""The figures of the paper, a module each."""
+"""The figures of the paper, one module each."""

@@ -1,4 +1,4 @@
-"""The fits that figures by block draw: single blocks at the last step, under the paper's protocol."""
+"""The fits that figures draw block by block: single blocks at the last step, under the paper's protocol."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,12 +13,12 @@ def last_blocks(request: Request) -> pa.Table:
     Parameters
     ----------
     request
-        What a figure is asked for: ``fits`` is among its inputs, ``content.trim`` is the trim.
+        Request for a figure that has ``fits`` among its inputs and the trim as ``content.trim``.
 
     Returns
     -------
     pyarrow.Table
-        Rows of contract ``fits``: centred, both signs.
+        Rows of contract ``fits`` for centred fits to weights of both signs.
     """
     chosen = request.read("fits").filter(pc.field("terminal") & IN_BLOCKS & protocol(request.content["trim"]))
     return chosen.sort_by([("entry", "ascending"), ("block", "ascending")])
@@ -34,11 +34,11 @@ def blocks_of(fits: pa.Table, entry: str, component: str) -> pa.Table:
     entry
         Id of the entry in its cohort.
     component
-        Of the contract ``fits``.
+        Component as in the contract ``fits``.
 
     Returns
     -------
     pyarrow.Table
-        None where all are left out.
+        The rows; the table is empty where all blocks are left out.
     """
     return fits.filter((pc.field("entry") == entry) & (pc.field("component") == component))

@@ -10,7 +10,7 @@ COLUMNS = ("panel", "series", "trim", "probability", "value", "printed")
 
 
 def rows(request: Request) -> list[Row]:
-    """Return the noise over F, that at the trim's edges, and the edges that would be equally noisy."""
+    """Return the noise over F, the noise at the trim's edges, and the edges that would be equally noisy."""
     (panel,) = request.content["panels"]
     printed = {name: request.printed(name) for name in request.content["printed"]}
     return [

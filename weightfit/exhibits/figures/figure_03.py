@@ -35,7 +35,7 @@ NAMES = {
     "log10_tail": "log10 P",
 }
 PLACES = (0, 0.25, 0.63, 0.82)
-"""Left edges of the columns beside a line of panels, in widths of the space there."""
+"""Left edges of the text columns beside a row of panels, as fractions of the width available there."""
 
 
 def rows(request: Request) -> list[Row]:
@@ -95,7 +95,7 @@ def _extremes(super_weights: pa.Table, request: Request) -> list[dict[str, Any]]
 
 
 def _printed(request: Request, name: str, step: int) -> str | None:
-    """Return the printed text; a shape that is printed for one of two steps, not saying which, stands at both."""
+    """Return the printed text; a shape that is printed without saying for which of two steps is given for both."""
     known = request.content["printed"][name]
     if step in known:
         return request.printed(name, step)
@@ -106,7 +106,7 @@ def _printed(request: Request, name: str, step: int) -> str | None:
 
 
 def draw(rows: list[Row], request: Request) -> Figure:
-    """Draw body and tail of each step side by side, and beside them what the fit and the tail give."""
+    """Draw body and tail of each step side by side, with the statistics of the fit and the tail next to them."""
     steps = [step for step in request.content["steps"] if any(row["printed_step"] == step for row in rows)]
     figure, grid = plt.subplots(
         *(len(steps), 3),
@@ -145,7 +145,7 @@ def _counts(axes: Axes, rows: list[Row]) -> None:
 
 
 def _log_counts(axes: Axes) -> None:
-    """Give counts from less than one weight upwards a logarithmic axis."""
+    """Give counts a logarithmic axis that begins below one weight."""
     highest = axes.get_ylim()[1]
     axes.set_yscale("log")
     axes.set_ylim(0.3, 1.5 * max(highest, 1))
@@ -154,7 +154,7 @@ def _log_counts(axes: Axes) -> None:
 
 
 def _beside(axes: Axes, rows: list[Row], heading: str) -> None:
-    """Write each statistic of a step with its standard error, its null and what the paper prints."""
+    """Write each statistic of a step with its standard error, its null and the printed value."""
     axes.axis("off")
     found = {row["series"]: row for row in rows if row["series"] in NAMES and row["value"] is not None}
     lines = [("", heading, "mixture", "printed"), *(_words(row) for row in found.values())]

@@ -26,7 +26,7 @@ from weightfit.exhibits.style import (
 from weightfit.studies.drift import as_stored, class_medians
 
 VALUES = {"drift": "drift", "terminal": "shape_terminal"}
-"""What each panel shows, as the table of drifts names it."""
+"""Columns of the table ``drift`` that the panels show."""
 
 COPIED = ("entry", "blocks", "initial_source", "step_initial", "step_terminal", "shape_initial")
 SPREAD = ("value_se", "value_null", "value_q25", "value_q75")
@@ -38,13 +38,13 @@ COLUMNS = (
     *("anchor", "printed", "band_low_printed", "band_high_printed"),
 )
 SPAN, STEP = 0.8, 0.1
-"""Most room that the marks of a kind take, and most between two of them, where kinds stand 1 apart."""
+"""Largest span of the marks of a kind, and largest distance between two of them, in distances between kinds."""
 
 PALE, PRINTED_COLOUR = 0.4, COLOURS[1]
 
 
 def rows(request: Request) -> list[Row]:
-    """Return by panel one row per kind of matrix and entry, and the median drift of each class."""
+    """Return, for each panel, one row per kind of matrix and entry, and the median drift of each class."""
     found = {(row["component"], row["entry"]): row for row in request.read("drift").to_pylist()}
     cells = {
         panel: [
@@ -111,7 +111,7 @@ def draw(rows: list[Row], request: Request) -> Figure:
         _class(name, medians, start, start + len(members), request.cast.heading, panels[0])
         start += len(members)
     _references([row for row in rows if row["panel"] == "terminal"], panels[1])
-    panels[0].set_ylabel("A: drift of the shape,\nlast step less before training")
+    panels[0].set_ylabel("A: drift of the shape,\nafter minus before training")
     panels[1].set_ylabel("B: shape at the last step")
     names = [textwrap.fill(COMPONENT_NAMES[kind], 10) for kind in kinds]
     panels[1].set_xticks(range(len(kinds)), names)
@@ -121,7 +121,7 @@ def draw(rows: list[Row], request: Request) -> Figure:
 
 
 def pale(colour: str) -> str:
-    """Return a colour on its way to white."""
+    """Return a lighter tint of a colour."""
     red, green, blue = (PALE * shade + 1 - PALE for shade in to_rgb(colour))
     return to_hex((red, green, blue))
 
@@ -146,7 +146,7 @@ def _mark(row: Row, place: float, colour: str, marker: str, axes: Axes) -> None:
 
 
 def _class(name: str, medians: list[Row], first: int, end: int, measured: str, axes: Axes) -> None:
-    """Draw the printed and the first median of a class over its kinds, and write all of them above."""
+    """Draw the printed and the first median of a class across its kinds, and write all its medians above."""
     told = [name]
     for number, row in enumerate(medians):
         if not number:
@@ -176,11 +176,11 @@ def _entries(look: Mapping[str, tuple[str, str]]) -> list[Any]:
 
 
 def _signs(rows: list[Row]) -> list[Any]:
-    """Return what a legend says beside the entries."""
+    """Return the items of the legend other than the entries."""
     signs: list[Any] = [
-        marked("A: less the entry's own step 0"),
-        marked("A: less the anchor, no step 0", filled=False),
-        marked("pale: the entry does not store it so", pale(NULL_COLOUR)),
+        marked("A: minus the entry's step 0"),
+        marked("A: minus anchor, no step 0", filled=False),
+        marked("pale: not stored in this form", pale(NULL_COLOUR)),
         marked("Gaussian weights", marker="_", size=6),
         lined("A: median of the class, as stored", "black", width=1.2),
         lined("A: printed median of the class", PRINTED_COLOUR, "--", 1.2),

@@ -1,4 +1,4 @@
-"""Figure 5: the shape at three trims, entry by entry, and what heavier tails would do to it."""
+"""Figure 5: the shape of each entry at three trims, and the effect that heavier tails would have on it."""
 
 import math
 from collections.abc import Mapping
@@ -51,14 +51,14 @@ def _gap(body: Row, everything: Row) -> dict[str, object]:
     errors = [row["shape_median_se"] for row in (body, everything)]
     return {
         "value": body["shape_median"] - everything["shape_median"],
-        # ASSUME gap-error: the two medians of a gap are taken as independent, which makes its error too large.
+        # ASSUME gap-error: the two medians of a gap are taken as independent, so its error is too large.
         "value_se": None if None in errors else math.hypot(*errors),
         "value_null": body["shape_null"] - everything["shape_null"],
     }
 
 
 def _student_t(request: Request) -> list[Row]:
-    """Return the shapes and the gap over degrees of freedom; those of the half-normal law are at infinity."""
+    """Return the shapes and the gap by degrees of freedom; infinitely many stand for the half-normal law."""
     names = [f"{law}_{what}" for law in ("student_t", "half_normal") for what in ("shape", "gap")]
     return [
         dict.fromkeys(COLUMNS)
@@ -77,7 +77,7 @@ def _student_t(request: Request) -> list[Row]:
 
 
 def printed_texts(request: Request) -> dict[str, str]:
-    """Return the printed band, by the trim that it is of, and the printed gap."""
+    """Return the printed band under the trim to which it belongs, and the printed gap."""
     return {
         f"{request.content['trims'][0]:.2f}": f"{request.printed('band_low')} to {request.printed('band_high')}",
         "gap": f"{request.printed('gap_mean')} ± {request.printed('gap_standard_deviation')}",
@@ -90,7 +90,7 @@ def marks(request: Request) -> dict[str, tuple[str, str]]:
 
 
 def draw(rows: list[Row], request: Request) -> Figure:
-    """Draw entries on the left and Student-t weights on the right, gaps below shapes."""
+    """Draw the entries on the left and Student-t weights on the right, with gaps below shapes."""
     figure = plt.figure(figsize=(FULL_WIDTH, 6.6))
     places: list[Any] = [["ffn", "student_t"], ["transmission", "legend"], ["gap", "student_t gap"]]
     panels: dict[str, Axes] = figure.subplot_mosaic(places, width_ratios=(2.5, 1))
@@ -119,7 +119,7 @@ def draw(rows: list[Row], request: Request) -> Figure:
     panels["gap"].tick_params(axis="x", rotation=45)
     plt.setp(panels["gap"].get_xticklabels(), ha="right", rotation_mode="anchor")
     first, *_, last = (f"{trim:.2f}" for trim in request.content["trims"])
-    panels["gap"].set_title(f"Gap: shape at trim {first} less that at {last}", loc="left")
+    panels["gap"].set_title(f"Gap: shape at trim {first} minus at {last}", loc="left")
     for kind in KINDS:
         panels[kind].set_title(f"Median over {COMPONENT_NAMES[kind]} matrices", loc="left")
     _legend(panels["legend"], request)
@@ -127,7 +127,7 @@ def draw(rows: list[Row], request: Request) -> Figure:
 
 
 def _entries(rows: list[Row], axes: Axes, series: str, request: Request) -> None:
-    """Draw one series: first steps open and to the left, last ones filled and to the right."""
+    """Draw one series, with first steps open and to the left, and last steps filled and to the right."""
     colour, marker = marks(request)[series]
     order = list(request.cast.shown.values())
     aside = {"ffn gap": -0.09, "transmission gap": 0.09}.get(series, 0.0)
@@ -142,7 +142,7 @@ def _entries(rows: list[Row], axes: Axes, series: str, request: Request) -> None
 
 
 def _degrees(rows: list[Row], panels: Mapping[str, Axes], request: Request) -> None:
-    """Draw the curves over the inverse of the degrees of freedom, where Gaussian weights stand at zero."""
+    """Draw the curves over the inverse of the degrees of freedom, which is zero for Gaussian weights."""
     for series, (colour, _) in marks(request).items():
         curve = sorted((row for row in rows if row["series"] == series), key=lambda row: -row["degrees"])
         axes = panels.get(series, panels["student_t"])

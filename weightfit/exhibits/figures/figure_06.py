@@ -1,4 +1,4 @@
-"""Figure 6: how magnitudes are distributed in each block of OLMo-1-7B, matrix by matrix."""
+"""Figure 6: the distribution of magnitudes in each block of OLMo-1-7B, for each kind of matrix."""
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
@@ -23,7 +23,7 @@ def rows(request: Request) -> list[Row]:
 
 
 def draw(rows: list[Row], request: Request) -> Figure:
-    """Draw one map per kind of matrix on one colour scale, and the printed blocks and extent of the tail."""
+    """Draw one map per kind of matrix on one colour scale, with the printed blocks and extent of the tail."""
     (series,) = request.content["series"]
     tail = float(request.printed("tail"))
     scale, height = heatmap.norm(), heatmap.limits(rows, [tail])

@@ -1,4 +1,4 @@
-"""Figure 8: q, k and v of each block of four Pythia sizes through training, together and apart."""
+"""Figure 8: q, k and v of each block of four Pythia sizes through training, together and separately."""
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
@@ -12,7 +12,7 @@ COLUMNS = heatmap.COLUMNS
 
 
 def rows(request: Request) -> list[Row]:
-    """Return the bins and the quantiles of the merged matrix at each step, and of its parts at the last."""
+    """Return the bins and the quantiles of the merged matrix at each step, and of its parts at the last step."""
     steps = request.content["steps"]
     columns = [(request.content["merged"], step) for step in steps]
     columns += [(component, steps[-1]) for component in request.content["apart"]]
@@ -25,7 +25,7 @@ def rows(request: Request) -> list[Row]:
 
 
 def draw(rows: list[Row], request: Request) -> Figure:
-    """Draw one line of maps per size: the merged matrix through training, then its parts."""
+    """Draw one row of maps per size: the merged matrix through training, then its parts."""
     scale, height = heatmap.norm(), heatmap.limits(rows)
     found = heatmap.by_map(rows)
     shown = [series for series in request.content["series"] if series in request.cast.shown]

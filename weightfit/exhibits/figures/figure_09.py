@@ -1,4 +1,4 @@
-"""Figure 9: the shape of q and k, and of q, k and v together, in three groups of attention."""
+"""Figure 9: the shape of q and k, and of q, k and v together, for three types of attention."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -25,7 +25,7 @@ COLUMNS = ("panel", "series", "entry", "stand_in", "step", "as_stored", "blocks"
 
 
 def group(key: str) -> str:
-    """Return the group of attention that the paper puts an entry into."""
+    """Return the attention group into which the paper puts an entry."""
     entry = paper.entries()[key]
     if entry.storage == "merged":
         return "merged"
@@ -64,14 +64,14 @@ def rows(request: Request) -> list[Row]:
 
 
 def printed(request: Request, panel: str, series: str) -> str | None:
-    """Return the range that the paper prints for a group, in the panels that it is about."""
+    """Return the range that the paper prints for a group in a panel, or None where it prints none."""
     if panel not in request.content["printed_panels"][series]:
         return None
     return " to ".join(request.printed(series, side) for side in ("low", "high"))
 
 
 def places(request: Request) -> dict[str, int]:
-    """Return the line of each group's heading, by its name, and of each entry below it."""
+    """Return the line of each group's heading by the group's name, and the line of each entry below it."""
     names: list[str] = []
     for series in request.content["series"]:
         members = [entry for key, entry in request.cast.shown.items() if group(key) == series]
@@ -80,7 +80,7 @@ def places(request: Request) -> dict[str, int]:
 
 
 def draw(rows: list[Row], request: Request) -> Figure:
-    """Draw one panel per component, one line per entry below the heading of its group."""
+    """Draw one panel per component, with one line per entry below the heading of its group."""
     lines = places(request)
     figure, panels = plt.subplots(
         1,
@@ -104,7 +104,7 @@ def draw(rows: list[Row], request: Request) -> Figure:
         if label.get_text() in request.content["series"]:
             label.set_fontweight("bold")
     panels[0].set_ylim(len(lines) - 0.4, -0.6)
-    other = "median, the other way: pooled though\nstored apart, or split though stored as one"
+    other = "other median: pooled if stored apart,\nsplit if stored as one"
     figure.legend(
         handles=[
             marked("median, as stored"),
@@ -137,7 +137,7 @@ def _line(row: Row, place: int, axes: Axes, request: Request) -> None:
 
 
 def _printed_range(panel: str, series: str, lines: dict[str, int], axes: Axes, request: Request) -> None:
-    """Shade a printed range behind the lines of its group, and write it beside the group's heading."""
+    """Shade a printed range behind the lines of its group, and write the range beside the group's heading."""
     text = printed(request, panel, series)
     members = [lines[entry] for key, entry in request.cast.shown.items() if group(key) == series]
     if text is None or not members:

@@ -36,7 +36,7 @@ def rows(request: Request) -> list[Row]:
 
 
 def draw(rows: list[Row], request: Request) -> Figure:
-    """Draw one panel per kind of matrix, one line per model."""
+    """Draw one panel per kind of matrix, with one line per model."""
     figure, panels = plt.subplots(2, 2, figsize=(FULL_WIDTH, 5.4), sharex=True)
     marks = markings(request.cast.wanted)
     for panel, axes in zip(request.content["panels"], panels.flat, strict=True):

@@ -34,7 +34,7 @@ COLUMNS = (
 
 
 def rows(request: Request) -> list[Row]:
-    """Return scale and shape of every block, by pool, and how much either differs between blocks."""
+    """Return the scale and the shape of every block by pool, and how much each varies over blocks."""
     fits = last_blocks(request)
     low, high = printed_band(request)
     out: list[Row] = []
@@ -69,7 +69,7 @@ def rows(request: Request) -> list[Row]:
 
 def _spread(values: list[float], suffix: str) -> dict[str, float | None]:
     """Return the largest value over the smallest, and the coefficient of variation."""
-    # ASSUME block-spread: the standard deviation over blocks is divided by their number less one.
+    # ASSUME block-spread: the standard deviation over blocks has their number less one as its divisor.
     variation = float(np.std(values, ddof=1) / np.mean(values)) if len(values) > 1 else None
     return {f"ratio{suffix}": max(values) / min(values) if values else None, f"variation{suffix}": variation}
 
@@ -80,14 +80,14 @@ def printed_band(request: Request) -> tuple[float, float]:
 
 
 def printed(request: Request, panel: str) -> str:
-    """Return what the paper prints for a panel: the band of shapes, or how much the scale differs between blocks."""
+    """Return what the paper prints for a panel: the band of shapes, or how much the scale varies over blocks."""
     if panel == "shape":
         return f"{request.printed('band_low')} to {request.printed('band_high')}"
     return f"max/min {request.printed('ratio')}, CV {request.printed('variation')} %"
 
 
 def draw(rows: list[Row], request: Request) -> Figure:
-    """Draw scale on the left and shape on the right, one line of panels per pool."""
+    """Draw the scale on the left and the shape on the right, with one row of panels per pool."""
     series = request.content["series"]
     figure, panels = plt.subplots(len(series), 2, figsize=(FULL_WIDTH, 5.6), sharex=True, sharey="col")
     for number, pool in enumerate(series):
@@ -105,7 +105,7 @@ def draw(rows: list[Row], request: Request) -> Figure:
     entry = next(iter(request.cast.shown.values()))
     figure.legend(
         handles=[
-            marked(f"{entry}: the matrices of a block together"),
+            marked(f"{entry}: matrices of a block pooled"),
             marked("Gaussian weights with each matrix's own standard deviation", filled=False),
             shaded(f"printed band, {printed(request, 'shape')}"),
             lined(f"printed for the scale: {printed(request, 'scale')}", style="none"),
@@ -124,7 +124,7 @@ def _blocks(rows: list[Row], axes: Axes, colour: str, marker: str) -> None:
 
 
 def _summary(rows: list[Row], panel: str) -> str:
-    """Return what a panel shows in numbers, and what Gaussian weights give."""
+    """Return a summary of a panel in numbers, with the values for Gaussian weights."""
     if not rows:
         return "no block"
     if panel == "shape":

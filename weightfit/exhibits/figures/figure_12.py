@@ -1,4 +1,4 @@
-"""Figure 12: mean scales over the root of learning rate over weight decay, under each source of these two."""
+"""Figure 12: mean scales against sqrt(learning rate / weight decay), for each source of these two."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +22,7 @@ POINT = {
     "scale_null": "scale_initial",
     "scale_null_se": "scale_initial_se",
 }
-"""Each column of an entry's scales, and its name in the table; before training they are the null."""
+"""Names of the columns of an entry's scales, and those in the table; scales before training are the null."""
 
 FITTED = ("slope", "correlation", "exponent", "r_squared")
 SURE = (
@@ -49,7 +49,7 @@ COLUMNS = (
 
 
 def rows(request: Request) -> list[Row]:
-    """Return by source one row per entry, with its scale before training, and one for the line through them."""
+    """Return, for each source, one row per entry with its scale before training, and one row for the line."""
     (line_series,) = set(request.content["series"]) - set(request.cast.wanted)
     mean = pc.field("statistic") == "mean"
     own_group = pc.field("group") == request.content["group"]
@@ -107,7 +107,7 @@ def _line(
 
 
 def draw(rows: list[Row], request: Request) -> Figure:
-    """Draw one panel per source, with its entries and what the line says beside it."""
+    """Draw one panel per source, with its entries and the statistics of the line beside it."""
     placed = [row for row in rows if row["root"] is not None and row["scale"] is not None]
     names = list(dict.fromkeys(row["panel"] for row in placed))
     if not names:
@@ -132,14 +132,14 @@ def draw(rows: list[Row], request: Request) -> Figure:
         axes.legend(
             handles=handles, loc="upper left", bbox_to_anchor=(1, 1.06), borderpad=1.5, handlelength=1.6
         )
-    panels[-1, 0].set_xlabel("root of learning rate / weight decay")
+    panels[-1, 0].set_xlabel("sqrt(learning rate / weight decay)")
     return figure
 
 
 def _without_rates() -> Figure:
     figure, axes = plt.subplots(figsize=(FULL_WIDTH, 1.2))
     axes.axis("off")
-    axes.text(0.5, 0.5, "No learning rate and weight decay are known of these weights.", ha="center")
+    axes.text(0.5, 0.5, "Learning rate and weight decay of these weights are unknown.", ha="center")
     return figure
 
 
@@ -149,7 +149,7 @@ def _away(row: Row) -> str:
 
 
 def _draw_line(row: Row, reach: float, axes: Axes) -> list[Any]:
-    """Draw the line through the scales and that through those before training; return what the legend says."""
+    """Draw the lines through the scales after and before training, and return the items of the legend."""
     axes.plot([0, reach], [0, row["slope"] * reach], color="black", lw=1, zorder=1)
     told = [
         f"r = {cell(row['correlation'], '.3f')} [{cell(row['correlation_low'], '.2f')}, "

@@ -49,7 +49,7 @@ def printed_band(request: Request) -> str:
 
 
 def draw(rows: list[Row], request: Request) -> Figure:
-    """Draw shapes above and scales below, one panel per component, one line per entry."""
+    """Draw shapes above and scales below, with one panel per component and one line per entry."""
     names = request.content["panels"]
     figure, panels = plt.subplots(2, len(names) // 2, figsize=(FULL_WIDTH, 5.6), sharex=True, sharey="row")
     for name, axes in zip(names, panels.flat, strict=True):
@@ -85,7 +85,7 @@ def draw(rows: list[Row], request: Request) -> Figure:
 
 
 def _lines(rows: list[Row], axes: Axes, request: Request) -> None:
-    """Draw each entry with its standard errors, and dashed what Gaussian weights give in its place."""
+    """Draw each entry with its standard errors, and the values for Gaussian weights in its place as dashed lines."""
     for entry, (colour, marker) in marks(request).items():
         own = [row for row in rows if row["entry"] == entry]
         blocks = [row["block"] for row in own]

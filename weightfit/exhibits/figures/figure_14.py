@@ -1,4 +1,4 @@
-"""Figure 14: how FFN magnitudes are distributed in two shallow blocks and a deep one, over the Qwen cohort."""
+"""Figure 14: the distribution of FFN magnitudes in two shallow blocks and a deep one, over the Qwen cohort."""
 
 import math
 from typing import Any
@@ -57,7 +57,7 @@ def rows(request: Request) -> list[Row]:
 
 
 def _null_medians(panel: dict[str, list[dict[str, Any]]]) -> dict[int, float]:
-    """Return the median over entries of what Gaussian weights have, in the bins of which every entry has a row."""
+    """Return the median over entries of the shares of Gaussian weights, in the bins for which every entry has a row."""
     bins: dict[int, list[float]] = {}
     for rows in panel.values():
         for row in rows:
@@ -67,7 +67,7 @@ def _null_medians(panel: dict[str, list[dict[str, Any]]]) -> dict[int, float]:
 
 
 def draw(rows: list[Row], request: Request) -> Figure:
-    """Draw one panel per block and kind of matrix, one line per entry."""
+    """Draw one panel per block and kind of matrix, with one line per entry."""
     blocks, components = request.content["blocks"], request.content["components"]
     figure, grid = plt.subplots(
         len(blocks), len(components), figsize=(FULL_WIDTH, 6.4), sharex=True, sharey=True, squeeze=False
@@ -91,14 +91,14 @@ def draw(rows: list[Row], request: Request) -> Figure:
         axes.minorticks_off()
     for axes in grid[-1]:
         axes.set_xlabel("log10 |w|")
-    grid[len(blocks) // 2, 0].set_ylabel(f"share of the weights in {1 / BINS_PER_DECADE:g} of log10 |w|")
+    grid[len(blocks) // 2, 0].set_ylabel(f"share of weights per {1 / BINS_PER_DECADE:g} in log10 |w|")
     handles = [*qwen.handles(request, marked=False), lined("Gaussian weights, median", "black", ":")]
     figure.legend(handles=handles, loc="outside lower center", ncols=4)
     return figure
 
 
 def _curve(axes: Axes, rows: list[Row], column: str, least: float, **style: Any) -> None:
-    """Draw shares over the middles of their bins, broken where there is none; the open bin is left out."""
+    """Draw shares at the middles of their bins, with gaps at missing bins and without the open bin."""
     known = [row for row in rows if row["log10_low"] is not None]
     middles = [row["log10_low"] + 0.5 / BINS_PER_DECADE for row in known]
     shares = [row[column] for row in known]

@@ -1,4 +1,4 @@
-"""What the heat maps of magnitudes share: the rows behind them, and how a map is drawn."""
+"""Parts that the heat maps of magnitudes share: the rows behind them, and the drawing of a map."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,11 +33,11 @@ COLUMNS = (
     "share",
     "probability",
 )
-"""Of the CSV: kind is density (share of the weights in the bin that begins at log10_magnitude), or measured or gaussian
-(log10_magnitude of the quantile at probability)."""
+"""Columns of the CSV. The kind of a row is density (share of the weights in the bin that begins at log10_magnitude), or
+measured or gaussian (log10_magnitude of the quantile at probability)."""
 
 COLOURS = {"measured": "white", "gaussian": "#E69F00", "printed": "#56B4E9"}
-"""Of the lines over a map: its quantiles, those of Gaussian weights, and what the paper prints."""
+"""Colours of the lines over a map: its quantiles, those of Gaussian weights, and the values that the paper prints."""
 
 _EMPTY = "#00102e"
 _POWERS = (-4, -3, -2, -1)
@@ -51,11 +51,11 @@ class Map:
     Attributes
     ----------
     panel, series
-        As in the CSV; the series is the id of an entry of the paper.
+        Panel and series in the CSV; the series is the id of an entry of the paper.
     component
-        The matrix.
+        Kind of matrix.
     printed_step
-        The paper's step, or None for the last one.
+        Step that the paper names, or None for the last one.
     """
 
     panel: str
@@ -65,7 +65,7 @@ class Map:
 
 
 def rows(request: Request, maps: Sequence[Map]) -> list[Row]:
-    """Return what is drawn of each map that this cohort has: its bins, and its quantiles beside the Gaussian ones."""
+    """Return the rows of each map that this cohort has: its bins, and its quantiles with those of Gaussian weights."""
     density = _matrices(request, {one.component for one in maps})
     out: list[Row] = []
     for one in maps:
@@ -121,14 +121,14 @@ def _block(rows: Sequence[Mapping[str, Any]], levels: Sequence[float]) -> list[d
 
 
 def limits(rows: Iterable[Row], also: Iterable[float] = ()) -> tuple[float, float]:
-    """Return the lowest and the highest log10 of the magnitude that maps on one scale show.
+    """Return the lowest and the highest log10 of the magnitude that maps with one common axis show.
 
     Parameters
     ----------
     rows
-        Of all maps.
+        Rows of all maps.
     also
-        Values that must be seen.
+        Values that must be visible.
     """
     marks: list[Any] = [row["log10_magnitude"] for row in rows if row["kind"] != "density"]
     tops: list[Any] = [row["log10_magnitude"] for row in rows if row["kind"] == "density"]
@@ -152,18 +152,18 @@ def draw(
     Parameters
     ----------
     axes
-        Where.
+        Axes to draw in.
     rows
-        Of this map; without any a sentence stands in its place.
+        Rows of this map; if there are none, a sentence is written in its place.
     height
-        As `limits` gives it.
+        Limits of the vertical axis, from `limits`.
     scale
-        As `norm` gives it.
+        Colour scale, from `norm`.
 
     Returns
     -------
     AxesImage or None
-        For the colour bar.
+        The image for the colour bar, or None if there are no rows.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -193,7 +193,7 @@ def draw(
     for kind in ("measured", "gaussian"):
         for level in {row["probability"] for row in rows if row["kind"] == kind}:
             line = [row for row in rows if (row["kind"], row["probability"]) == (kind, level)]
-            # Steps, so that a line stays over its own block and a single block shows one.
+            # Steps keep each value over its own block, and show a line even for a single block.
             edges = np.repeat([float(str(row["block"])) for row in line], 2) + np.tile([-0.5, 0.5], len(line))
             values = [np.nan if row["log10_magnitude"] is None else row["log10_magnitude"] for row in line]
             axes.plot(
@@ -207,7 +207,7 @@ def draw(
 
 
 def _image(rows: Sequence[Row], blocks: Sequence[int]) -> tuple[float, np.ndarray[Any, Any]]:
-    """Return the lower edge of a map and its shares, bin by block; bins without weights are masked."""
+    """Return the lower edge of a map and its shares by bin and block; bins without weights are masked."""
     bins: dict[tuple[int, int], float] = {}
     for row in rows:
         edge: Any = row["log10_magnitude"]
@@ -221,10 +221,10 @@ def _image(rows: Sequence[Row], blocks: Sequence[int]) -> tuple[float, np.ndarra
 
 
 def finish(figure: "Figure", image: "AxesImage | None", axes: Any, handles: Sequence["Line2D"]) -> None:
-    """Add the named colour bar and the legend of the quantiles."""
+    """Add the colour bar with its label, and the legend of the quantiles."""
     assert image is not None  # a figure with rows has a map
     bar = figure.colorbar(image, ax=axes, shrink=0.6, aspect=30, pad=0.01)
-    bar.set_label(f"share of the weights in {1 / BINS_PER_DECADE:g} of log10 |w|", fontsize=7)
+    bar.set_label(f"share of weights per {1 / BINS_PER_DECADE:g} in log10 |w|", fontsize=7)
     bar.ax.tick_params(labelsize=6.5)
     bar.set_ticks([10.0**power for power in _POWERS], labels=[f"{10.0**power:g}" for power in _POWERS])
     bar.ax.minorticks_off()
@@ -237,11 +237,11 @@ def finish(figure: "Figure", image: "AxesImage | None", axes: Any, handles: Sequ
 
 
 def handles(levels: Sequence[float]) -> list["Line2D"]:
-    """Return the legend of the quantiles."""
+    """Return the legend items of the quantiles."""
     named = ", ".join(f"{100 * level:g} %" for level in levels)
     return [
         lined(f"quantiles {named}, measured", COLOURS["measured"]),
-        lined("the same of Gaussian weights", COLOURS["gaussian"], "--"),
+        lined("same for Gaussian weights", COLOURS["gaussian"], "--"),
     ]
 
 

@@ -1,4 +1,4 @@
-"""What the figures of the Qwen cohort share: colours by the regime that the paper prints, and their legend."""
+"""Parts that the figures of the Qwen cohort share: colours by the regime that the paper prints, and the legend."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ COLOURS = {
     "B": ("#67000D", "#E6820A", "#CB181D", "#C9A400", "#FB6A4A", "#8C510A", "#FDAE6B"),
     "A": ("#08306B", "#41B6C4", "#2171B5", "#9ECAE1"),
 }
-"""Warm colours for the regime B, cool ones for A; neighbours differ in lightness, so that they stay apart."""
+"""Warm colours for regime B and cool ones for A; neighbours differ in lightness, so that they can be told apart."""
 
 
 def regime(request: Request, key: str) -> str:
@@ -21,16 +21,16 @@ def regime(request: Request, key: str) -> str:
     Parameters
     ----------
     request
-        Whose ``content.printed.regimes`` has the id of the printed text by entry.
+        Request whose ``content.printed.regimes`` has the id of the printed text of each entry.
     key
-        Id of `paper/entries.tsv`.
+        Id of the entry in `paper/entries.tsv`.
 
     Returns
     -------
     str
-        A key of `COLOURS`.
+        Letter of the regime, a key of `COLOURS`.
     """
-    # The printed text is a cell of a table: a bar may stand before the letter.
+    # The printed text is a cell of a table, so a bar may come before the letter.
     return request.printed("regimes", key).strip("| ")
 
 
@@ -40,12 +40,12 @@ def marks(request: Request) -> dict[str, tuple[str, str]]:
     Parameters
     ----------
     request
-        Whose ``content.series`` has all entries of the cohort, in order.
+        Request whose ``content.series`` has all entries of the cohort, in order.
 
     Returns
     -------
     dict
-        By id of this cohort's entry: colour by printed regime, marker by place within the regime.
+        Colour (by printed regime) and marker (by place within the regime), by id of this cohort's entry.
     """
     members: dict[str, list[str]] = {}
     for key in request.content["series"]:
@@ -67,14 +67,14 @@ def handles(request: Request, marked: bool = True) -> "list[Line2D]":
     Parameters
     ----------
     request
-        What the figure is asked for.
+        Request for the figure.
     marked
-        Whether its lines carry markers.
+        Whether the lines of the figure have markers.
 
     Returns
     -------
     list of Line2D
-        Headings and entries; fill columns of four with them.
+        Headings and entries, for a legend with columns of four.
     """
     from matplotlib.lines import Line2D
 

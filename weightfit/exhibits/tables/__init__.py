@@ -1,1 +1,1 @@
-"""The tables of the paper, a module each."""
+"""The tables of the paper, one module each."""

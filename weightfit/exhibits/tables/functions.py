@@ -1,4 +1,4 @@
-"""What the tables of diagnostic functions share: each function beside its nearest one, and how that reads."""
+"""Parts that the tables of diagnostic functions share: each function with its nearest one, and the display of a row."""
 
 from collections.abc import Mapping
 
@@ -19,25 +19,25 @@ COLUMNS = (
     "tolerance",
     "note",
 )
-"""What both tables tell of a function; the contract ``library`` describes it, and calls the second ``released``."""
+"""Columns of both tables; the contract ``library`` describes them, and calls the second one ``released``."""
 
 NOTHING = "–"
 
 
 def compared_functions(request: Request, kind: str) -> dict[str, dict[str, object]]:
-    """Return what the study found of each function.
+    """Return the result of the study for each function.
 
     Parameters
     ----------
     request
-        What a table is asked for; ``library`` is among its inputs.
+        Request for a table that has ``library`` among its inputs.
     kind
-        ``paper``, functions that the paper names, or ``released``, those that the library exports.
+        ``paper`` for the functions that the paper names, ``released`` for those that the library exports.
 
     Returns
     -------
     dict of dict
-        By name: the columns of the contract ``library``, and ``in_release``.
+        Columns of the contract ``library``, and ``in_release``, by name of the function.
     """
     return {
         row["name"]: row | {"in_release": row["released"]}
@@ -47,7 +47,7 @@ def compared_functions(request: Request, kind: str) -> dict[str, dict[str, objec
 
 
 def display(row: Row) -> Mapping[str, str]:
-    """Format what both tables tell of a function for people."""
+    """Format the columns of both tables for display."""
     nearest = NOTHING if row["nearest"] is None else str(row["nearest"])
     return {
         "name": str(row["name"]),
@@ -62,7 +62,7 @@ def display(row: Row) -> Mapping[str, str]:
 
 
 def _place(ours: str, name: str) -> str:
-    """Return the module of a function of ours, and its name where that is another."""
+    """Return the module of our function, and our name of it where that differs."""
     return ours.removeprefix("weightfit.").removesuffix(f".{name}")
 
 
@@ -73,11 +73,12 @@ def _verdict(row: Row) -> str:
 
 
 def notes(request: Request) -> list[str]:
-    """Say which release it is, and what counts as agreement."""
+    """Say which release is compared, and what counts as agreement."""
     first = request.read("library").slice(0, 1).to_pylist()[0]
     return [
-        f"Release: npm-weibull-py {first['version']} as installed; in brackets after a name, the number that its own "
-        "documentation gives the function. Ours: the module of weightfit, and our name where it is another.",
-        "In brackets after what is compared, the number of values. Two numbers agree if they differ by at most "
-        f"{first['tolerance']:g} of the library's; labels if they are equal. {NOTHING}: nothing to compare.",
+        f"Release: npm-weibull-py {first['version']} as installed. A name is followed, in brackets, by the number that "
+        "the library's documentation gives the function. Ours: the module of weightfit, and our name where it differs.",
+        "What is compared is followed, in brackets, by the number of values. Two numbers agree if they differ by at "
+        f"most {first['tolerance']:g} of the library's, and two labels if they are equal. {NOTHING}: nothing to "
+        "compare.",
     ]

@@ -1,4 +1,4 @@
-"""Table 1: the shape at three trims, beside the printed values and the half-normal null."""
+"""Table 1: the shape at three trims, with the printed values and the half-normal null."""
 
 from collections.abc import Mapping
 
@@ -66,7 +66,7 @@ def _rows(request: Request, kind: str) -> list[Row]:
 
 
 def _medians(ablation: pa.Table, request: Request, kind: str, trim: float, stage: str) -> np.ndarray:
-    """Return each shown entry's median shape."""
+    """Return the median shape of each shown entry."""
     chosen = pa.array(request.cast.shown.values(), pa.string())
     of_kind = (pc.field("kind") == kind) & (pc.field("trim") == trim) & (pc.field("stage") == stage)
     return table.column(ablation.filter(pc.is_in(pc.field("entry"), chosen) & of_kind), "shape_median")
@@ -85,7 +85,7 @@ def _summary(row: str, kind: str, trained: np.ndarray, untrained: np.ndarray) ->
 
 
 def display(row: Row) -> Mapping[str, str]:
-    """Format a row for people."""
+    """Format a row for display."""
     shown = {
         name: "–" if row[name] is None else f"{row[name]:.4f}"
         for name in ("null", "untrained", "median", "mean", "standard_deviation")
@@ -101,7 +101,7 @@ def display(row: Row) -> Mapping[str, str]:
 
 
 def notes(request: Request) -> list[str]:
-    """Say which band is meant."""
+    """Say which band and which gap the paper prints."""
     of_all = paper.printed("T1.n_entries")
     return [
         f"{len(request.cast.shown)} of {of_all} entries. Band: [{request.printed('band_low')}, "

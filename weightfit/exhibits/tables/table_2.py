@@ -1,4 +1,4 @@
-"""Table 2: the largest weights of each block beside its body, for each pool that a block may be."""
+"""Table 2: the largest weights of each block compared with its body, for each pool that "a block" may mean."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ STATISTICS = {
     "kurtosis": ("kurtosis_median", "kurtosis"),
     "kurtosis_magnitude": ("kurtosis_magnitude_median", "kurtosis_magnitude"),
 }
-"""What is measured of each block, and the columns of its median and of its extreme over blocks."""
+"""Statistics of each block, with the columns of their medians and their extremes over blocks."""
 
 EXTREMES = tuple(extreme for _, extreme in STATISTICS.values())
 MEDIAN, EXTREME = ("", "_null", "_q25", "_q75"), ("", "_null", "_se", "_block")
@@ -42,7 +42,7 @@ COLUMNS = (
 
 
 def rows(request: Request) -> list[Row]:
-    """Return one row per pool and entry, pool by pool in the layout of the paper."""
+    """Return one row per pool and entry; the rows of each pool are in the layout of the paper."""
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     last = (pc.field("block") != POOLED) & pc.field("terminal")
     for row in request.read("super_weights").filter(last).to_pylist():
@@ -93,7 +93,7 @@ def _extreme(blocks: Sequence[Mapping[str, Any]], statistic: str) -> Mapping[str
 
 
 def display(row: Row) -> Mapping[str, str]:
-    """Format a row for people."""
+    """Format a row for display."""
     return {
         "row": paper.entries()[str(row["row"])].name,
         "entry": str(row["entry"]),
@@ -107,7 +107,7 @@ def display(row: Row) -> Mapping[str, str]:
 
 
 def notes(_: Request) -> list[str]:
-    """Say what the null of an extreme is."""
+    """Say what the null is, and what that of an extreme is."""
     return [
         "Null: what Gaussian weights with each matrix's own standard deviation give in each block, taken over blocks "
         "in the same way; that of an extreme is the greatest of the blocks' expected values, which chance exceeds a "

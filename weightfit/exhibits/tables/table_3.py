@@ -23,7 +23,7 @@ PRINTED = {
     "mean_printed": "mean_lambda",
     "growth_printed": "growth",
 }
-"""Each column of printed text, and the end of its id."""
+"""The columns of printed text, with the last parts of the ids of the texts."""
 
 COLUMNS = (
     "row",
@@ -63,7 +63,7 @@ def rows(request: Request) -> list[Row]:
 
 
 def _means(statistics: Mapping[str, Mapping[str, Any]]) -> dict[str, object]:
-    """Return T/tau, its states and the mean over kinds, by what is taken over the blocks of each kind."""
+    """Return T/tau, its states, and the mean scale over kinds for each statistic over the blocks of a kind."""
     mean = statistics.get("mean", {})
     out = {name: mean.get(name) for name in TRAINING}
     for name, row in zip(MEANS, (mean, statistics.get("median", {})), strict=True):
@@ -105,7 +105,7 @@ def _growth(scales: Mapping[str, Any]) -> dict[str, object]:
 def _peak(
     own: Sequence[Mapping[str, Any]], last: Mapping[str, Any] | None, request: Request
 ) -> dict[str, object]:
-    """Return where the median scale is greatest; only steps between the first and the last can tell."""
+    """Return the step at which the median scale is greatest, if there are steps between the first and the last."""
     course = [row for row in own if row["step"] is not None]
     if last is None or len(course) < 3:
         return dict.fromkeys(PEAK) | {"steps_kept": len(course)}
@@ -130,7 +130,7 @@ def _printed(request: Request, key: str) -> dict[str, object]:
 
 
 def display(row: Row) -> Mapping[str, str]:
-    """Format a row for people."""
+    """Format a row for display."""
     return {
         "row": paper.entries()[str(row["row"])].name,
         "entry": str(row["entry"]),
@@ -150,9 +150,9 @@ def display(row: Row) -> Mapping[str, str]:
 
 
 def notes(_: Request) -> list[str]:
-    """Say what the sources are, and where the peak is sought."""
+    """Say what the sources are, and over which steps the peak is taken."""
     return [
-        "Source: where learning rate, weight decay and steps come from; own: the training of these weights.",
-        "The peak is that of the median scale of o over all steps of these weights; where it is the last step, the "
-        "scale has not fallen yet.",
+        "Source: the source of learning rate, weight decay and steps; own: the training of these weights.",
+        "The peak is that of the median scale of o over all steps of these weights. Where it is at the last step, the "
+        "scale has not yet fallen.",
     ]

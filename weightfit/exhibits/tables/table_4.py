@@ -1,4 +1,4 @@
-"""Table 4: mean scales beside the root of learning rate over weight decay, under every source of these two."""
+"""Table 4: mean scales and sqrt(learning rate / weight decay), for every source of these two."""
 
 import math
 from collections.abc import Mapping
@@ -27,13 +27,13 @@ PRINTED = {
     "mean_printed": "lambda",
     "ratio_printed": "ratio",
 }
-"""Each column of printed text, and the end of its id."""
+"""The columns of printed text, with the last parts of the ids of the texts."""
 
 COLUMNS = ("row", "entry", "stand_in", "convention", *RATES, "root", "kinds", "step", *WEIGHTS, *PRINTED)
 
 
 def rows(request: Request) -> list[Row]:
-    """Return one row per entry and source; published rates need no weights, and stand where there are none."""
+    """Return one row per entry and source; published rates are also given for entries without weights."""
     known: dict[str, list[dict[str, Any]]] = {}
     for row in request.read("steady_state").filter(pc.field("statistic") == "mean").to_pylist():
         known.setdefault(row["entry"], []).append(row)
@@ -49,7 +49,7 @@ def rows(request: Request) -> list[Row]:
 
 
 def published(key: str) -> dict[str, Mapping[str, float]]:
-    """Return the rates that each convention gives an entry of the paper."""
+    """Return the rates that each convention gives for an entry of the paper."""
     found = {name: paper.training(name).get(key, {}) for name in paper.conventions()}
     return {name: values for name, values in found.items() if set(RATES.values()) <= values.keys()}
 
@@ -68,7 +68,7 @@ def _published(convention: str, values: Mapping[str, float]) -> dict[str, object
 
 
 def display(row: Row) -> Mapping[str, str]:
-    """Format a row for people."""
+    """Format a row for display."""
     return {
         "row": paper.entries()[str(row["row"])].name,
         "entry": str(row["entry"] or ABSENT),
@@ -87,17 +87,17 @@ def display(row: Row) -> Mapping[str, str]:
 
 
 def notes(request: Request) -> list[str]:
-    """Say what the sources are, where they differ from what is printed, and how far ratios span."""
+    """Say what the sources are, where they differ from the paper, and which ranges the ratios span."""
     return [
-        "Source: own is the training of these weights; the others are sets of paper/training.tsv, used together. "
-        "Without weights of an entry the published rates stand alone.",
-        *(f"{name} differs from the print: {told}." for name, told in departures(request).items()),
+        "Source: own is the training of these weights; the others are conventions of paper/training.tsv. An entry "
+        "without weights has its published rates only.",
+        *(f"{name} differs from the paper: {told}." for name, told in departures(request).items()),
         *spans(request),
     ]
 
 
 def departures(request: Request) -> dict[str, str]:
-    """Return what each published source says otherwise than the paper's own, by source."""
+    """Return how each published source differs from the paper, by source."""
     printed, *others = paper.conventions()
     out = {}
     for name in others:
@@ -115,17 +115,17 @@ def departures(request: Request) -> dict[str, str]:
 
 
 def spans(request: Request) -> list[str]:
-    """Return the least and the greatest ratio of each group of entries, beside what is printed."""
+    """Return the least and the greatest ratio of each group of entries, with the printed ones."""
     last = (pc.field("stage") == "terminal") & (pc.field("statistic") == "mean")
     ours = pc.field("weights") != "initialization"
     found: dict[str, list[str]] = {}
     for line in request.read("steady_state_lines").filter(last & ours).to_pylist():
         found.setdefault(line["group"], []).append(
-            f"{line['ratio_low']:.3f} to {line['ratio_high']:.3f}, {line['ratio_span']:.1f} times, under "
+            f"{line['ratio_low']:.3f} to {line['ratio_high']:.3f}, a factor of {line['ratio_span']:.1f}, under "
             f"{line['convention']} ({line['points']} entries)"
         )
     out = []
     for group, told in found.items():
         low, high, span = (request.printed("spans", group, part) for part in ("low", "high", "span"))
-        out.append(f"Ratios of {group}: {'; '.join(told)}; printed: {low} to {high}, {span} times.")
+        out.append(f"Ratios of {group}: {'; '.join(told)}; printed: {low} to {high}, a factor of {span}.")
     return out

@@ -28,7 +28,7 @@ COLUMNS = (
 
 
 def rows(request: Request) -> list[Row]:
-    """Return one row per size and per entry that has its initialisation, true sizes first."""
+    """Return one row per size and entry with its initialisation, true sizes first."""
     scaling = request.read("scaling")
     return [
         _row(request, scaling, key, entry)
@@ -64,7 +64,7 @@ def _has_start(scaling: pa.Table, entry: str) -> bool:
 
 
 def display(row: Row) -> Mapping[str, str]:
-    """Format a row for people."""
+    """Format a row for display."""
     return {
         "row": paper.entries()[str(row["row"])].name,
         **{name: str(row[name]) for name in ("layers", "width", "recipe", "printed")},
@@ -80,6 +80,6 @@ def display(row: Row) -> Mapping[str, str]:
 def notes(_: Request) -> list[str]:
     """Say what simulated initialisations are."""
     return [
-        "Entries ending in -initialization are simulated here at the true size from the recipe, seed 0; they test the "
-        "instrument. L and d are the paper's; stand-ins have the same L and a smaller d."
+        "Entries ending in -initialization are simulated here at the true size from the recipe, with seed 0; they test "
+        "the instrument. L and d are those of the paper; stand-ins have the same L and a smaller d."
     ]

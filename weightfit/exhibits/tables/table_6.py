@@ -1,4 +1,4 @@
-"""Table 6: the functions that the paper names, beside the released library's and ours."""
+"""Table 6: the functions that the paper names, compared with those of the released library and ours."""
 
 from weightfit.exhibits.numbers import Row
 from weightfit.exhibits.request import Request

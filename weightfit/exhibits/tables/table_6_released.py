@@ -1,4 +1,4 @@
-"""Table 6, the other way round: what the released library exports, beside ours."""
+"""Table 6 the other way round: the functions that the released library exports, compared with ours."""
 
 from collections.abc import Mapping
 
@@ -21,5 +21,5 @@ def rows(request: Request) -> list[Row]:
 
 
 def display(row: Row) -> Mapping[str, str]:
-    """Format a row for people."""
+    """Format a row for display."""
     return {**functions.display(row), "handed_through": "the library's" if row["handed_through"] else "ours"}

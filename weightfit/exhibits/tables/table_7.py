@@ -1,4 +1,4 @@
-"""Table 7: shallow and deep shapes of the Qwen cohort, the regimes they give, and a direct search for a second mode."""
+"""Table 7: shallow and deep shapes of the Qwen cohort, the resulting regimes, and a direct search for a second mode."""
 
 from collections.abc import Mapping
 
@@ -31,7 +31,7 @@ COLUMNS = (
 
 
 def rows(request: Request) -> list[Row]:
-    """Return two rows per entry, one for each reading of shallow."""
+    """Return two rows per entry, one for each reading of "shallow"."""
     matrices = request.read("bimodality")
     matrices = matrices.filter(pc.is_in(pc.field("component"), pa.array(request.content["components"])))
     shown = {key: request.cast.shown[key] for key in request.content["rows"] if key in request.cast.shown}
@@ -53,7 +53,7 @@ def _row(request: Request, key: str, reading: str, own: pa.Table) -> Row:
         "stand_in": request.entries[entry]["stand_in"],
         **{name: request.printed(key, name) for name in FACTS},
         "blocks": len(set(own["block"].to_pylist())),
-        # The printed regime is a cell of a table: a bar may stand before the letter.
+        # The printed regime is a cell of a table, so a bar may come before the letter.
         **{f"{name}_printed": request.printed(key, end).strip("| ") for name, end in PRINTED.items()},
         **{f"shallow_{name}": value for name, value in _window(request, inside).items()},
         **{f"shallow_{name}": value for name, value in (least | _second(inside)).items()},
@@ -76,7 +76,7 @@ def _deep(request: Request) -> int:
 
 
 def _window(request: Request, matrices: pa.Table) -> dict[str, float | None]:
-    """Return the shapes of one kind of matrix over these blocks, and how many of all have a second mode."""
+    """Return the shapes of one kind of matrix over a range of blocks, and how many of all have a second mode."""
     gates = matrices.filter(pc.field("component") == request.content["median_of"])
     shape, null = table.column(gates, "shape"), table.column(gates, "shape_null")
     medians = [*np.quantile(shape, [0.5, 0.25, 0.75]), np.median(null)] if shape.size else [None] * 4
@@ -94,7 +94,7 @@ def _least(matrices: pa.Table) -> dict[str, object]:
 
 
 def _second(matrices: pa.Table) -> dict[str, object]:
-    """Return what is known of a second mode in the matrix that is farthest from having a single one."""
+    """Return the statistics of a second mode for the matrix with the largest dip."""
     if not matrices.num_rows:
         return dict.fromkeys(SECOND)
     row = max(matrices.to_pylist(), key=lambda row: row["dip"])
@@ -102,7 +102,7 @@ def _second(matrices: pa.Table) -> dict[str, object]:
 
 
 def regime(request: Request, least: object) -> str | None:
-    """Return the regime that the printed thresholds give to a least shape."""
+    """Return the regime in which the printed thresholds place a least shape."""
     if not isinstance(least, float):
         return None
     if least >= float(request.printed("clean_from")):
@@ -111,7 +111,7 @@ def regime(request: Request, least: object) -> str | None:
 
 
 def display(row: Row) -> Mapping[str, str]:
-    """Format a row for people; what does not depend on the reading of shallow stands in the first row alone."""
+    """Format a row for display; columns that do not depend on the reading of "shallow" are in the first row only."""
     shallow = ("shallow_median", "shallow_median_null", "shallow_min", "shallow_min_null")
     share, error = row["shallow_small_share"], row["shallow_small_share_se"]
     shown = {
@@ -136,7 +136,7 @@ def _shape(value: object) -> str:
 
 
 def notes(request: Request) -> list[str]:
-    """Say which blocks are meant, what the thresholds are, and how much of a second population they take."""
+    """Say which blocks are meant, what the thresholds are, and how large a second population reaches them."""
     windows = {reading: "{}-{}".format(*_shallow(request, reading)) for reading in READINGS}
     levels = [request.printed("clean_from"), request.printed("bimodal_to")]
     calibration, planted = request.read("calibration"), request.content["planted"]
@@ -152,39 +152,38 @@ def notes(request: Request) -> list[str]:
     return [
         "Blocks of these weights: "
         + ", ".join(f"{own} for {reading}" for reading, own in windows.items())
-        + f"; deep from {_deep(request)} on. Regime A: least shallow shape of at least {levels[0]}; B: at most "
+        + f"; deep: from {_deep(request)} on. Regime A: least shallow shape of at least {levels[0]}; B: at most "
         f"{levels[1]}. The null of the least shape is the least null; the least of several shapes is lower by chance.",
-        "Second mode: in how many of the gate, up and down matrices the dip test of log10 of the magnitude rejects a "
-        "single mode at level 0.1 %, which Gaussian weights pass. Share: of small weights in the matrix with the "
-        "largest dip, with its standard error, where a second mode is established.",
-        f"Calibration: a log-normal population {-planted['centre']:g} decades below a Gaussian body takes the shape to "
-        f"{levels[0]} with {shares[0]} of all weights, to {levels[1]} with {shares[1]} (spreads of "
-        f"{min(planted['spreads']):g} to {max(planted['spreads']):g} decades). A low shape is no second mode: among "
-        f"populations that do not make one, the lowest shape is {pc.min(one_mode['shape']).as_py():.2f}.",
+        "Second mode: number of gate, up and down matrices for which the dip test of log10 of the magnitude rejects a "
+        "single mode at level 0.1 %; Gaussian weights pass this test. Share: share of small weights in the matrix with "
+        "the largest dip, with its standard error, where a second mode is established.",
+        f"Calibration: a log-normal population {-planted['centre']:g} decades below a Gaussian body lowers the shape "
+        f"to {levels[0]} with {shares[0]} of all weights, and to {levels[1]} with {shares[1]} (spreads of "
+        f"{min(planted['spreads']):g} to {max(planted['spreads']):g} decades). A low shape does not imply a second "
+        f"mode: of the populations that make none, the lowest shape is {pc.min(one_mode['shape']).as_py():.2f}.",
     ]
 
 
 def least_fraction(
     calibration: pa.Table, centre: float, spread: float, column: str, level: float
 ) -> float | None:
-    """Return the share of the small population from which a statistic has reached a level.
+    """Return the least share of the small population at which a statistic reaches a level.
 
     Parameters
     ----------
     calibration
         Table of contract ``calibration``.
     centre, spread
-        One of its small populations.
+        Centre and spread of one of its small populations.
     column
         ``shape``, which falls as the share grows, or ``dip``, which rises.
     level
-        What is to be reached, a threshold of the shape or `weightfit.studies.dip.critical_dip` at a number of weights.
+        Level to reach: a threshold of the shape, or `weightfit.studies.dip.critical_dip` at a number of weights.
 
     Returns
     -------
     float or None
-        The least such share, interpolated linearly between those of the table and 0; None where none of them
-        does.
+        The share, interpolated linearly between those of the table and 0; None where none of them reaches the level.
     """
     own = calibration.filter((pc.field("centre") == centre) & (pc.field("spread") == spread))
     start = own["shape_null"][0].as_py() if column == "shape" else 0.0

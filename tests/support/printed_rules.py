@@ -1,4 +1,4 @@
-"""The rules by which `weightfit.audit.printed` reads a text, as the README's table, with the paper's own examples."""
+"""The rules by which `weightfit.audit.printed` reads a text, as a table of the manual with examples."""
 
 import math
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ RULES = (
 
 
 def rules_table() -> str:
-    """Return the README's table of what printed text means; the examples are read as all other ids are."""
+    """Return the manual's table of what printed text means; the examples are read as all other ids are."""
     lines = ["| printed | what agrees | examples |", "|---|---|---|"]
     for rule in RULES:
         examples = "; ".join(_example(key) for key in rule.examples)

@@ -167,8 +167,8 @@ def _wrong(text: str, random: np.random.Generator) -> str:
     return f"{text[:place]}{random.choice(other)}{text[place + 1 :]}"
 
 
-def readme_table(rates: Sequence[Rate]) -> str:
-    """Return the table of error rates that stands in the README."""
+def markdown(rates: Sequence[Rate]) -> str:
+    """Return the rates as the table of the manual."""
     lines = ["| evidence | errors planted | noticed | printed right | doubted |", "|---|---|---|---|---|"]
     lines += [
         f"| {one.evidence} | {one.planted} | {one.noticed} | {one.right} | {one.doubted} |" for one in rates

@@ -1,4 +1,4 @@
-"""What every source of weights leaves: a folder that appears whole or not at all, and its manifest."""
+"""The output of every source of weights: a folder that appears complete or not at all, and its manifest."""
 
 import shutil
 import tempfile
@@ -17,11 +17,11 @@ class WeightFile:
     Attributes
     ----------
     path
-        Relative to the entry's folder of weights.
+        Path relative to the entry's folder of weights.
     step
-        Training step, None where the source has none.
+        Training step, or None if the source has none.
     sha256
-        In hexadecimal digits.
+        Digest of the file, in hexadecimal digits.
     """
 
     path: str
@@ -32,9 +32,9 @@ class WeightFile:
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder that takes the name ``path`` when the block ends, and vanishes if it raises.
+    """Yield a temporary folder that is renamed to ``path`` when the block ends, or removed if the block raises.
 
-    A folder that already has the name is replaced.
+    An existing folder of that name is replaced.
 
     Yields
     ------
@@ -44,7 +44,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".unfinished", dir=path.parent))
     try:
-        unfinished.chmod(0o755)  # mkdtemp's folder is closed to others
+        unfinished.chmod(0o755)  # other users cannot read a folder that mkdtemp makes
         yield unfinished
         if path.exists():
             shutil.rmtree(path)
@@ -63,18 +63,18 @@ def write_manifest(
     settings: Mapping[str, object],
     results: Mapping[str, object] | None = None,
 ) -> None:
-    """Write the manifest of an entry that comes from no repository.
+    """Write the manifest of an entry that does not come from a repository.
 
     Parameters
     ----------
     source
-        Name of the rule.
+        Name of the rule that made the weights.
     stand_in
         Whether the weights stand in for others, as the cohort file says.
     settings
-        What the source was asked for and what follows from it.
+        Settings of the source, and quantities that follow from them.
     results
-        What came out besides the files.
+        Results of the source other than the files.
     """
     write_json(
         path,

@@ -1,0 +1,151 @@
+"""The parts of README and of the manual that are made from data; `make docs` writes them, and tests hold them."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from audit_sources import sources
+from error_rates import error_rates, markdown
+from printed_rules import rules_table
+
+from weightfit import paper
+from weightfit.audit import registry, summary
+from weightfit.audit.audit import audit
+from weightfit.audit.claims.claims import judge_claims
+from weightfit.audit.claims.file import read_claims
+from weightfit.audit.evaluation import Evaluator, evaluate_all
+from weightfit.documents import ROOT
+from weightfit.paper import exhibits
+from weightfit.studies.origin_line import through_origin
+from weightfit.studies.theory import theory
+
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")),
+)
+MARKED = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+@cache
+def evaluated() -> tuple[Any, Any]:
+    """Evaluate every reading without weights and without the released database."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = sources(Path(folder))
+        results = evaluate_all(registry.read(), found)
+        claims = judge_claims(read_claims(), results, Evaluator(found))
+    return results, claims
+
+
+def verdicts() -> str:
+    numbers, _ = audit(evaluated()[0])
+    return summary.markdown(numbers)
+
+
+def by_verdict() -> Mapping[str, list[dict[str, str]]]:
+    claims: pa.Table = evaluated()[1]
+    found: dict[str, list[dict[str, str]]] = {name: [] for name in summary.VERDICTS}
+    for claim in claims.to_pylist():
+        found[claim["verdict"]].append(claim)
+    return {name: those for name, those in found.items() if those}
+
+
+def claims_in_brief() -> str:
+    counted = {name: len(those) for name, those in by_verdict().items()}
+    total, differing, kept = sum(counted.values()), counted.pop("differs", 0), counted.pop("reproduced", 0)
+    others = [f"{number} {name}" for name, number in counted.items()]
+    return (
+        f"Of the paper's {total} claims in words, {kept or 'none'} {'are' if kept > 1 else 'is'} reproduced and "
+        f"{differing} differ; {', '.join(others[:-1])} and {others[-1]}."
+    )
+
+
+def claims() -> str:
+    """List the claims by verdict, each with its place in the paper and what came out."""
+    lines = []
+    for name, those in by_verdict().items():
+        lines += [f"### {name} ({len(those)})", ""]
+        # The data that would decide a pending claim stand in claims.csv.
+        told = [(claim, claim["sentence"].partition("It would be decided by")[0].strip()) for claim in those]
+        lines += [
+            f"- `{claim['id']}` ({claim['place']})" + (f": {said}" if said else ".") for claim, said in told
+        ]
+        lines.append("")
+    return "\n".join(lines).rstrip()
+
+
+def findings() -> str:
+    """Tell three findings that need no weights, each from values that are computed here."""
+    law = {(row["quantity"], row["trim"]): row["value"] for row in theory()}
+    gap, r_squared = law["half_normal_gap", None], law["half_normal_r_squared", 0.8]
+    rates = [paper.training("paper")[key] for key in exhibits.groups()["pythia"]]
+    roots = np.sqrt([rate["peak_learning_rate"] / rate["weight_decay"] for rate in rates])
+    scales = np.array([float(paper.printed(f"T4.{key}.lambda")) for key in exhibits.groups()["pythia"]])
+    line = through_origin(roots, scales)
+    told = (
+        f"The drop of k from trim 0.80 to 1.00, which the paper prints as {paper.printed('S3.2.gap_mean')} ± "
+        f"{paper.printed('S3.2.gap_sd')} and reads as heavy tails, is {gap:.4f} for exactly Gaussian weights.",
+        f"A coefficient of determination of at least {paper.printed('S3.1.r2_min')} does not tell a Weibull law from "
+        f"Gaussian weights, which give {r_squared:.4f}.",
+        f"The {line.points} printed points behind λ ∝ sqrt(learning rate / weight decay) give a free exponent of "
+        f"{line.exponent:.2f} ± {line.exponent_se:.2f}, where proportionality to the root would give 1.",
+    )
+    return "\n".join(f"- {sentence}" for sentence in told)
+
+
+def rule_graph() -> str:
+    """Return the rules of a default run and what each hands on, as Mermaid; the exhibits are two nodes."""
+    drawn = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--quiet", "--rulegraph", "dot", "all"],
+        cwd=ROOT,
+        env=os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    names = {number: re.sub(r"^(figure|table)_.*", r"\1s", name) for number, name in
+             re.findall(r'^\s*(\d+)\[label = "([^"\\]+)', drawn, re.M)}  # fmt: skip
+    arrows = {(names[one], names[other]) for one, other in re.findall(r"(\d+) -> (\d+)", drawn)}
+    after = {one: {other for first, other in arrows if first == one and other != one} for one, _ in arrows}
+
+    def reached(start: str) -> set[str]:
+        return after.get(start, set()).union(*map(reached, after.get(start, ())))
+
+    # An arrow that a way over other rules implies is left out.
+    lines = [
+        f"    {one} --> {other}"
+        for one, others in sorted(after.items())
+        for other in sorted(others - {"all"} - set().union(*map(reached, others)))
+    ]
+    return "\n".join(["```mermaid", "flowchart LR", *lines, "```"])
+
+
+PARTS: Mapping[str, Callable[[], str]] = {
+    "verdicts": verdicts,
+    "claims-in-brief": claims_in_brief,
+    "claims": claims,
+    "findings": findings,
+    "error-rates": lambda: markdown(error_rates(evaluated()[0])),
+    "printed-text": rules_table,
+    "exhibits": exhibits.markdown,
+    "rules": rule_graph,
+}
+
+
+def filled(document: str) -> str:
+    """Return a document with what its generated parts should be."""
+    return MARKED.sub(lambda found: f"{found[1]}{PARTS[found[2]]()}\n{found[3]}", document)
+
+
+if __name__ == "__main__":
+    for name in DOCUMENTS:
+        path = ROOT / name
+        path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
