@@ -90,13 +90,14 @@ def findings() -> str:
     roots = np.sqrt([rate["peak_learning_rate"] / rate["weight_decay"] for rate in rates])
     scales = np.array([float(paper.printed(f"T4.{key}.lambda")) for key in exhibits.groups()["pythia"]])
     line = through_origin(roots, scales)
+    mean, deviation, least = (paper.printed(f"S3.{key}") for key in ("2.gap_mean", "2.gap_sd", "1.r2_min"))
     told = (
-        f"The drop of k from trim 0.80 to 1.00, which the paper prints as {paper.printed('S3.2.gap_mean')} ± "
-        f"{paper.printed('S3.2.gap_sd')} and reads as heavy tails, is {gap:.4f} for exactly Gaussian weights.",
-        f"A coefficient of determination of at least {paper.printed('S3.1.r2_min')} does not tell a Weibull law from "
-        f"Gaussian weights, which give {r_squared:.4f}.",
-        f"The {line.points} printed points behind λ ∝ sqrt(learning rate / weight decay) give a free exponent of "
-        f"{line.exponent:.2f} ± {line.exponent_se:.2f}, where proportionality to the root would give 1.",
+        f"The drop of k from trim 0.80 (the middle 80 % of the ranks) to all ranks, which the paper prints as {mean} ± "
+        f"{deviation} and reads as heavy tails, is {gap:.4f} for exactly Gaussian weights.",
+        f"A coefficient of determination of at least {least} does not tell a Weibull law from Gaussian weights, which "
+        f"give {r_squared:.4f}.",
+        f"The paper takes λ as proportional to x = sqrt(learning rate / weight decay). A power x^p fitted to its "
+        f"{line.points} printed points has p = {line.exponent:.2f} ± {line.exponent_se:.2f}, where that would be 1.",
     )
     return "\n".join(f"- {sentence}" for sentence in told)
 
