@@ -27,8 +27,9 @@ def test_the_first_screen_says_what_it_is_what_it_shows_and_what_it_does_not() -
     lines = read("README.md").splitlines()
     assert len(lines) <= 150
     first = "\n".join(lines[:60])
-    for text in ("## What these numbers are not", "make audit", "| evidence |", "![Figure 5", "- The drop of k",
-                 "| measure a model of yours |"):  # fmt: skip
+    for text in ("arXiv:2605.18898", "## What these numbers are not", "`make audit`", "| evidence |", "claims in words",
+                 "![Figure 5", "- [Tails](docs/findings.md#", "| measure a model of yours |", "**Needs:**",
+                 "[commands](docs/commands.md)", "**Licence:**", "`CITATION.cff`"):  # fmt: skip
         assert text in first
 
 

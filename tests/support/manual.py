@@ -99,7 +99,9 @@ def findings() -> str:
         f"The paper takes λ as proportional to x = sqrt(learning rate / weight decay). A power x^p fitted to its "
         f"{line.points} printed points has p = {line.exponent:.2f} ± {line.exponent_se:.2f}, where that would be 1.",
     )
-    return "\n".join(f"- {sentence}" for sentence in told)
+    leads = ("Tails", "The law", "The line")
+    place = "docs/findings.md#what-theory-alone-gives"
+    return "\n".join(f"- [{lead}]({place}). {sentence}" for lead, sentence in zip(leads, told, strict=True))
 
 
 def rule_graph() -> str:
@@ -131,7 +133,7 @@ def rule_graph() -> str:
 
 PARTS: Mapping[str, Callable[[], str]] = {
     "verdicts": verdicts,
-    "claims-in-brief": claims_in_brief,
+    "audit": lambda: f"{verdicts()}\n\n{claims_in_brief()}",
     "claims": claims,
     "findings": findings,
     "error-rates": lambda: markdown(error_rates(evaluated()[0])),
