@@ -11,7 +11,7 @@ if __name__ == "__main__":
     with logged(snakemake.log[0]):
         page, template = Path(snakemake.output[0]), data("workflow/report/page.html.j2")
         audit = Path(snakemake.input.audit)
-        claims, multiverse = snakemake.input.get("claims"), snakemake.input.get("multiverse")
+        multiverse = snakemake.input.get("multiverse")
         run = Run(
             cohort=snakemake.params.cohort,
             description=snakemake.params.description,
@@ -22,7 +22,7 @@ if __name__ == "__main__":
             audit=read(audit, "audit"),
             readings=read(Path(snakemake.input.readings), "evaluated_readings"),
             search=table.read(Path(snakemake.input.search), "database_search"),
-            claims=read(Path(claims), "claims_outcome") if claims else None,
+            claims=read(Path(snakemake.input.claims), "claims_outcome"),
             multiverse=table.read(Path(multiverse), "multiverse") if multiverse else None,
         )
         text = render(run, template)

@@ -12,7 +12,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from manual import DOCUMENTS
 from snakefile import REPOSITORY, Rule, read_rules, rules
+
+from weightfit import provenance
+from weightfit.paper import exhibits
 
 # Who may import what; everything else is open to all. A name ends with / for a folder.
 CONFINED = {
@@ -24,11 +28,6 @@ CONFINED = {
     **dict.fromkeys(("jupytext", "nbclient", "nbconvert", "nbformat"), ("weightfit/report/notebook.py",)),
 }
 LARGEST_FILE = 1_000_000
-DOCUMENTS = (
-    "README.md",
-    "CONTRIBUTING.md",
-    *(f"docs/{path.name}" for path in (REPOSITORY / "docs").glob("*.md")),
-)
 
 
 def code(*folders: str) -> list[Path]:
@@ -56,6 +55,21 @@ def committed() -> list[Path]:
 # Rules.
 
 
+def script_of(rule: str) -> str:
+    """Return the name of a rule's script: one makes every exhibit."""
+    return "exhibit" if rule in exhibits.read() else rule
+
+
+def digest(rule: Rule) -> str | None:
+    """Return what should stand as ``code`` in the params of a rule that has a script."""
+    if rule.script is None or not rule.script.is_file():
+        return None
+    exhibit = exhibits.read().get(rule.name)
+    inside = rule.script.is_relative_to(REPOSITORY)
+    script = str(rule.script.relative_to(REPOSITORY) if inside else rule.script)
+    return provenance.code(script, *([exhibit.maker, exhibit.module] if exhibit else []))
+
+
 def broken_laws(rule: Rule, known_environments: frozenset[Path]) -> list[str]:
     """List the laws that a rule breaks; a rule that only lists targets has none to keep."""
     if rule.lists_targets:
@@ -69,9 +83,9 @@ def broken_laws(rule: Rule, known_environments: frozenset[Path]) -> list[str]:
         "has no log": bool(rule.logs),
         "has no conda environment of envs/": rule.environment in known_environments,
         "hands over params without a name": not rule.has_unnamed_params,
-        # One script makes every exhibit.
-        "has a script of another name": rule.script is None or rule.script.stem in (rule.name, "exhibit"),
+        "has a script of another name": rule.script is None or rule.script.stem == script_of(rule.name),
         "names a script that does not exist": rule.script is None or rule.script.is_file(),
+        "has no digest of its script in its params": rule.script is None or rule.code == digest(rule),
         "marks as temp() what is not a weight": all(
             re.match(r"resources/[^/]+/weights/", file) for file in rule.temporary
         ),
@@ -91,6 +105,14 @@ def test_each_law_of_rules_can_be_broken(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("")
     kept = """
+from weightfit.provenance import code as digest
+
+
+def code(name):
+    path = f"{workflow.basedir}/{name}"
+    return digest(path) if os.path.exists(path) else None
+
+
 rule fit:
     output:
         temp("resources/lab/weights/a"),
@@ -99,6 +121,7 @@ rule fit:
     conda:
         "envs/measure.yaml"
     params:
+        code=code("scripts/fit.py"),
         trim=1,
     message:
         "Fit {output}."
@@ -113,8 +136,12 @@ rule fit:
         "no log": ('    log:\n        "fit.log",\n', ""),
         "no conda": ('    conda:\n        "envs/measure.yaml"\n', ""),
         "no conda environment of envs/": ("envs/measure.yaml", "measure.yaml"),
-        "params without a name": ("trim=1", "1"),
-        "script of another name": ("fit.py", "other.py"),
+        "params without a name": (
+            'code=code("scripts/fit.py"),\n        trim=1',
+            '1, code=code("scripts/fit.py")',
+        ),
+        "digest of its script": ('code("scripts/fit.py")', 'code("scripts/other.py")'),
+        "script of another name": ("scripts/fit.py", "scripts/other.py"),
         "does not exist": ("scripts/fit.py", "elsewhere/fit.py"),
         "temp()": ("resources/lab/weights/a", "results/lab/fits.parquet"),
     }
@@ -261,7 +288,7 @@ def test_an_import_against_the_flow_is_noticed(one: str, other: str, faults: int
     assert len(against_the_flow(imports)) == faults
 
 
-# Contracts: Snakemake records the command of a shell rule, and another one would fetch and count weights again.
+# Contracts: where a person chooses other rerun triggers than our profile, a changed command of a rule runs it again.
 
 
 @pytest.mark.parametrize(

@@ -57,8 +57,8 @@ def violation(document: object, name: str) -> str | None:
 
 
 FETCH_AGAIN = "fetch it again"
-_quotation = reprlib.Repr()
-quote = _quotation.repr  # shows untrusted values in messages: short, on one line, with limited nesting
+quotation = reprlib.Repr()
+quote = quotation.repr  # shows untrusted values in messages: short, on one line, with limited nesting
 
 
 def parse_object(text: bytes, what: str) -> dict[str, object]:

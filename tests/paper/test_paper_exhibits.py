@@ -1,4 +1,4 @@
-"""The list of exhibits: each names its script, its inputs and the printed values that it shows."""
+"""The list of exhibits: each names its module, its inputs and the printed values that it shows."""
 
 import pytest
 

@@ -24,14 +24,14 @@ class Rule:
     shell: str | None
     temporary: tuple[str, ...]
     has_unnamed_params: bool
+    code: object
 
 
 def read_rules(snakefile: Path) -> tuple[Rule, ...]:
     """Read the rules of `snakefile` and of all that it includes, with its default configuration."""
 
     def path(rule: object, name: object) -> Path | None:
-        # The exhibits' rules are made in a loop and name their script by their params.
-        return None if name is None else (Path(rule.basedir) / str(name).format(params=rule.params)).resolve()
+        return None if name is None else (Path(rule.basedir) / str(name)).resolve()
 
     with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
         # The rules have no public way in; the version of Snakemake is locked.
@@ -48,6 +48,7 @@ def read_rules(snakefile: Path) -> tuple[Rule, ...]:
                 shell=rule.shellcmd,
                 temporary=tuple(str(file) for file in rule.output if file.flags.get("temp")),
                 has_unnamed_params=len(rule.params) > len(list(rule.params.items())),
+                code=dict(rule.params.items()).get("code"),
             )
             for rule in workflow.rules
         )

@@ -299,12 +299,22 @@ def restore(kept: dict[Path, tuple[bytes, os.stat_result]]) -> None:
         ("config.yaml", "around: null", "around: lab"),
         ("config.yaml", "sample: 5\nseed: 1", "sample: 6\nseed: 2"),
         ("miniature.yaml", "description: Mini", "description: Other mini"),
-        ("Snakefile", '"""From', '"""Edited: from'),
+        ("Snakefile", "min_version(", "# edited\nmin_version("),
     ],
 )
 def test_no_edit_of_a_choice_plans_a_download(finished: Finished, name: str, old: str, new: str) -> None:
     with finished.checkout.edited(name, lambda text: text.replace(old, new, 1)):
         assert not FETCHING & finished.checkout.plan("all", *ARGUMENTS).keys()
+
+
+def test_pins_that_were_only_checked_out_again_change_nothing(finished: Finished) -> None:
+    path = finished.checkout / "miniature.pins.json"
+    state = path.stat()
+    try:
+        os.utime(path)
+        assert finished.checkout.plan("all", *ARGUMENTS) == {}
+    finally:
+        os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
 
 
 def test_a_moved_pin_fetches_its_entry_alone(finished: Finished) -> None:

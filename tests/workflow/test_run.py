@@ -542,6 +542,17 @@ def test_results_in_a_newer_clone_are_not_made_again(
         assert bool(clone.plan("all", *ARGUMENTS)) == metadata
 
 
+def test_a_lock_file_that_was_only_checked_out_again_unpacks_nothing(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path / "checkout")
+    made = checkout / "results/lab/manifests/minilm.json"
+    made.parent.mkdir(parents=True)
+    made.write_text("{}")
+    os.utime(made, (0, 0))
+    assert checkout.plan("results/lab/manifests/minilm.json") == {}
+    made.unlink()
+    assert checkout.plan("results/lab/manifests/minilm.json") == {"unpack": 1}
+
+
 def at_end(line: str):
     return lambda text: f"{text}{line}\n"
 
@@ -562,9 +573,13 @@ AUDIT = Counter(["audit", "page"])
 NOTED = Counter({"notebook": len(NOTEBOOKS)})
 
 
-def importing(module: str) -> Counter:
-    """Count the exhibits whose modules import a module."""
-    return Counter(label for label, made in exhibits.read().items() if module in modules(made.module))
+def drawn_with(module: str) -> Counter:
+    """Count the exhibits whose modules, or what makes exhibits of their kind, import a module."""
+    return Counter(
+        label
+        for label, made in exhibits.read().items()
+        if module in {*modules(made.module), *modules(made.maker)}
+    )
 
 
 EVERYTHING = WITHOUT_FITS + EVERY_FIT + Counter({"histogram": len(ENTRIES)}) + Counter(SOURCES.values())
@@ -581,7 +596,7 @@ EVERYTHING = WITHOUT_FITS + EVERY_FIT + Counter({"histogram": len(ENTRIES)}) + C
         (
             "weightfit/exhibits/style.py",
             at_end("# a comment"),
-            NOTED + Counter((*FIGURES, *TABLES)) + AUDIT,
+            NOTED + drawn_with("weightfit/exhibits/style.py") + AUDIT,
         ),
         ("weightfit/report/notebook.py", at_end("# a comment"), NOTED),
         ("weightfit/exhibits/figures/figure_02.py", at_end("# a comment"), Counter(["figure_02"]) + AUDIT),

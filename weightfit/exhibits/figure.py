@@ -1,48 +1,42 @@
 """Makes a figure from a request and writes it."""
 
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from weightfit.exhibits import style
-from weightfit.exhibits.numbers import Row, need, nothing, write_csv
+from weightfit.exhibits.numbers import need, nothing, write_csv
 from weightfit.exhibits.request import Request
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def make_figure(
-    request: Request,
-    columns: Sequence[str],
-    rows: Callable[[Request], list[Row]],
-    draw: Callable[[list[Row], Request], "Figure"],
-) -> None:
-    """Make a figure with its notes and its numbers; with too few entries, a panel that says what it needs.
+def make(request: Request, module: ModuleType) -> None:
+    """Make a figure, its notes and the numbers behind it; below its minimum, a panel that says what it needs.
 
     Parameters
     ----------
     request
         Request for the figure.
-    columns
-        Columns of the CSV; the first two are ``panel`` and ``series``.
-    rows
-        Function that returns the numbers behind the figure, one row per mark.
-    draw
-        Function that draws these rows. It need not write the notes or leave room for them; both are done here.
+    module
+        Module of the figure. ``COLUMNS`` are the columns of its CSV, the first two of them ``panel`` and ``series``.
+        ``rows(request)`` returns the numbers behind the figure, one row per mark. ``draw(rows, request)`` draws these
+        rows; it leaves no room for notes and writes none, since both are done here.
     """
     import matplotlib.pyplot as plt
 
     style.use()
     lacking = need(request)
-    found = [] if lacking else rows(request)
+    found = [] if lacking else module.rows(request)
     lacking = lacking or (None if found else nothing(request))
-    figure = _panel(lacking) if lacking else draw(found, request)
+    figure = _panel(lacking) if lacking else module.draw(found, request)
     _write_notes(figure, request.cast.notes)
     write_figure(figure, request.paths)
     plt.close(figure)
-    write_csv(request.paths["csv"], columns, found)
+    write_csv(request.paths["csv"], module.COLUMNS, found)
     told = [*request.cast.notes, lacking] if lacking else request.cast.notes
     print(f"{request.exhibit.title}: {len(found)} rows. {' '.join(told)}")
 

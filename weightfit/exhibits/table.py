@@ -3,44 +3,36 @@
 import html
 import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 
 import great_tables
 import pyarrow as pa
 
 from weightfit.documents import write_json
-from weightfit.exhibits.numbers import Row, need, nothing, write_csv
+from weightfit.exhibits.numbers import need, nothing, write_csv
 from weightfit.exhibits.request import Request
 
 
-def make_table(
-    request: Request,
-    columns: Sequence[str],
-    rows: Callable[[Request], list[Row]],
-    display: Callable[[Row], Mapping[str, str]],
-    notes: Callable[[Request], Sequence[str]] | None = None,
-) -> None:
-    """Make a table with its notes, and the numbers behind it; with too few entries it says what it needs.
+def make(request: Request, module: ModuleType) -> None:
+    """Make a table with its notes, and the numbers behind it; below its minimum it says what it needs.
 
     Parameters
     ----------
     request
-        Request for the table. ``content.columns`` maps each displayed column to its heading, in which ``{measured}``
+        Request for the table; ``content.columns`` maps each displayed column to its heading, in which ``{measured}``
         becomes "measured" or "stand-in".
-    columns
-        Columns of the CSV; the first is ``row``.
-    rows
-        Function that returns the numbers behind the table.
-    display
-        Function that returns a row as text for readers, by displayed column; a column that is left out is empty.
-    notes
-        Function that returns the exhibit's own notes below the table.
+    module
+        Module of the table. ``COLUMNS`` are the columns of its CSV, the first of them ``row``. ``rows(request)``
+        returns the numbers behind the table. ``display(row)`` returns a row as text for people, by displayed column;
+        a column that it leaves out has an empty cell. ``notes(request)``, if there is one, returns further sentences
+        that stand below the table.
     """
     lacking = need(request)
-    found = [] if lacking else rows(request)
+    found = [] if lacking else module.rows(request)
     lacking = lacking or (None if found else nothing(request))
-    own = [lacking] if lacking else list(notes(request)) if notes else []
+    own = [lacking] if lacking else list(module.notes(request)) if hasattr(module, "notes") else []
     measured = request.cast.heading
     headings = {
         column: _capital(str(heading).replace("{measured}", measured))
@@ -51,11 +43,11 @@ def make_table(
         request.exhibit.title,
         request.exhibit.caption,
         headings,
-        [display(row) for row in found],
+        [module.display(row) for row in found],
         [*request.cast.notes, *own],
         request.content.get("words", ()),
     )
-    write_csv(request.paths["csv"], columns, found)
+    write_csv(request.paths["csv"], module.COLUMNS, found)
     print(f"{request.exhibit.title}: {len(found)} rows. {' '.join([*request.cast.notes, *own])}")
 
 

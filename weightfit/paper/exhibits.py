@@ -9,6 +9,9 @@ from weightfit import paper
 from weightfit.documents import data, violation
 from weightfit.errors import ContractError
 
+WEIGHTLESS = frozenset({"theory", "library", "calibration"})
+"""Tables that are made without weights."""
+
 
 @dataclass(frozen=True)
 class Exhibit:
@@ -52,6 +55,16 @@ class Exhibit:
     def module(self) -> str:
         """Path of the module that makes the exhibit, relative to the repository."""
         return f"weightfit/exhibits/{self.kind}/{self.label}.py"
+
+    @property
+    def maker(self) -> str:
+        """The file of the package that makes exhibits of this kind, relative to the repository."""
+        return f"weightfit/exhibits/{self.kind.removesuffix('s')}.py"
+
+    @property
+    def is_weightless(self) -> bool:
+        """Whether it is made without weights."""
+        return set(self.inputs) <= WEIGHTLESS
 
     @property
     def numbers(self) -> str:

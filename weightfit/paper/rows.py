@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from weightfit.documents import data, schema
 from weightfit.errors import ContractError, UnknownReference
-from weightfit.paper.tsv import _frozen, read_table
+from weightfit.paper.tsv import frozen, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -215,7 +215,7 @@ def states() -> dict[str, tuple[State, ...]]:
 @cache
 def _entries(path: Path) -> dict[str, Entry]:
     rows = read_table(path, schema("entries"))
-    return {entry.id: entry for entry in (Entry(**_frozen(row)) for row in rows)}
+    return {entry.id: entry for entry in (Entry(**frozen(row)) for row in rows)}
 
 
 @cache
@@ -236,7 +236,7 @@ def _spellings(path: Path) -> dict[str, str]:
 @cache
 def _reported(path: Path) -> dict[str, Reported]:
     rows = read_table(path, schema("reported"))
-    found = {row.id: row for row in (Reported(**_frozen(row)) for row in rows)}
+    found = {row.id: row for row in (Reported(**frozen(row)) for row in rows)}
     for row in found.values():
         references = [("depends_on", other) for other in row.depends_on]
         if row.restates is not None:
@@ -255,7 +255,7 @@ def _reported(path: Path) -> dict[str, Reported]:
 @cache
 def _hyperparameters(path: Path) -> tuple[Hyperparameter, ...]:
     rows = read_table(path, schema("training"))
-    found = tuple(Hyperparameter(**_frozen(row)) for row in rows)
+    found = tuple(Hyperparameter(**frozen(row)) for row in rows)
     owners: dict[tuple[str, str, str], str] = {}
     known = _entries(data("paper/entries.tsv"))
     for row in found:
@@ -275,7 +275,7 @@ def _hyperparameters(path: Path) -> tuple[Hyperparameter, ...]:
 def _states(path: Path) -> dict[str, tuple[State, ...]]:
     found: dict[str, tuple[State, ...]] = {}
     for row in read_table(path, schema("states")):
-        state = State(**_frozen(row))
+        state = State(**frozen(row))
         found[state.thresholds] = (*found.get(state.thresholds, ()), state)
     for name, rows in found.items():
         least = [state.least for state in rows]

@@ -128,7 +128,7 @@ def _value(cell: str, declared: str | list[str]) -> object:
     raise ValueError(remedy[kind])
 
 
-def _frozen(row: dict[str, object]) -> dict[str, Any]:
+def frozen(row: dict[str, object]) -> dict[str, Any]:
     """Return a row with its lists as tuples."""
     values = {column: tuple(value) if isinstance(value, list) else value for column, value in row.items()}
     return cast("dict[str, Any]", values)

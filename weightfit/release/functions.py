@@ -140,8 +140,8 @@ def classify_attention_arch(n_q: int, n_kv: int) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``arch`` (`weightfit.diagnostics.attention_kind`), ``ratio``, ``n_q`` and ``n_kv``. The expectations for such a
-        model, ``expected_q_k_drift`` and ``cap_stone_alignment``, are taken unchanged from the library.
+        ``arch`` (`weightfit.weights.families.attention_kind`), ``ratio``, ``n_q`` and ``n_kv``. The expectations for
+        such a model, ``expected_q_k_drift`` and ``cap_stone_alignment``, are taken unchanged from the library.
 
     Raises
     ------

@@ -13,7 +13,7 @@ from weightfit import paper, table
 from weightfit.components import COMPONENTS, POOLS
 from weightfit.errors import ContractError
 from weightfit.fits.null import GaussianMixture, null_fits
-from weightfit.studies.selection import IN_BLOCKS, TRIM, of, protocol
+from weightfit.studies.selection import IN_BLOCKS, TRIM, of_components, protocol
 
 KINDS = (*COMPONENTS, "qkv")
 
@@ -41,7 +41,7 @@ def drift(fits: pa.Table, continued: Collection[str]) -> pa.Table:
         Gaussian law give.
     """
     ends_of_training = pc.field("terminal") | (pc.field("step") == 0)
-    chosen = fits.filter(IN_BLOCKS & protocol() & of(KINDS) & ends_of_training)
+    chosen = fits.filter(IN_BLOCKS & protocol() & of_components(KINDS) & ends_of_training)
     ends: dict[str, dict[str, tuple[Blocks, Blocks]]] = {}
     for row in chosen.to_pylist():
         untrained, last = ends.setdefault(row["entry"], {}).setdefault(row["component"], ({}, {}))

@@ -12,7 +12,7 @@ TRIM = 0.80
 """Kept fraction of the plot in the paper's protocol."""
 
 OF_A_MEDIAN = 1.2533
-"""Ratio of the standard error of the median of many Gaussian values to that of their mean, sqrt(pi / 2)."""
+"""Standard error of the median of many Gaussian values over that of their mean: sqrt(pi / 2), to four decimals."""
 
 IN_BLOCKS = pc.field("block") != POOLED
 """Condition for rows of matrices and pools within one block."""
@@ -32,7 +32,7 @@ def protocol(trim: float | None = TRIM, name: str = "centred") -> pc.Expression:
     return chosen if trim is None else chosen & (pc.field("trim") == trim)
 
 
-def of(components: Collection[str]) -> pc.Expression:
+def of_components(components: Collection[str]) -> pc.Expression:
     """Return the condition for fits of these matrices or pools."""
     return pc.is_in(pc.field("component"), pa.array(sorted(components), pa.string()))
 

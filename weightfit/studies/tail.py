@@ -18,7 +18,7 @@ from weightfit.fits.moments import QUANTILES
 from weightfit.fits.null import GaussianMixture
 from weightfit.fits.probability_plot import Magnitudes, magnitudes
 from weightfit.studies.bins import counts_in, gaussian_shares, weibull_shares
-from weightfit.studies.selection import of, protocol
+from weightfit.studies.selection import of_components, protocol
 from weightfit.studies.stage import Stage, read_stages, stages
 
 COMPONENT = "transmission"
@@ -49,7 +49,7 @@ def tail(fits: pa.Table, parts: Iterable[Path], milestones: Collection[int]) -> 
     ContractError
         If a fitted matrix is in none of the parts.
     """
-    pooled = fits.filter((pc.field("block") == POOLED) & of([COMPONENT]) & protocol())
+    pooled = fits.filter((pc.field("block") == POOLED) & of_components([COMPONENT]) & protocol())
     laws = {(row["entry"], row["step"]): row for row in pooled.to_pylist()}
     chosen = [stage for stage in stages(fits, milestones) if (stage.entry, stage.step) in laws]
     rows: list[dict[str, object]] = []

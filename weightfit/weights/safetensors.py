@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from weightfit.documents import FETCH_AGAIN, _quotation, parse_object, quote
+from weightfit.documents import FETCH_AGAIN, parse_object, quotation, quote
 from weightfit.errors import MalformedCheckpoint
 
 HEADER_LIMIT = 25_000_000
@@ -63,8 +63,8 @@ FOREIGN = (
 )
 WRITE_AGAIN = "write it again with a safetensors library"
 
-_quotation.maxstring = 200
-_quotation.maxother = 200
+quotation.maxstring = 200
+quotation.maxother = 200
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def read_header(path: Path) -> Header:
         text = _header_text(path, file, size)
     length = 8 + len(text)
     entries = parse_object(text, f"{path}: the header")
-    metadata = _check_metadata(path, entries.pop(METADATA, {}))
+    metadata = check_metadata(path, entries.pop(METADATA, {}))
     if not entries:
         raise MalformedCheckpoint(f"{path}: the header lists no tensors: {WRITE_AGAIN}")
     tensors = [_tensor(path, name, entry, length, size) for name, entry in entries.items()]
@@ -189,7 +189,8 @@ def _header_text(path: Path, file: BinaryIO, size: int) -> bytes:
     return text
 
 
-def _check_metadata(path: Path, metadata: object) -> dict[str, str]:
+def check_metadata(path: Path, metadata: object) -> dict[str, str]:
+    """Return the metadata of a header; raise `MalformedCheckpoint` unless they are an object of strings."""
     if not isinstance(metadata, dict):
         raise MalformedCheckpoint(
             f"{path}: {METADATA} is {quote(metadata)}, it must be an object of strings: {WRITE_AGAIN}"
@@ -213,7 +214,7 @@ def _is_count(value: object) -> bool:
     return type(value) is int and 0 <= value < 2**64  # bool is a subclass of int but not a count
 
 
-def _tensor_bytes(path: Path, name: str, dtype: object, shape: object) -> int:
+def tensor_bytes(path: Path, name: str, dtype: object, shape: object) -> int:
     """Check the name, dtype and shape of a tensor, and return its number of bytes."""
     where = f"{path}: tensor {quote(name)}"
     if name == "" or name == METADATA:
@@ -252,7 +253,7 @@ def _tensor(path: Path, name: str, entry: object, length: int, size: int) -> Ten
             f"{WRITE_AGAIN}"
         )
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    need = _tensor_bytes(path, name, dtype, shape)
+    need = tensor_bytes(path, name, dtype, shape)
     if not isinstance(offsets, list) or len(offsets) != 2 or not all(_is_count(offset) for offset in offsets):
         raise MalformedCheckpoint(
             f"{where} has data_offsets {quote(offsets)}, they must be two integers from 0 on: {WRITE_AGAIN}"

@@ -13,7 +13,7 @@ import numpy as np
 
 from weightfit.documents import quote
 from weightfit.errors import MalformedCheckpoint
-from weightfit.weights.safetensors import HEADER_LIMIT, METADATA, _check_metadata, _tensor_bytes
+from weightfit.weights.safetensors import HEADER_LIMIT, METADATA, check_metadata, tensor_bytes
 
 
 class CheckpointWriter:
@@ -62,7 +62,7 @@ class CheckpointWriter:
     ) -> None:
         entries: dict[str, object] = {}
         if metadata:
-            _check_metadata(path, dict(metadata))
+            check_metadata(path, dict(metadata))
             entries[METADATA] = dict(sorted(metadata.items()))
         end = 0
         for name, dtype, shape in tensors:
@@ -70,7 +70,7 @@ class CheckpointWriter:
                 raise MalformedCheckpoint(
                     f"{path}: tensor {quote(name)} is given twice: give each name one tensor"
                 )
-            begin, end = end, end + _tensor_bytes(path, name, dtype, list(shape))
+            begin, end = end, end + tensor_bytes(path, name, dtype, list(shape))
             entries[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [begin, end]}
         if not tensors:
             raise MalformedCheckpoint(f"{path}: no tensors are given: a checkpoint holds at least one")

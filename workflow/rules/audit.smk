@@ -82,6 +82,8 @@ rule page:
     params:
         code=code("scripts/page.py"),
         page=contents(f"workflow/report/page.{ending}" for ending in ("html.j2", "css", "js")),
+        # The page explains verdicts in its words.
+        schemas=contents(["workflow/schemas/audit.schema.yaml"]),
         paper=contents(
             ["paper/exhibits.yaml", *(f"paper/{name}.tsv" for name in ("entries", "labels", "reported"))]
         ),

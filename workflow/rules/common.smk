@@ -121,16 +121,12 @@ def released_tables():
     )
 
 
-def is_weightless(exhibit):
-    return set(exhibit.inputs) <= {"theory", "library"}
-
-
 def exhibit_files(label, exhibit):
     """Return an exhibit's files by ending; the one for readers is part of the run's report."""
-    shown = {"figures": "svg", "tables": "html"}[exhibit.kind]
+    opened = {"figures": "svg", "tables": "html"}[exhibit.kind]
     files = {ending: f"{RESULTS}/{exhibit.kind}/{label}.{ending}" for ending in ENDINGS[exhibit.kind]}
-    files[shown] = report(
-        files[shown],
+    files[opened] = report(
+        files[opened],
         caption="../report/exhibit.rst",
         category=exhibit.kind.capitalize(),
         labels={"exhibit": exhibit.title, "what it shows": exhibit.shows},
@@ -143,7 +139,7 @@ def shown_exhibits():
     return [
         f"{RESULTS}/{exhibit.kind}/{label}.{SHOWN[exhibit.kind]}"
         for label, exhibit in exhibits.read().items()
-        if COHORT.entries or is_weightless(exhibit)
+        if COHORT.entries or exhibit.is_weightless
     ]
 
 

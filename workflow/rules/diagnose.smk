@@ -18,6 +18,7 @@ rule diagnose:
     params:
         code=code("scripts/diagnose.py"),
         page=contents(["workflow/report/diagnosis.html.j2", "workflow/report/page.css"]),
+        paper=contents(["paper/exhibits.yaml", "paper/reported.tsv"]),
         model=config["model"] or COHORT.name,
         description=COHORT.description,
         band=exhibits.printed_band(),

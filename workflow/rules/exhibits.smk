@@ -17,12 +17,12 @@ for label, exhibit in exhibits.read().items():
         conda:
             "../../envs/exhibits.yaml"
         params:
-            code=code("scripts/exhibit.py", exhibit.module),
+            code=code("scripts/exhibit.py", exhibit.maker, exhibit.module),
             paper=PRINTED,
             exhibit=asdict(exhibit),
             # An exhibit that needs no weights does not change with the cohort.
-            entries={} if is_weightless(exhibit) else facts.of_entries(COHORT),
-            cohort=NO_COHORT if is_weightless(exhibit) else COHORT_FACTS,
+            entries={} if exhibit.is_weightless else facts.of_entries(COHORT),
+            cohort=NO_COHORT if exhibit.is_weightless else COHORT_FACTS,
         message:
             f"Make {exhibit.title}."
         script:

@@ -282,6 +282,8 @@ rule database:
     params:
         code=code("scripts/database.py"),
         paper=contents(["paper/states.tsv"]),
+        # Its README explains every key in the words of these two.
+        schemas=contents(f"workflow/schemas/{name}.schema.yaml" for name in ("database", "medians")),
         facts=facts.of_models(COHORT),
     message:
         "Write the database of fits in the form of the paper's appendix B.2."

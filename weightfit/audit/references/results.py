@@ -21,9 +21,6 @@ from weightfit.paper import exhibits
 Value = float | str
 Row = Mapping[str, object]
 
-WEIGHTLESS = ("theory", "library", "calibration")
-"""Tables that are made without weights."""
-
 STEPS = ("step", "printed_step")
 """Columns of training steps; the second numbers them as the paper does."""
 
@@ -220,7 +217,7 @@ def _studies() -> set[str]:
 
 def _is_weightless(name: str) -> bool:
     made = exhibits.read()
-    return set(made[name].inputs if name in made else (name,)) <= set(WEIGHTLESS)
+    return made[name].is_weightless if name in made else name in exhibits.WEIGHTLESS
 
 
 def _is_before_training(name: str) -> bool:

@@ -14,7 +14,7 @@ from weightfit.components import POOLED
 from weightfit.exhibits.numbers import Row
 from weightfit.exhibits.request import Request
 from weightfit.exhibits.style import COLOURS, FULL_WIDTH, NOTE_COLOUR
-from weightfit.studies.selection import of, protocol
+from weightfit.studies.selection import of_components, protocol
 
 COLUMNS = (
     *("panel", "series", "entry", "stand_in", "printed_step", "step"),
@@ -82,7 +82,9 @@ def _cell(panel: str, series: str, value: object, error: object, null: object) -
 
 def _fit(fits: pa.Table, request: Request) -> list[dict[str, Any]]:
     chosen = (
-        of([request.content["component"]]) & (pc.field("block") == POOLED) & protocol(request.content["trim"])
+        of_components([request.content["component"]])
+        & (pc.field("block") == POOLED)
+        & protocol(request.content["trim"])
     )
     rows: list[dict[str, Any]] = fits.filter(chosen).to_pylist()
     return rows
