@@ -3,21 +3,18 @@
 import json
 from pathlib import Path
 
-import pyarrow.compute as pc
-
 from weightfit import table
 from weightfit.documents import data
 from weightfit.report.diagnosis import neighbours, place, render
 from weightfit.studies.diagnosis import diagnose, scale_ratios
-from weightfit.studies.selection import TRIM
+from weightfit.studies.selection import TRIM, anchor
 from weightfit.task import logged
 
 if __name__ == "__main__":
     with logged(snakemake.log[0]):
         fits = table.read(Path(snakemake.input.fits), "fits")
         theory = table.read(Path(snakemake.input.theory), "theory")
-        half_normal = (pc.field("quantity") == "half_normal_shape") & (pc.field("trim") == TRIM)
-        (anchor,) = theory.filter(half_normal)["value"].to_pylist()
+        unmoved = anchor(theory, TRIM)
         band = tuple(snakemake.params.band)
         own = snakemake.params.own
         around = neighbours(fits, own)
@@ -28,8 +25,8 @@ if __name__ == "__main__":
             "description": snakemake.params.description,
             "made": [json.loads(Path(name).read_text("utf-8")) for name in snakemake.input.manifests],
         }
-        placed = [place(fits, entry, stand_in, anchor, band) for entry, stand_in in own.items()]
-        text = render(data("workflow/report/diagnosis.html.j2"), model, placed, anchor, around)
+        placed = [place(fits, entry, stand_in, unmoved, band) for entry, stand_in in own.items()]
+        text = render(data("workflow/report/diagnosis.html.j2"), model, placed, unmoved, around)
         rows = diagnose(fits, band)
         table.write_csv(Path(snakemake.output.table), rows)
         table.write_csv(Path(snakemake.output.ratios), scale_ratios(fits))

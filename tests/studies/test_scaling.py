@@ -11,7 +11,7 @@ from weightfit.counts.histogram import histogram_of
 from weightfit.counts.part import count_part
 from weightfit.fits.fit import Protocol, fit_part
 from weightfit.fits.probability_plot import fit, magnitudes
-from weightfit.studies.scaling import input_output_ratio, scaling
+from weightfit.studies.scaling import growth, input_output_ratio, scaling
 from weightfit.weights.initialize import initialize
 
 FIXED = {"n": 100, "excluded": 0, "exactness": "f16", "zeros": 0, "shape_se": 0.01, "shape_null": 1.2,
@@ -118,3 +118,13 @@ def test_the_instrument_finds_the_ratio_of_a_true_size_initialization(tmp_path, 
     predicted = facts.layers / math.sqrt(10)
     assert abs(ratio - predicted) < 3 * error
     assert error < 0.001 * predicted
+
+
+def test_growth_is_the_ratio_less_one_and_its_error_that_of_simulated_ratios():
+    first = {"scale_mean": 0.02, "scale_mean_se": 0.0002, "scale_median": 0.019}
+    last = {"scale_mean": 0.03, "scale_mean_se": 0.0006, "scale_median": 0.0285}
+    found = growth(first, last)
+    assert (found["growth_mean"], found["growth_median"]) == pytest.approx((0.5, 0.5), rel=1e-14)
+    random = np.random.default_rng(82)
+    means = [random.normal(row["scale_mean"], row["scale_mean_se"], 200_000) for row in (first, last)]
+    assert found["growth_mean_se"] == pytest.approx(np.std(means[1] / means[0]), rel=0.01)

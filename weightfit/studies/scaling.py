@@ -1,6 +1,8 @@
 """How the scale of each kind of matrix changes through training, over the blocks of an entry (the paper, section 5)."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -78,3 +80,23 @@ def input_output_ratio(scaling: pa.Table, entry: str, step: int) -> tuple[float,
         ratios.append(ratio)
         variances.append(ratio**2 * ((error[above] / scale[above]) ** 2 + (error[below] / scale[below]) ** 2))
     return float(np.mean(ratios)), math.sqrt(sum(variances)) / len(ratios)
+
+
+def growth(first: Mapping[str, Any], last: Mapping[str, Any]) -> dict[str, float]:
+    """Return by how much a scale grows from one step to another, as a share of the first.
+
+    Parameters
+    ----------
+    first, last
+        Rows of contract ``scaling`` of one kind of matrix.
+
+    Returns
+    -------
+    dict
+        ``growth_median`` and ``growth_mean``, of the median and of the mean over blocks, and ``growth_mean_se``, the
+        standard error of the latter by the delta method for independent fits.
+    """
+    mean = last["scale_mean"] / first["scale_mean"]
+    relative = math.hypot(*(row["scale_mean_se"] / row["scale_mean"] for row in (first, last)))
+    median = last["scale_median"] / first["scale_median"]
+    return {"growth_median": median - 1, "growth_mean": mean - 1, "growth_mean_se": mean * relative}

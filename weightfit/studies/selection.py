@@ -48,3 +48,18 @@ def median_error(deviation: float, count: int) -> float:
         Number of values, which are taken as independent and Gaussian.
     """
     return OF_A_MEDIAN * deviation / math.sqrt(count)
+
+
+def anchor(theory: pa.Table, trim: float) -> float:
+    """Return the shape of one Gaussian matrix of infinitely many weights.
+
+    Parameters
+    ----------
+    theory
+        Table of contract ``theory``.
+    trim
+        Kept fraction of the plot.
+    """
+    at_trim = (pc.field("quantity") == "half_normal_shape") & (pc.field("trim") == trim)
+    (value,) = theory.filter(at_trim)["value"].to_pylist()
+    return float(value)

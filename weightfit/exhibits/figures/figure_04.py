@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import matplotlib.pyplot as plt
-import pyarrow.compute as pc
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
@@ -23,6 +22,7 @@ from weightfit.exhibits.style import (
     band,
     markings,
 )
+from weightfit.studies import selection
 from weightfit.studies.drift import as_stored, class_medians
 
 VALUES = {"drift": "drift", "terminal": "shape_terminal"}
@@ -63,7 +63,8 @@ def rows(request: Request) -> list[Row]:
         for row in class_medians(cells["drift"])
     ]
     ends = {f"{end}_printed": request.printed(end) for end in ("band_low", "band_high")}
-    last = [row | ends | {"anchor": _anchor(request)} for row in cells["terminal"]]
+    unmoved = selection.anchor(request.read("theory"), request.content["trim"])
+    last = [row | ends | {"anchor": unmoved} for row in cells["terminal"]]
     return [*cells["drift"], *medians, *last]
 
 
@@ -81,12 +82,6 @@ def _cell(panel: str, name: str, key: str, row: Mapping[str, Any], request: Requ
             "as_stored": as_stored(key, row["component"]),
         }
     )
-
-
-def _anchor(request: Request) -> float:
-    at = (pc.field("quantity") == "half_normal_shape") & (pc.field("trim") == request.content["trim"])
-    (value,) = request.read("theory").filter(at)["value"].to_pylist()
-    return float(value)
 
 
 def draw(rows: list[Row], request: Request) -> Figure:

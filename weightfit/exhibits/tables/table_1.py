@@ -10,6 +10,7 @@ from weightfit import paper, table
 from weightfit.exhibits.numbers import Row
 from weightfit.exhibits.request import Request
 from weightfit.exhibits.style import COMPONENT_NAMES
+from weightfit.studies.selection import anchor
 
 COLUMNS = (
     "row",
@@ -35,11 +36,8 @@ def _rows(request: Request, kind: str) -> list[Row]:
     ablation, trims = request.read("ablation"), request.content["trims"]
     trained = {trim: _medians(ablation, request, kind, trim, "terminal") for trim in trims}
     untrained = {trim: _medians(ablation, request, kind, trim, "initial") for trim in trims}
-    null = {
-        row["trim"]: row["value"]
-        for row in request.read("theory").to_pylist()
-        if row["quantity"] == "half_normal_shape"
-    }
+    theory = request.read("theory")
+    null = {trim: anchor(theory, trim) for trim in trims}
     low, high = (float(request.printed(f"band_{side}")) for side in ("low", "high"))
     out = [
         _summary(f"{trim:.2f}", kind, trained[trim], untrained[trim])

@@ -1,6 +1,5 @@
 """Table 3: how far the scale of o grows over training, and the mean scale of the transmission matrices."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,6 +7,7 @@ from weightfit import paper
 from weightfit.exhibits.numbers import Row
 from weightfit.exhibits.request import Request
 from weightfit.exhibits.words import ABSENT, cell, cells, percent
+from weightfit.studies.scaling import growth
 
 TRAINING = ("t_over_tau", "state_library", "state_database")
 ENDS = ("initial", "terminal")
@@ -88,18 +88,10 @@ def _course(own: Sequence[Mapping[str, Any]], request: Request) -> dict[str, obj
             SCALES, ("scale_median", "scale_q25", "scale_q75", "scale_mean", "scale_mean_se"), strict=True
         )
     }
-    last = found["terminal"]
+    first, last = found["initial"], found["terminal"]
     out |= {"step": last["step"] if last else None, "blocks": last["blocks"] if last else 0}
-    return out | _growth(out) | _peak(own, last, request)
-
-
-def _growth(scales: Mapping[str, Any]) -> dict[str, object]:
-    if scales["initial_mean"] is None or scales["terminal_mean"] is None:
-        return dict.fromkeys(GROWTH)
-    mean = scales["terminal_mean"] / scales["initial_mean"]
-    relative = math.hypot(*(scales[f"{end}_mean_se"] / scales[f"{end}_mean"] for end in ENDS))
-    median = scales["terminal_median"] / scales["initial_median"]
-    return dict(zip(GROWTH, (median - 1, mean - 1, mean * relative), strict=True))
+    grown = growth(first, last) if first and last else dict.fromkeys(GROWTH)
+    return out | grown | _peak(own, last, request)
 
 
 def _peak(
