@@ -3,14 +3,13 @@
 import json
 from pathlib import Path
 
-from weightfit.audit import registry
+from weightfit.audit import registry, summary
 from weightfit.audit.audit import audit
 from weightfit.audit.claims.claims import judge_claims
 from weightfit.audit.claims.file import read_claims
 from weightfit.audit.evaluation import Evaluator, evaluate_all
 from weightfit.audit.references.results import CohortFacts, Results
 from weightfit.audit.references.sources import Sources
-from weightfit.audit.text import summary
 from weightfit.hub.pinned import of_the_hub, pinned
 from weightfit.table import write_csv
 from weightfit.task import logged
@@ -28,8 +27,7 @@ if __name__ == "__main__":
         results = evaluate_all(registry.read(), sources)
         numbers, readings = audit(results)
         claims = judge_claims(read_claims(), results, Evaluator(sources))
-        for (sort, evidence, verdict), count in summary(numbers).items():
-            print(f"{sort}: {verdict} by {evidence}: {count}")
+        print(summary.markdown(numbers))
         write_csv(Path(snakemake.output.audit), numbers)
         write_csv(Path(snakemake.output.readings), readings)
         write_csv(Path(snakemake.output.claims), claims)

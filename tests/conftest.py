@@ -2,10 +2,13 @@
 
 import csv
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from weightfit import documents
 
 # Read by numpy when it is first imported, which is later.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
@@ -34,3 +37,12 @@ def certified() -> dict[str, dict[str, float]]:
             rows = csv.DictReader(stream, delimiter="\t")
             found[path.stem] = {row["quantity"]: float(row["value"]) for row in rows}
     return found
+
+
+@pytest.fixture
+def copied_paper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a copy of `paper/` that may be broken and is read instead of it."""
+    shutil.copytree(REPOSITORY / "paper", tmp_path / "paper")
+    shutil.copytree(REPOSITORY / "workflow/schemas", tmp_path / "workflow/schemas")
+    monkeypatch.setattr(documents, "ROOT", tmp_path)
+    return tmp_path / "paper"

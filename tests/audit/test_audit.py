@@ -5,7 +5,6 @@ import json
 import math
 import re
 import runpy
-import shutil
 from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
@@ -22,7 +21,7 @@ from weightfit.audit import printed, registry
 from weightfit.audit.audit import audit, contradictions, judge, verdicts
 from weightfit.audit.evaluation import Evaluator, evaluate_all
 from weightfit.audit.registry import owner
-from weightfit.audit.text import summary, text
+from weightfit.audit.text import text
 from weightfit.audit.verdict import of_number
 from weightfit.errors import ContractError
 from weightfit.formula.interval import Interval
@@ -90,14 +89,6 @@ def test_no_weights_decide_anything(numbers, given):
     rows = [row for found in (numbers, given) for row in found.values() if row["evidence"] == "weights"]
     assert rows
     assert {(row["verdict"], row["value"], row["stand_in"]) for row in rows} == {("pending", None, None)}
-
-
-def test_the_summary_counts_each_number_once(results, given):
-    made = summary(audit(results)[0])
-    assert sum(made.values()) == 646
-    sorts = Counter(printed.read(key).sort for key in paper.reported())
-    for sort, count in sorts.items():
-        assert sum(number for (each, _, _), number in made.items() if each == sort) == count
 
 
 def test_the_database_decides_more_and_undoes_nothing(numbers, given):
@@ -337,14 +328,6 @@ def test_a_changed_digit_changes_the_outcome(with_database):
     assert all(printed.read(key).number.relation != "equal" for key in deciding), deciding
 
 
-@pytest.fixture
-def copied(tmp_path, monkeypatch):
-    shutil.copytree(ROOT / "paper", tmp_path / "paper")
-    shutil.copytree(ROOT / "workflow/schemas", tmp_path / "workflow/schemas")
-    monkeypatch.setattr(documents, "ROOT", tmp_path)
-    return tmp_path / "paper"
-
-
 def change(table: Path, key: str, column: str, old: str, new: str) -> None:
     lines = table.read_text(encoding="utf-8").split("\n")
     place = lines[0].split("\t").index(column)
@@ -373,13 +356,15 @@ def again(tmp_path, *ids):
     return {row["id"]: row for row in audit(results)[0].to_pylist()}
 
 
-def test_a_changed_table_changes_the_audit(copied, tmp_path, numbers):
+def test_a_changed_table_changes_the_audit(copied_paper, tmp_path, numbers):
     assert decision(numbers, "F3.lam_growth")[0] == decision(numbers, "T5.160m.predicted")[0] == "reproduced"
-    reprint(copied, "F3.lam_growth", "33", "39")
-    reprint(copied, "A1.k0", "1.2054", "1.2059")
-    change(copied / "reported.tsv", "T5.160m.predicted", "definition", "L/sqrt(10) or sqrt(2L)", "another")
-    change(copied / "readings.tsv", "F3.n_steps", "value", 'count(printed_all("F3.step_*"))', "5")
-    change(copied / "training.tsv", "pythia-70m", "value", "1430", "9990")
+    reprint(copied_paper, "F3.lam_growth", "33", "39")
+    reprint(copied_paper, "A1.k0", "1.2054", "1.2059")
+    change(
+        copied_paper / "reported.tsv", "T5.160m.predicted", "definition", "L/sqrt(10) or sqrt(2L)", "another"
+    )
+    change(copied_paper / "readings.tsv", "F3.n_steps", "value", 'count(printed_all("F3.step_*"))', "5")
+    change(copied_paper / "training.tsv", "pythia-70m", "value", "1430", "9990")
     made = again(
         tmp_path, "F3.lam_growth", "T5.160m.predicted", "A1.k0", "F3.n_steps", "S5.2.warmup", "T3.70m.Ttau"
     )
@@ -392,16 +377,16 @@ def test_a_changed_table_changes_the_audit(copied, tmp_path, numbers):
     assert made["T3.70m.Ttau"]["verdict"] == "ambiguous"
 
 
-def test_a_number_on_which_others_rest_moves_them(copied, tmp_path, numbers):
+def test_a_number_on_which_others_rest_moves_them(copied_paper, tmp_path, numbers):
     assert decision(numbers, "S3.2.gap_cv") == ("reproduced", "arithmetic")
-    reprint(copied, "S3.2.gap_sd", "0.0017", "0.0037")
+    reprint(copied_paper, "S3.2.gap_sd", "0.0017", "0.0037")
     made = again(tmp_path, "S3.2.gap_cv")
     assert made["S3.2.gap_cv"]["verdict"] == made["F5.gap_cv"]["verdict"] == "differs"
 
 
-def test_a_value_that_cannot_be_compared_names_its_reading(copied, tmp_path):
+def test_a_value_that_cannot_be_compared_names_its_reading(copied_paper, tmp_path):
     change(
-        copied / "readings.tsv",
+        copied_paper / "readings.tsv",
         "F3.n_steps",
         "value",
         'count(printed_all("F3.step_*"))',

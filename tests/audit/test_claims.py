@@ -2,7 +2,6 @@
 
 import math
 import re
-import shutil
 
 import numpy as np
 import pytest
@@ -406,30 +405,21 @@ def test_numbers_are_told_where_they_come_out_otherwise_than_printed(run):
     )
 
 
-@pytest.fixture
-def copy(tmp_path, monkeypatch):
-    """A copy of the paper's data that a test may change."""
-    shutil.copytree(documents.ROOT / "paper", tmp_path / "paper")
-    shutil.copytree(documents.ROOT / "workflow/schemas", tmp_path / "workflow/schemas")
-    monkeypatch.setattr(documents, "ROOT", tmp_path)
-    return tmp_path / "paper/claims.yaml"
-
-
 def change(path, old, new):
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
-def test_a_changed_definition_changes_the_outcome(copy, tmp_path, run):
-    change(copy, "when: [gaussian <= spread]", "when: [gaussian > spread]")
+def test_a_changed_definition_changes_the_outcome(copied_paper, tmp_path, run):
+    change(copied_paper / "claims.yaml", "when: [gaussian <= spread]", "when: [gaussian > spread]")
     rows = {row["id"]: row for row in judge_claims(read_claims(), *run).to_pylist()}
     assert rows["gap-quantifies-the-heavy-tail"]["verdict"] == "reproduced"
 
 
-def test_a_changed_digit_of_the_paper_changes_the_outcome(copy, run):
+def test_a_changed_digit_of_the_paper_changes_the_outcome(copied_paper, run):
     """Regime B is printed as at most 0.7; if one of its least shapes were 0.82 the partition would not hold."""
-    table = copy.with_name("reported.tsv")
+    table = copied_paper / "reported.tsv"
     lines = table.read_text(encoding="utf-8").split("\n")
     (place,) = (at for at, line in enumerate(lines) if line.startswith("T7.Qwen2.5-Math-7B.shallow_min\t"))
     assert lines[place].count("0.62") == 2, "once in the paper's words, once as the number"
@@ -456,8 +446,8 @@ def test_a_changed_digit_of_the_paper_changes_the_outcome(copy, run):
         ("evidence: theory", "evidence: belief", "'belief' is not one of"),
     ],
 )
-def test_a_broken_item_is_refused(copy, old, new, message):
-    change(copy, old, new)
+def test_a_broken_item_is_refused(copied_paper, old, new, message):
+    change(copied_paper / "claims.yaml", old, new)
     with pytest.raises(ContractError, match=re.escape(message)):
         read_claims()
 

@@ -2,7 +2,6 @@
 
 import math
 import re
-import shutil
 from decimal import Decimal
 from fractions import Fraction
 
@@ -91,15 +90,6 @@ CLAIMS = {"S3.3.step1_match", "S4.2.monotone", "S4.3.monotone", "F9.monotone", "
 @pytest.fixture(scope="module")
 def everything():
     return printed.read_all()
-
-
-@pytest.fixture
-def copy(tmp_path, monkeypatch):
-    """Give a copy of the paper's tables that may be changed, and read from it."""
-    shutil.copytree(documents.ROOT / "paper", tmp_path / "paper")
-    shutil.copytree(documents.ROOT / "workflow/schemas", tmp_path / "workflow/schemas")
-    monkeypatch.setattr(documents, "ROOT", tmp_path)
-    return tmp_path / "paper"
 
 
 def change(file, old, new):
@@ -381,24 +371,26 @@ def test_an_unknown_id_is_refused_with_near_ones():
 # Changed tables
 
 
-def test_the_meaning_follows_the_printed_text_and_its_words(copy):
-    text = (copy / "reported.tsv").read_text(encoding="utf-8")
+def test_the_meaning_follows_the_printed_text_and_its_words(copied_paper):
+    text = (copied_paper / "reported.tsv").read_text(encoding="utf-8")
     line = next(line for line in text.splitlines() if line.startswith("S5.4.slope\t"))
     other = line.replace("0.087", "0.089").replace(r"\lambda = 0.089", r"\lambda \approx 0.089")
-    (copy / "reported.tsv").write_text(text.replace(line, other), encoding="utf-8")
+    (copied_paper / "reported.tsv").write_text(text.replace(line, other), encoding="utf-8")
     made = printed.read("S5.4.slope").number
     assert (made.allowed.low, made.allowed.high) == pytest.approx((0.088, 0.090))
 
 
-def test_a_qualifier_that_cannot_be_told_is_refused(copy):
-    words = copy / "contexts.tsv"
+def test_a_qualifier_that_cannot_be_told_is_refused(copied_paper):
+    words = copied_paper / "contexts.tsv"
     change(words, "A1.zeros_n\t", "A1.zeros_lo_old\t")
     with pytest.raises(ContractError, match=r"id A1\.zeros_n: '200' is nowhere in .*paper/contexts\.tsv"):
         printed.read("A1.zeros_n")
 
 
-def test_a_qualifier_that_is_told_in_two_ways_is_refused(copy):
-    change(copy / "contexts.tsv", "(fewer than 200 exact zeros", "(fewer than 200 exact zeros, about 200")
+def test_a_qualifier_that_is_told_in_two_ways_is_refused(copied_paper):
+    change(
+        copied_paper / "contexts.tsv", "(fewer than 200 exact zeros", "(fewer than 200 exact zeros, about 200"
+    )
     with pytest.raises(ContractError, match=r"id A1\.zeros_n: '200' is about and below in "):
         printed.read("A1.zeros_n")
 

@@ -1,7 +1,6 @@
 """The registry of readings: that it is whole, sound and free of circles, and that a broken one is refused."""
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -18,15 +17,6 @@ OTHER_FORM = {"S2.1.trim_each", "F2.p_low", "F2.p_high", "A1.F_lo", "A1.F_hi", "
 """Restatements that tell the trim by its edges, and one that says "in-band" where its original says "clean"."""
 
 WEIGHTS = ("pythia-weights", "pythia-trajectory", "cohort-weights", "qwen-weights")
-
-
-@pytest.fixture
-def copy(tmp_path, monkeypatch):
-    """A copy of the tables that may be broken."""
-    shutil.copytree(ROOT / "paper", tmp_path / "paper")
-    shutil.copytree(ROOT / "workflow/schemas", tmp_path / "workflow/schemas")
-    monkeypatch.setattr(documents, "ROOT", tmp_path)
-    return tmp_path / "paper/readings.tsv"
 
 
 def add(table: Path, *cells: str) -> None:
@@ -108,17 +98,20 @@ def test_the_headings_of_the_limitations_are_all_there_are(shared):
         (("A1.k0", "quadrature", "arithmetic", "1", "", "Note."), "already stands in line"),
     ],
 )  # fmt: skip
-def test_a_broken_row_is_refused(copy, cells, message):
-    add(copy, *cells)
+def test_a_broken_row_is_refused(copied_paper, cells, message):
+    add(copied_paper / "readings.tsv", *cells)
     with pytest.raises(ContractError, match=message):
         registry.read()
 
 
-def test_a_circle_is_refused(copy):
-    add(copy, "T1.k80.median", "by-the-gap", "arithmetic", 'printed("F5.gap_mean") + 1', "", "Note.")
+def test_a_circle_is_refused(copied_paper):
+    table = copied_paper / "readings.tsv"
+    add(table, "T1.k80.median", "by-the-gap", "arithmetic", 'printed("F5.gap_mean") + 1', "", "Note.")
     assert registry.read()
     # A restatement of its original is the same number, and a pattern names all that fit it.
-    add(copy, "S3.2.gap_mean", "by-the-medians", "arithmetic", 'sum(printed_all("T1.*.median"))', "", "Note.")
+    add(
+        table, "S3.2.gap_mean", "by-the-medians", "arithmetic", 'sum(printed_all("T1.*.median"))', "", "Note."
+    )
     registry._read.cache_clear()
     with pytest.raises(ContractError, match=r"S3\.2\.gap_mean, .*T1\.k80\.median are decided by one another"):
         registry.read()

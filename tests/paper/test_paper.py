@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import math
 import re
-import shutil
 import string
 import subprocess
 import sys
@@ -599,15 +598,6 @@ def test_what_is_written_is_read(
     assert paper.read_table(table, schema) == rows
 
 
-@pytest.fixture
-def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the tables that may be broken."""
-    shutil.copytree(ROOT / "paper", tmp_path / "paper")
-    shutil.copytree(SCHEMAS, tmp_path / "workflow/schemas")
-    monkeypatch.setattr(documents, "ROOT", tmp_path)
-    return tmp_path
-
-
 def break_cell(table: Path, key: str, column: str, value: str) -> None:
     lines = table.read_text(encoding="utf-8").split("\n")
     number = next(number for number, line in enumerate(lines) if line.split("\t")[0] == key)
@@ -633,14 +623,16 @@ def break_cell(table: Path, key: str, column: str, value: str) -> None:
         ("printed", "", r"line 2, column 'printed': '' should be non-empty"),
     ],
 )
-def test_broken_reported_tables_are_refused(copy: Path, column: str, value: str, message: str) -> None:
-    break_cell(copy / "paper/reported.tsv", "ABS.k0", column, value)
+def test_broken_reported_tables_are_refused(
+    copied_paper: Path, column: str, value: str, message: str
+) -> None:
+    break_cell(copied_paper / "reported.tsv", "ABS.k0", column, value)
     with pytest.raises(ContractError, match=message):
         paper.reported()
 
 
-def test_a_spelling_of_two_entries_is_refused(copy: Path) -> None:
-    break_cell(copy / "paper/entries.tsv", "qwen2-7b", "aliases", "MISTRAL")
+def test_a_spelling_of_two_entries_is_refused(copied_paper: Path) -> None:
+    break_cell(copied_paper / "entries.tsv", "qwen2-7b", "aliases", "MISTRAL")
     with pytest.raises(ContractError, match="'MISTRAL' stands for both mistral-7b and qwen2-7b"):
         paper.entries()
 
@@ -659,15 +651,15 @@ def test_a_spelling_of_two_entries_is_refused(copy: Path) -> None:
     ],
 )  # fmt: skip
 def test_broken_tables_of_trainings_and_states_are_refused(
-    copy: Path, table: str, key: str, column: str, value: str, message: str
+    copied_paper: Path, table: str, key: str, column: str, value: str, message: str
 ) -> None:
-    break_cell(copy / f"paper/{table}.tsv", key, column, value)
+    break_cell(copied_paper / f"{table}.tsv", key, column, value)
     with pytest.raises(ContractError, match=message):
         paper.training("paper") if table == "training" else paper.states()
 
 
-def test_a_set_of_states_that_does_not_reach_zero_is_refused(copy: Path) -> None:
-    path = copy / "paper/states.tsv"
+def test_a_set_of_states_that_does_not_reach_zero_is_refused(copied_paper: Path) -> None:
+    path = copied_paper / "states.tsv"
     path.write_text(
         "".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[:-1]), encoding="utf-8"
     )

@@ -299,24 +299,7 @@ def components(family: str) -> tuple[str, ...]:
 
 
 def attention_kind(heads: int, key_heads: int) -> str:
-    """Distinguish multi-query, grouped-query and multi-head attention.
-
-    Parameters
-    ----------
-    heads, key_heads
-        Numbers of query heads and of key heads.
-
-    Returns
-    -------
-    str
-        ``MQA`` if there is one key head, ``MHA`` if there are as many as query heads, otherwise ``GQA``. A single query
-        head with its key head is ``MQA``, as in npm-weibull-py.
-
-    Raises
-    ------
-    ContractError
-        If a number is not positive or the key heads cannot share the query heads evenly.
-    """
+    """Return ``MQA``, ``MHA`` or ``GQA``, see `weightfit.diagnostics.F7_attention_arch_classify`."""
     if heads < 1 or key_heads < 1 or heads % key_heads:
         raise ContractError(
             f"{heads} query heads and {key_heads} key heads: both must be positive and the first a multiple of the "
