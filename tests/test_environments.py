@@ -111,8 +111,15 @@ def entry_points() -> dict[str, tuple[Path, Path]]:
 def needed(start: Path) -> set[str]:
     """Find the distributions that a file and the modules of the package behind it import, or read as text."""
     # What these two find by name only.
-    found = {"notebook": "workflow/notebooks/*.py", "exhibit": "weightfit/exhibits/*/*.py"}.get(start.stem)
-    starts = [start, *sorted(REPOSITORY.glob(found) if found else ())]
+    found = {
+        "notebook": ("workflow/notebooks/*.py",),
+        "exhibit": (
+            "weightfit/exhibits/*/*.py",
+            "weightfit/exhibits/figure.py",
+            "weightfit/exhibits/table.py",
+        ),
+    }.get(start.stem, ())
+    starts = [start, *sorted(path for pattern in found for path in REPOSITORY.glob(pattern))]
     files = {*starts, *(REPOSITORY / module for one in starts for module in modules(one))}
     read = yaml.safe_load((REPOSITORY / "cohorts/lab.yaml").read_text())["corpus"]["packages"]
     return set().union(*(imports(file) for file in sorted(files)), read if start.stem == "corpus" else ())

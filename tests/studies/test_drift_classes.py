@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from weightfit import paper
-from weightfit.studies.drift import as_stored, class_medians
+from weightfit.studies.drift_classes import as_stored, class_medians
 
 CLASSES = {"selection": ["q", "k", "qkv"], "transmission": ["v", "o", "gate", "down", "ffn_in"]}
 

@@ -153,7 +153,7 @@ def test_an_index_that_lists_a_tensor_that_no_file_has(tmp_path, source):
 )
 def test_an_index_cannot_point_elsewhere(tmp_path, source, file):
     (source / INDEX).write_text(json.dumps({"weight_map": {"a": file}}))
-    refused(tmp_path, source, MalformedCheckpoint, "no name of a safetensors file")
+    refused(tmp_path, source, MalformedCheckpoint, "no name of a .safetensors file")
 
 
 @pytest.mark.parametrize(

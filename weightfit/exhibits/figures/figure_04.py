@@ -23,7 +23,7 @@ from weightfit.exhibits.style import (
     markings,
 )
 from weightfit.studies import selection
-from weightfit.studies.drift import as_stored, class_medians
+from weightfit.studies.drift_classes import as_stored, class_medians
 
 VALUES = {"drift": "drift", "terminal": "shape_terminal"}
 """Columns of the table ``drift`` that the panels show."""
