@@ -455,7 +455,7 @@ def test_the_script_writes_both_tables(tmp_path, numbers):
     with (tmp_path / "readings.csv").open(encoding="utf-8", newline="") as stream:
         assert len(list(csv.DictReader(stream))) > 646
     log = (tmp_path / "audit.log").read_text(encoding="utf-8")
-    assert sum(int(count) for count in re.findall(r": (\d+)$", log, re.MULTILINE)) == 646
+    assert sum(int(count) for count in re.findall(r"\| (\d+) (?=\|)", log)) == 646
     first = (tmp_path / "audit.csv").read_bytes()
     runpy.run_path(str(ROOT / "scripts/audit.py"), {"snakemake": job}, "__main__")
     assert (tmp_path / "audit.csv").read_bytes() == first
