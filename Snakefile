@@ -5,7 +5,7 @@ from snakemake.utils import min_version
 from weightfit.cohort import check_configuration, of_model, read_cohort
 from weightfit.documents import data
 from weightfit.errors import WeightfitError
-from weightfit.provenance import code, contents, sha256
+from weightfit.provenance import code, digests, sha256
 
 min_version("9.27")
 

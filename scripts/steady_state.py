@@ -16,7 +16,7 @@ if __name__ == "__main__":
         rows = steady_state(table.read(scaling, "scaling"), origins, published, paper.states())
         lines = steady_state_lines(rows, snakemake.params.groups)
         inputs = {"scaling.parquet": scaling}
-        inputs |= {f"{name}.tsv": data(f"paper/{name}.tsv") for name in ("entries", "training", "states")}
+        inputs |= {Path(name).name: data(name) for name in snakemake.params.paper}
         made = provenance("steady_state", "scripts/steady_state.py", inputs)
         made |= {"origins": snakemake.params.origins, "groups": snakemake.params.groups}
         table.write(Path(snakemake.output.rows), "steady_state", rows, made)

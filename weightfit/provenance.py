@@ -79,6 +79,11 @@ def contents(files: Iterable[str | Path]) -> str:
     return digest.hexdigest()
 
 
+def digests(names: Iterable[str]) -> dict[str, str]:
+    """Return the sha256 of data files of the repository by their names: a rule's params, which its script reads."""
+    return {name: sha256(data(name)) for name in names}
+
+
 def code(*files: str) -> str:
     """Return one digest over Python files and all modules that they import: the ``code`` in a rule's params.
 

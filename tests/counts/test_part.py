@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from counted_entries import NAMES
 from pytorch_file import checkpoint as pytorch_checkpoint
 
 from weightfit import table
@@ -18,15 +19,6 @@ from weightfit.part import main
 from weightfit.weights.writer import CheckpointWriter
 
 WIDTH, HIDDEN, BLOCKS = 12, 20, 3
-NAMES = {
-    "q": "self_attn.q_proj",
-    "k": "self_attn.k_proj",
-    "v": "self_attn.v_proj",
-    "o": "self_attn.o_proj",
-    "gate": "mlp.gate_proj",
-    "up": "mlp.up_proj",
-    "down": "mlp.down_proj",
-}
 CONFIG = {
     "architectures": ["OlmoForCausalLM"],
     "num_hidden_layers": BLOCKS,

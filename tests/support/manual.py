@@ -24,7 +24,7 @@ from weightfit.audit.claims.file import read_claims
 from weightfit.audit.evaluation import Evaluator, evaluate_all
 from weightfit.documents import ROOT
 from weightfit.paper import exhibits
-from weightfit.studies.origin_line import through_origin
+from weightfit.studies.origin_line import OriginLine, through_origin
 from weightfit.studies.theory import theory
 
 DOCUMENTS = (
@@ -82,14 +82,19 @@ def claims() -> str:
     return "\n".join(lines).rstrip()
 
 
+def printed_line() -> OriginLine:
+    """Return the line through the origin of the printed scales of Table 4 over the printed rates."""
+    rates = [paper.training("paper")[key] for key in exhibits.groups()["pythia"]]
+    roots = np.sqrt([rate["peak_learning_rate"] / rate["weight_decay"] for rate in rates])
+    scales = [float(paper.printed(f"T4.{key}.lambda")) for key in exhibits.groups()["pythia"]]
+    return through_origin(roots, np.array(scales))
+
+
 def findings() -> str:
     """Tell three findings that need no weights, each from values that are computed here."""
     law = {(row["quantity"], row["trim"]): row["value"] for row in theory()}
     gap, r_squared = law["half_normal_gap", None], law["half_normal_r_squared", 0.8]
-    rates = [paper.training("paper")[key] for key in exhibits.groups()["pythia"]]
-    roots = np.sqrt([rate["peak_learning_rate"] / rate["weight_decay"] for rate in rates])
-    scales = np.array([float(paper.printed(f"T4.{key}.lambda")) for key in exhibits.groups()["pythia"]])
-    line = through_origin(roots, scales)
+    line = printed_line()
     mean, deviation, least = (paper.printed(f"S3.{key}") for key in ("2.gap_mean", "2.gap_sd", "1.r2_min"))
     told = (
         f"The drop of k from trim 0.80 (the middle 80 % of the ranks) to all ranks, which the paper prints as {mean} ± "

@@ -5,18 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from counted_entries import NAMES
 from safetensors.numpy import save_file
 
 WIDTH, BLOCKS, HEADS, HIDDEN = 64, 2, 4, 96
-NAMES = {
-    "q": "self_attn.q_proj",
-    "k": "self_attn.k_proj",
-    "v": "self_attn.v_proj",
-    "o": "self_attn.o_proj",
-    "gate": "mlp.gate_proj",
-    "up": "mlp.up_proj",
-    "down": "mlp.down_proj",
-}
 SHAPES = {"gate": (HIDDEN, WIDTH), "up": (HIDDEN, WIDTH), "down": (WIDTH, HIDDEN)}
 
 

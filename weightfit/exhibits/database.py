@@ -18,7 +18,7 @@ from weightfit import table
 from weightfit.components import COMPONENTS
 from weightfit.exhibits.medians import medians
 from weightfit.paper import State
-from weightfit.studies.selection import IN_BLOCKS, TRIM, of_components, protocol
+from weightfit.studies.selection import TRIM, in_blocks, of_components, protocol
 
 RECORDED = (*COMPONENTS, "qkv")
 """Components that a document lists in each block; qkv pools q, k and v, which some models store as one tensor."""
@@ -51,7 +51,7 @@ def documents(fits: pa.Table, closure: pa.Table, facts: Facts) -> Iterator[dict[
     for row in closure.to_pylist():
         key = tuple(row[name] for name in ("entry", "step", "block", "component"))
         errors.setdefault(key, {})[row["reading"]] = row["error"]
-    chosen = fits.filter(IN_BLOCKS & protocol(None) & of_components(RECORDED))
+    chosen = fits.filter(in_blocks() & protocol(None) & of_components(RECORDED))
     for entry in dict.fromkeys(chosen["entry"].to_pylist()):
         own = chosen.filter(pc.field("entry") == entry)
         for step in dict.fromkeys(own["step"].to_pylist()):

@@ -54,7 +54,7 @@ def medians(
             | {"size": known["size"] or str(everything["n"][0])}
             | {"arch": _attention(known)}
             | _duration(known, thresholds)
-            | _medians(own.filter(selection.IN_BLOCKS), known["storage"] == "merged")
+            | _medians(own.filter(selection.in_blocks()), known["storage"] == "merged")
         )
     return table.of_rows("medians", [dict.fromkeys(names) | row for row in rows])
 

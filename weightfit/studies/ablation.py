@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 
 from weightfit import table
 from weightfit.components import POOLS
-from weightfit.studies.selection import IN_BLOCKS, median_error, of_components, protocol
+from weightfit.studies.selection import in_blocks, median_error, of_components, protocol
 
 KINDS = ("ffn", "transmission")
 """Pools to summarise; the paper's text names the FFN, its Figure 5 the FFN and the attention output projection."""
@@ -26,7 +26,7 @@ def ablation(fits: pa.Table) -> pa.Table:
         Table of contract ``ablation``. The standard error of a median over m matrices is 1.2533 s / sqrt(m), as for
         m independent Gaussian values with their observed standard deviation s.
     """
-    matrices = fits.filter(IN_BLOCKS & protocol(None) & of_components(POOLS["transmission"]))
+    matrices = fits.filter(in_blocks() & protocol(None) & of_components(POOLS["transmission"]))
     rows: list[dict[str, object]] = []
     for entry in dict.fromkeys(matrices["entry"].to_pylist()):
         own = matrices.filter(pc.field("entry") == entry)

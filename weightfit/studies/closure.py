@@ -24,7 +24,7 @@ from weightfit.errors import ContractError
 from weightfit.fits.influence import fit_influence, ranks_kept
 from weightfit.fits.population import half_normal_log_quantile, population_fit
 from weightfit.fits.probability_plot import Magnitudes, magnitudes
-from weightfit.studies.selection import IN_BLOCKS, TRIM, of_components, protocol
+from weightfit.studies.selection import TRIM, in_blocks, of_components, protocol
 
 READINGS = (
     "standard_deviation_magnitude",
@@ -61,7 +61,7 @@ def closure(fits: pa.Table, parts: Iterable[Path]) -> pa.Table:
     ContractError
         If a fitted matrix is in none of the parts.
     """
-    matrices = fits.filter(pc.field("terminal") & IN_BLOCKS & of_components(COMPONENTS) & protocol())
+    matrices = fits.filter(pc.field("terminal") & in_blocks() & of_components(COMPONENTS) & protocol())
     wanted: dict[str, dict[tuple[int, str], dict[str, Any]]] = {}
     for row in matrices.to_pylist():
         wanted.setdefault(row["entry"], {})[row["block"], row["component"]] = row

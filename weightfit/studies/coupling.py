@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from weightfit import table
-from weightfit.studies.selection import IN_BLOCKS, of_components, protocol
+from weightfit.studies.selection import in_blocks, of_components, protocol
 
 PARTNERS = ("ffn_out", "down")
 """Names of the matrix through which the feed-forward part writes into the residual stream; an entry has one of them."""
@@ -91,7 +91,7 @@ def coupling(fits: pa.Table, groups: Mapping[str, str], continued: Collection[st
 def _scales(fits: pa.Table, groups: Collection[str]) -> dict[tuple[str, str], dict[int | None, Scales]]:
     """Return the scales by entry and partner, and then by step in rising order."""
     of_groups = pc.is_in(pc.field("entry"), pa.array(list(groups), pa.string()))
-    chosen = fits.filter(IN_BLOCKS & protocol() & of_components(["o", *PARTNERS]) & of_groups)
+    chosen = fits.filter(in_blocks() & protocol() & of_components(["o", *PARTNERS]) & of_groups)
     found: dict[tuple[str, int | None], dict[str, dict[int, tuple[float, float]]]] = {}
     names = ["entry", "step", "block", "component", "scale", "scale_null"]
     for entry, step, block, component, *scale in zip(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from weightfit import table
 from weightfit.components import COMPONENTS, POOLS
-from weightfit.studies.selection import IN_BLOCKS, median_error, of_components, protocol
+from weightfit.studies.selection import in_blocks, median_error, of_components, protocol
 
 FAR = 5.0
 """Number of robust standard deviations from the median beyond which a block is named."""
@@ -105,7 +105,7 @@ def scale_ratios(fits: pa.Table) -> pa.Table:
 
 def last(fits: pa.Table, components: Collection[str]) -> pa.Table:
     """Return the fits of single blocks under the paper's protocol at the last steps, sorted by entry and block."""
-    kept = fits.filter(pc.field("terminal") & IN_BLOCKS & of_components(components) & protocol())
+    kept = fits.filter(pc.field("terminal") & in_blocks() & of_components(components) & protocol())
     return kept.sort_by([("entry", "ascending"), ("block", "ascending")])
 
 

@@ -13,7 +13,7 @@ from weightfit import table
 from weightfit.components import COMPONENTS
 from weightfit.errors import ContractError
 from weightfit.fits.null import GaussianMixture, null_fits
-from weightfit.studies.selection import IN_BLOCKS, TRIM, of_components, protocol
+from weightfit.studies.selection import TRIM, in_blocks, of_components, protocol
 
 KINDS = (*COMPONENTS, "qkv")
 
@@ -41,7 +41,7 @@ def drift(fits: pa.Table, continued: Collection[str]) -> pa.Table:
         Gaussian law give.
     """
     ends_of_training = pc.field("terminal") | (pc.field("step") == 0)
-    chosen = fits.filter(IN_BLOCKS & protocol() & of_components(KINDS) & ends_of_training)
+    chosen = fits.filter(in_blocks() & protocol() & of_components(KINDS) & ends_of_training)
     ends: dict[str, dict[str, tuple[Blocks, Blocks]]] = {}
     for row in chosen.to_pylist():
         untrained, last = ends.setdefault(row["entry"], {}).setdefault(row["component"], ({}, {}))

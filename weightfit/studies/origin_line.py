@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
-from scipy.stats import linregress, pearsonr
 
 from weightfit.errors import ContractError
 
@@ -116,6 +115,8 @@ def _student(degrees: int) -> float:
 
 
 def _correlation(x: Values, y: Values) -> tuple[float | None, float | None, float | None]:
+    from scipy.stats import pearsonr  # half a second, for which nobody waits who draws no line
+
     if not (np.ptp(x) and np.ptp(y)):
         return None, None, None
     found = pearsonr(x, y)
@@ -126,6 +127,8 @@ def _correlation(x: Values, y: Values) -> tuple[float | None, float | None, floa
 
 
 def _exponent(x: Values, y: Values) -> tuple[float | None, float | None, float | None, float | None]:
+    from scipy.stats import linregress
+
     if not np.ptp(x):
         return None, None, None, None
     found = linregress(x, y)

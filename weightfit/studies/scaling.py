@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from weightfit import table
-from weightfit.studies.selection import IN_BLOCKS, protocol
+from weightfit.studies.selection import in_blocks, protocol
 
 PAIRS = {"attention": ("qkv", "o"), "feed_forward": ("ffn_in", "ffn_out")}
 """Input-side and output-side matrices whose scales the paper compares (Table 5)."""
@@ -29,7 +29,7 @@ def scaling(fits: pa.Table) -> pa.Table:
         Table of contract ``scaling``, from centred fits at trim 0.80. The paper gives some scales as medians over
         blocks and some as means, so the table has both.
     """
-    chosen = fits.filter(IN_BLOCKS & protocol())
+    chosen = fits.filter(in_blocks() & protocol())
     keys = ["entry", "step", "terminal", "component"]
     groups = chosen.group_by(keys, use_threads=False).aggregate(
         [("scale", "list"), ("scale_se", "list"), ("shape", "list")]

@@ -14,8 +14,11 @@ TRIM = 0.80
 OF_A_MEDIAN = 1.2533
 """Standard error of the median of many Gaussian values over that of their mean: sqrt(pi / 2), to four decimals."""
 
-IN_BLOCKS = pc.field("block") != POOLED
-"""Condition for rows of matrices and pools within one block."""
+
+def in_blocks() -> pc.Expression:
+    """Return the condition for fits of matrices and pools within one block."""
+    # Made when it is asked for: Arrow loads pandas for its first comparison.
+    return pc.field("block") != POOLED
 
 
 def protocol(trim: float | None = TRIM, name: str = "centred") -> pc.Expression:

@@ -33,7 +33,7 @@ rule audit:
         "../../envs/library.yaml"
     params:
         code=code("scripts/audit.py"),
-        paper=contents(PAPER),
+        paper=digests(PAPER),
         pins=[sha256(Path(path)) for path in PINS],
         entries=facts.of_entries(COHORT),
         cohort=COHORT_FACTS,
@@ -55,7 +55,7 @@ rule database_search:
         "../../envs/measure.yaml"
     params:
         code=code("scripts/database_search.py"),
-        paper=contents(f"paper/{name}.tsv" for name in ("entries", "reported", "contexts", "labels")),
+        paper=digests(f"paper/{name}.tsv" for name in ("entries", "reported", "contexts", "labels")),
         database=config["released_database"],
     message:
         "Compare every aggregation of the released database with the printed band."
@@ -81,10 +81,10 @@ rule page:
         "../../envs/library.yaml"
     params:
         code=code("scripts/page.py"),
-        page=contents(f"workflow/report/page.{ending}" for ending in ("html.j2", "css", "js")),
+        page=digests(f"workflow/report/page.{ending}" for ending in ("html.j2", "css", "js")),
         # The page explains verdicts in its words.
-        schemas=contents(["workflow/schemas/audit.schema.yaml"]),
-        paper=contents(
+        schemas=digests(["workflow/schemas/audit.schema.yaml"]),
+        paper=digests(
             ["paper/exhibits.yaml", *(f"paper/{name}.tsv" for name in ("entries", "labels", "reported"))]
         ),
         cohort=COHORT.name,

@@ -17,8 +17,8 @@ rule diagnose:
         "../../envs/exhibits.yaml"
     params:
         code=code("scripts/diagnose.py"),
-        page=contents(["workflow/report/diagnosis.html.j2", "workflow/report/page.css"]),
-        paper=contents(["paper/exhibits.yaml", "paper/reported.tsv"]),
+        page=digests(["workflow/report/diagnosis.html.j2", "workflow/report/page.css"]),
+        paper=digests(["paper/exhibits.yaml", "paper/reported.tsv"]),
         model=config["model"] or COHORT.name,
         description=COHORT.description,
         band=exhibits.printed_band(),

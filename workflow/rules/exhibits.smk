@@ -1,7 +1,7 @@
 """Tables and figures: each exhibit is one item in paper/exhibits.yaml and one module of that name."""
 
 # The paper's printed values, for the exhibits that quote them.
-PRINTED = contents(f"paper/{name}.tsv" for name in ("entries", "reported", "training"))
+PRINTED = digests(f"paper/{name}.tsv" for name in ("entries", "reported", "training"))
 
 for label, exhibit in exhibits.read().items():
 

@@ -25,7 +25,7 @@ rule notebook:
     params:
         code=code("scripts/notebook.py"),
         notebook=lambda wildcards: code(f"workflow/notebooks/{wildcards.notebook}.py"),
-        page=contents(["workflow/notebooks/page.html.j2"]),
+        page=digests(["workflow/notebooks/page.html.j2"]),
         paper=PRINTED,
     message:
         "Execute the notebook {wildcards.notebook}."

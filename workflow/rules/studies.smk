@@ -25,7 +25,7 @@ rule library:
         "../../envs/library.yaml"
     params:
         code=code("scripts/library.py"),
-        paper=contents(f"paper/{name}.tsv" for name in ("counterparts", "reported", "states")),
+        paper=digests(f"paper/{name}.tsv" for name in ("counterparts", "reported", "states")),
     message:
         "Compare our functions with those that the paper names and with the released ones."
     script:
@@ -114,7 +114,7 @@ rule steady_state:
         "../../envs/measure.yaml"
     params:
         code=code("scripts/steady_state.py"),
-        paper=contents(f"paper/{name}.tsv" for name in ("entries", "training", "states")),
+        paper=digests(f"paper/{name}.tsv" for name in ("entries", "training", "states")),
         origins=facts.origins(COHORT),
         groups=exhibits.groups(),
     message:
@@ -281,9 +281,9 @@ rule database:
         "../../envs/measure.yaml"
     params:
         code=code("scripts/database.py"),
-        paper=contents(["paper/states.tsv"]),
+        paper=digests(["paper/states.tsv"]),
         # Its README explains every key in the words of these two.
-        schemas=contents(f"workflow/schemas/{name}.schema.yaml" for name in ("database", "medians")),
+        schemas=digests(f"workflow/schemas/{name}.schema.yaml" for name in ("database", "medians")),
         facts=facts.of_models(COHORT),
     message:
         "Write the database of fits in the form of the paper's appendix B.2."

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from weightfit.exhibits.request import Request
-from weightfit.studies.selection import IN_BLOCKS, protocol
+from weightfit.studies.selection import in_blocks, protocol
 
 
 def last_blocks(request: Request) -> pa.Table:
@@ -20,7 +20,9 @@ def last_blocks(request: Request) -> pa.Table:
     pyarrow.Table
         Rows of contract ``fits`` for centred fits to weights of both signs.
     """
-    chosen = request.read("fits").filter(pc.field("terminal") & IN_BLOCKS & protocol(request.content["trim"]))
+    chosen = request.read("fits").filter(
+        pc.field("terminal") & in_blocks() & protocol(request.content["trim"])
+    )
     return chosen.sort_by([("entry", "ascending"), ("block", "ascending")])
 
 
