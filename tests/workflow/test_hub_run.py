@@ -308,12 +308,16 @@ def test_no_edit_of_a_choice_plans_a_download(finished: Finished, name: str, old
 
 
 def test_pins_that_were_only_checked_out_again_change_nothing(finished: Finished) -> None:
-    path = finished.checkout / "miniature.pins.json"
+    path, record = finished.checkout / "miniature.pins.json", finished.checkout / ".snakemake"
     state = path.stat()
+    # With its record Snakemake sees that the content is the same; in a clone that has none, times alone count.
+    aside = record.rename(record.with_name("aside"))
     try:
         os.utime(path)
         assert finished.checkout.plan("all", *ARGUMENTS) == {}
     finally:
+        shutil.rmtree(record, ignore_errors=True)
+        aside.rename(record)
         os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
 
 
