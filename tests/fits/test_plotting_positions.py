@@ -54,20 +54,18 @@ def test_the_ordinate():
 @given(st.integers(1, 3000), st.data())
 def test_sums_below_the_limit(n, data):
     cuts = sorted(data.draw(st.lists(st.integers(0, n), min_size=2, max_size=8)))
-    before, through = np.array(cuts[:-1]), np.array(cuts[1:])
     expected = np.diff(cumulative(n)[cuts]).astype(np.float64)
-    np.testing.assert_allclose(y_sums(n, before, through), expected, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(y_sums(n, np.array(cuts)), expected, rtol=0, atol=1e-10)
 
 
 @given(st.integers(129, 5000), st.data())
 def test_integrated_sums_equal_summing_by_rank(n, data):
     # Every way of cutting: near an end, wide, both, narrow, empty.
     cuts = sorted([*data.draw(st.lists(st.integers(0, n), min_size=2, max_size=8)), 0, n])
-    before, through = np.array(cuts[:-1]), np.array(cuts[1:])
     expected = np.diff(cumulative(n)[cuts]).astype(np.float64)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plotting_positions, "_TABLE_LIMIT", 100)
-        made = y_sums(n, before, through)
+        made = y_sums(n, np.array(cuts))
     # 64 ranks from an end the next term of the series, 7/5760 of the third derivative, is below 1e-8.
     np.testing.assert_allclose(made, expected, rtol=0, atol=1e-8)
 
@@ -88,7 +86,7 @@ def test_integrated_sums_at_true_size(n):
     table = cumulative(n)
     for chosen in (cuts, np.array([0, n]), np.array([0, n // 3, n])):
         expected = (table[chosen[1:]] - table[chosen[:-1]]).astype(np.float64)
-        made = y_sums(n, chosen[:-1], chosen[1:])
+        made = y_sums(n, chosen)
         mean_error = np.abs(made - expected) / np.diff(chosen)
         assert np.abs(made - expected).max() < 2e-8
         assert mean_error.max() < 1e-9
@@ -96,6 +94,6 @@ def test_integrated_sums_at_true_size(n):
 
 def test_a_run_of_no_ranks_sums_to_nothing(monkeypatch):
     at = np.array([0, 5, 64, 500, 936, 1000])
-    np.testing.assert_array_equal(y_sums(1000, at, at), 0)
+    np.testing.assert_array_equal(y_sums(1000, np.repeat(at, 2))[::2], 0)
     monkeypatch.setattr(plotting_positions, "_TABLE_LIMIT", 100)
-    np.testing.assert_array_equal(y_sums(1000, at, at), 0)
+    np.testing.assert_array_equal(y_sums(1000, np.repeat(at, 2))[::2], 0)

@@ -9,7 +9,8 @@ from scipy.stats import halfnorm
 
 from weightfit.fits.null import GaussianMixture, released_null
 from weightfit.fits.population import half_normal_log_quantile, population_fit
-from weightfit.fits.probability_plot import Magnitudes, fit, weighted_line
+from weightfit.fits.line import line_through
+from weightfit.fits.probability_plot import Magnitudes, fit
 from weightfit.fits.released import EDGES
 from weightfit.studies.plot_variants import (
     EXACT,
@@ -55,7 +56,7 @@ def every_point(weights, formula, trim):
 def test_the_plot_is_that_of_the_papers_estimator(trim):
     _, sample = tied(1)
     plot = points(sample, trim)
-    line = weighted_line(plot.x, plot.y * plot.count, plot.count)
+    line = line_through(plot.x, plot.y * plot.count, plot.count)
     (expected,) = fit(sample, [trim])
     assert line.shape == pytest.approx(expected.shape, rel=1e-12)
     assert line.scale == pytest.approx(expected.scale, rel=1e-12)

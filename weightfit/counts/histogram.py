@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from weightfit.counts.kernels import count_codes, count_top_bits, distinct, merge_counts, sums_of
+from weightfit.counts.kernels import add_equal, count_codes, count_top_bits, distinct, merge_counts, sums_of
 from weightfit.errors import DegenerateHistogram, MalformedCheckpoint, NonFiniteWeight
 
 HISTOGRAM_CONTRACT = 1
@@ -313,4 +313,4 @@ def pool(histograms: Sequence[Histogram]) -> Histogram:
 def _top_bits(part: Histogram) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     bits = part.value.view(np.uint32)
     coarse = np.where(part.value == 0, np.uint32(0), (bits & ~_LOW_BITS) | _HALF_BIN).view(np.float32)
-    return _sorted_sum(coarse, part.count)
+    return add_equal(coarse, part.count.copy())

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from weightfit.counts.part import read_part
 from weightfit.errors import CohortError, DegenerateHistogram
 from weightfit.fits.moments import Moments, moments
 from weightfit.fits.null import GaussianMixture, NullFit, null_fits, null_moments, released_null
-from weightfit.fits.probability_plot import Fit, Sign, fit, magnitudes
+from weightfit.fits.probability_plot import Fit, Magnitudes, Sign, fit, magnitudes
 from weightfit.fits.released import binned, released_fit
 
 
@@ -64,6 +65,11 @@ class Unit:
     def is_pool(self) -> bool:
         """Whether the unit is a pool of several matrices."""
         return self.block == POOLED or self.component in POOLS
+
+    @cached_property
+    def uncentred(self) -> Magnitudes:
+        """The magnitudes of the weights as stored."""
+        return magnitudes(self.histogram)
 
     @property
     def name(self) -> str:
@@ -223,8 +229,7 @@ def fits_of_unit(unit: Unit, protocols: Sequence[Protocol]) -> Iterator[dict[str
             found = [released_fit(counts, trim, unit.name) for trim in protocol.trims]
             nulls = [released_null(unit.law, unit.histogram.n, trim) for trim in protocol.trims]
         else:
-            centre = unit.histogram.mean if protocol.protocol == "centred" else 0.0
-            found = fit(magnitudes(unit.histogram, centre, protocol.sign), protocol.trims, unit.name)
+            found = fit(_sample(unit, protocol), protocol.trims, unit.name)
             # Half of all Gaussian weights are positive, so the null of one sign is that of half the number.
             n = unit.histogram.n if protocol.sign == "both" else unit.histogram.n // 2
             nulls = null_fits(unit.law, n, protocol.trims)
@@ -232,12 +237,18 @@ def fits_of_unit(unit: Unit, protocols: Sequence[Protocol]) -> Iterator[dict[str
             yield _row(one, null) | {"protocol": protocol.protocol, "trim": trim, "sign": protocol.sign}
 
 
+def _sample(unit: Unit, protocol: Protocol) -> Magnitudes:
+    if protocol.protocol == "centred":
+        return magnitudes(unit.histogram, unit.histogram.mean, protocol.sign)
+    return unit.uncentred if protocol.sign == "both" else magnitudes(unit.histogram, 0.0, protocol.sign)
+
+
 def _row(one: Fit, null: NullFit) -> dict[str, object]:
     return asdict(one) | {f"{name.name}_null": getattr(null, name.name) for name in fields(NullFit)}
 
 
 def _moments(unit: Unit) -> dict[str, object]:
-    values, errors = moments(unit.histogram, unit.name)
+    values, errors = moments(unit.histogram, unit.name, unit.uncentred)
     null = null_moments(unit.law, unit.histogram.n)
     row: dict[str, object] = {"n": unit.histogram.n}
     for field in fields(Moments):

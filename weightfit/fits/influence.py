@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from weightfit.fits.line import line_through
 from weightfit.fits.plotting_positions import ranks_inside, y_sums
-from weightfit.fits.probability_plot import Magnitudes, weighted_line
+from weightfit.fits.probability_plot import Magnitudes
 
 
 def ranks_kept(sample: Magnitudes, trim: float) -> NDArray[np.int64]:
@@ -23,7 +24,7 @@ def ranks_kept(sample: Magnitudes, trim: float) -> NDArray[np.int64]:
         Number of kept ranks: less than the count where a tie straddles an edge of the trim, 0 outside it.
     """
     first, last = ranks_inside(sample.n, trim)
-    edges: NDArray[np.int64] = np.clip(np.concatenate([[0], np.cumsum(sample.count)]), first - 1, last)
+    edges = np.clip(sample.edges, first - 1, last)
     return edges[1:] - edges[:-1]
 
 
@@ -41,14 +42,15 @@ def fit_influence(sample: Magnitudes, trim: float) -> tuple[NDArray[np.float64],
     -------
     tuple of ndarray
         Influence on the shape and on ln scale, each ``(m,)`` and up to a constant. The docstring of
-        `weightfit.fits.probability_plot.standard_errors` states the method.
+        `weightfit.fits.line.fitted_line` states the method.
     """
     kept = ranks_kept(sample, trim)
     inside = np.flatnonzero((kept > 0) & (sample.value > 0))
-    high = np.minimum(np.cumsum(sample.count), ranks_inside(sample.n, trim)[1])[inside]
     weight = kept[inside].astype(np.float64)
-    x, y_sum = np.log(sample.value[inside]), y_sums(sample.n, high - kept[inside], high)
-    line = weighted_line(x, y_sum, weight)
+    through = np.minimum(sample.edges[1:], ranks_inside(sample.n, trim)[1])[inside]
+    edges = np.concatenate([[through[0] - kept[inside[0]]], through])
+    x, y_sum = np.log(sample.value[inside]), y_sums(sample.n, edges)
+    line = line_through(x, y_sum, weight, sample.n - through[-1], sample.n)
     on_shape = ((y_sum / weight - line.mean_y) - 2 * line.shape * (x - line.mean_x)) / line.sum_xx
     on_log_scale = 1 / line.weight + line.mean_y / line.shape**2 * on_shape
     # Outside the trim the influence equals that at the nearer edge.

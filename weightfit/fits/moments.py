@@ -2,13 +2,17 @@
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from weightfit.counts.histogram import Histogram
+from weightfit.counts.kernels import compiled
 from weightfit.errors import DegenerateHistogram
 from weightfit.fits.probability_plot import Magnitudes, magnitudes
+
+Values = NDArray[np.float32] | NDArray[np.float64]
 
 QUANTILES = {"q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99, "q999": 0.999}
 
@@ -54,7 +58,9 @@ class Moments:
     zeros: float
 
 
-def moments(histogram: Histogram, name: str = "matrix") -> tuple[Moments, Moments]:
+def moments(
+    histogram: Histogram, name: str = "matrix", folded: Magnitudes | None = None
+) -> tuple[Moments, Moments]:
     """Compute the moments of a histogram and their standard errors.
 
     Standard errors are those of the delta method for independent weights. Those of moments come from their
@@ -68,6 +74,8 @@ def moments(histogram: Histogram, name: str = "matrix") -> tuple[Moments, Moment
         Histogram of the signed weights.
     name
         Name of the matrix in error messages.
+    folded
+        The magnitudes without centring, if they are at hand.
 
     Returns
     -------
@@ -79,54 +87,45 @@ def moments(histogram: Histogram, name: str = "matrix") -> tuple[Moments, Moment
     DegenerateHistogram
         If all magnitudes are equal.
     """
-    folded = magnitudes(histogram)
+    folded = magnitudes(histogram) if folded is None else folded
     if folded.value.size < 2:
         raise DegenerateHistogram(
             f"{name}: all {histogram.n} magnitudes equal {float(folded.value[0])!r}; "
             "a constant matrix has no shape: exclude the matrix"
         )
     n = histogram.n
-    value = histogram.value.astype(np.float64)
-    share = histogram.count / n
-    folded_share = folded.count / n
-    mean, deviation = histogram.mean, histogram.standard_deviation
+    signed = _central(histogram.value, histogram.count, histogram.mean, histogram.standard_deviation)
     root = math.sqrt(histogram.sum_of_squares / n)
-    mean_magnitude = float(folded_share @ folded.value)
+    mean_magnitude = _sum(folded.value, folded.count) / n
     deviation_magnitude = math.sqrt(max(root**2 - mean_magnitude**2, 0.0))
-    kurtosis, kurtosis_error = _kurtosis(value - mean, share, n)
-    magnitude_kurtosis, magnitude_kurtosis_error = _kurtosis(folded.value - mean_magnitude, folded_share, n)
-    gini, gini_error = _gini(folded)
+    magnitude = _central(folded.value, folded.count, mean_magnitude, deviation_magnitude)
+    gini, gini_error = _gini(folded.value, folded.count, n)
     quantile = {key: _quantile(folded, level) for key, level in QUANTILES.items()}
     zeros = folded.zeros / n
     largest = max(abs(histogram.minimum), abs(histogram.maximum))
     second = float(folded.value[-2]) if folded.count[-1] == 1 else float(folded.value[-1])
-    squared = _standard_error(value**2 - root**2, share, n)
     return (
         Moments(
-            mean=mean,
-            standard_deviation=deviation,
+            mean=histogram.mean,
+            standard_deviation=histogram.standard_deviation,
             mean_magnitude=mean_magnitude,
             standard_deviation_magnitude=deviation_magnitude,
             root_mean_square=root,
-            kurtosis=kurtosis,
-            kurtosis_magnitude=magnitude_kurtosis,
+            kurtosis=signed.kurtosis,
+            kurtosis_magnitude=magnitude.kurtosis,
             maximum=largest,
             gini=gini,
             zeros=zeros,
             **{key: result[0] for key, result in quantile.items()},
         ),
         Moments(
-            mean=deviation / math.sqrt(n),
-            standard_deviation=_standard_error((value - mean) ** 2 - deviation**2, share, n)
-            / (2 * deviation),
+            mean=histogram.standard_deviation / math.sqrt(n),
+            standard_deviation=signed.deviation_error,
             mean_magnitude=deviation_magnitude / math.sqrt(n),
-            standard_deviation_magnitude=_standard_error(
-                (folded.value - mean_magnitude) ** 2 - deviation_magnitude**2, folded_share, n
-            )
-            / (2 * deviation_magnitude),
-            root_mean_square=squared / (2 * root),
-            kurtosis=kurtosis_error,
-            kurtosis_magnitude=magnitude_kurtosis_error,
+            standard_deviation_magnitude=magnitude.deviation_error,
+            root_mean_square=_root_mean_square_error(histogram.value, histogram.count, root),
+            kurtosis=signed.kurtosis_error,
+            kurtosis_magnitude=magnitude.kurtosis_error,
             maximum=math.pi / math.sqrt(6) * max(largest - second, 0.0),
             gini=gini_error,
             zeros=math.sqrt(zeros * (1 - zeros) / n),
@@ -135,44 +134,99 @@ def moments(histogram: Histogram, name: str = "matrix") -> tuple[Moments, Moment
     )
 
 
-def _standard_error(influence: NDArray[np.float64], share: NDArray[np.float64], n: int) -> float:
-    return math.sqrt(float(share @ influence**2) / n)
+class _Central(NamedTuple):
+    """Statistics of the distances from a mean."""
+
+    kurtosis: float
+    kurtosis_error: float
+    deviation_error: float
 
 
-def _kurtosis(centred: NDArray[np.float64], share: NDArray[np.float64], n: int) -> tuple[float, float]:
-    squares = centred * centred
-    fourths = squares * squares
-    second, third, fourth = (float(share @ power) for power in (squares, squares * centred, fourths))
+def _central(
+    value: Values, count: NDArray[np.int64], mean: float, deviation: float
+) -> _Central:
+    return _Central(*_central_sums(value, count, mean, deviation))
+
+
+@compiled
+def _sum(value: Values, count: NDArray[np.int64]) -> float:
+    total = 0.0
+    for i in range(value.size):
+        total += count[i] * value[i]
+    return total
+
+
+@compiled
+def _central_sums(
+    value: Values, count: NDArray[np.int64], mean: float, deviation: float
+) -> tuple[float, float, float]:
+    """Return the excess kurtosis, its standard error and that of the standard deviation, from two passes."""
+    n = second = third = fourth = 0.0
+    for i in range(value.size):
+        centred = np.float64(value[i]) - mean
+        square = centred * centred
+        n += count[i]
+        second += count[i] * square
+        third += count[i] * (square * centred)
+        fourth += count[i] * (square * square)
+    second, third, fourth = second / n, third / n, fourth / n
     ratio = fourth / second**2
-    influence = (fourths - fourth - 4 * third * centred) / second**2 - 2 * ratio * (squares / second - 1)
-    return ratio - 3, _standard_error(influence, share, n)
+    on_kurtosis = on_variance = 0.0
+    for i in range(value.size):
+        centred = np.float64(value[i]) - mean
+        square = centred * centred
+        influence = (square * square - fourth - 4 * third * centred) / second**2 - 2 * ratio * (square / second - 1)
+        on_kurtosis += count[i] * (influence * influence)
+        influence = square - deviation * deviation
+        on_variance += count[i] * (influence * influence)
+    return ratio - 3, math.sqrt(on_kurtosis) / n, math.sqrt(on_variance) / n / (2 * deviation)
 
 
-def _gini(sample: Magnitudes) -> tuple[float, float]:
-    share = sample.count / sample.n
-    through = np.cumsum(share)
-    middle = through - share / 2
-    weighted = np.cumsum(share * sample.value)
-    mean = float(weighted[-1])
-    gini = 2 * float(share @ (middle * sample.value)) / mean - 1
-    # The influence of one weight has three terms: its rank, the weights above it, and its part in the mean.
-    above = mean - (weighted - share * sample.value / 2)
-    influence = 2 * (middle * sample.value + above) / mean - (gini + 1) * (1 + sample.value / mean)
-    return gini, _standard_error(influence, share, sample.n)
+@compiled
+def _root_mean_square_error(value: Values, count: NDArray[np.int64], root: float) -> float:
+    n = total = 0.0
+    for i in range(value.size):
+        influence = np.float64(value[i]) * np.float64(value[i]) - root * root
+        n += count[i]
+        total += count[i] * (influence * influence)
+    return math.sqrt(total) / n / (2 * root)
+
+
+@compiled
+def _gini(value: NDArray[np.float64], count: NDArray[np.int64], n: int) -> tuple[float, float]:
+    """Return the Gini coefficient of magnitudes and its standard error, from two passes."""
+    through = mean = ranked = 0.0
+    for i in range(value.size):
+        share = count[i] / n
+        ranked += share * (through + share / 2) * value[i]
+        through += share
+        mean += share * value[i]
+    gini = 2 * ranked / mean - 1
+    through = weighted = square = 0.0
+    for i in range(value.size):
+        share = count[i] / n
+        # The influence of one weight has three terms: its rank, the weights above it, and its part in the mean.
+        middle = through + share / 2
+        above = mean - (weighted + share * value[i] / 2)
+        influence = 2 * (middle * value[i] + above) / mean - (gini + 1) * (1 + value[i] / mean)
+        square += share * (influence * influence)
+        through += share
+        weighted += share * value[i]
+    return gini, math.sqrt(square / n)
 
 
 def _quantile(sample: Magnitudes, level: float) -> tuple[float, float]:
-    through = np.cumsum(sample.count)
     spread = math.sqrt(level * (1 - level) / sample.n)
     low, value, high = (
-        _order_statistic(sample, through, min(max(at, 0.0), 1.0))
-        for at in (level - spread, level, level + spread)
+        _order_statistic(sample, min(max(at, 0.0), 1.0)) for at in (level - spread, level, level + spread)
     )
     return value, (high - low) / 2
 
 
-def _order_statistic(sample: Magnitudes, through: NDArray[np.int64], level: float) -> float:
+def _order_statistic(sample: Magnitudes, level: float) -> float:
     position = level * (sample.n - 1)
     rank = math.floor(position)
-    low, high = sample.value[np.searchsorted(through, [rank, min(rank + 1, sample.n - 1)], side="right")]
+    low, high = sample.value[
+        np.searchsorted(sample.edges[1:], [rank, min(rank + 1, sample.n - 1)], side="right")
+    ]
     return float(low + (high - low) * (position - rank))

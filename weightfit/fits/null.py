@@ -170,7 +170,7 @@ def _groups(n: int, trims: tuple[float, ...], number: int) -> _Groups:
     before, through = cuts[:-1], cuts[1:]
     probability = (before + through) / (2 * n)
     score = np.where(probability < 0.5, ndtri((1 + probability) / 2), -ndtri((1 - probability) / 2))
-    return _Groups(before, through, (before + through + 1) // 2, np.log(score), y_sums(n, before, through))
+    return _Groups(before, through, (before + through + 1) // 2, np.log(score), y_sums(n, cuts))
 
 
 @lru_cache(maxsize=64)

@@ -1,14 +1,18 @@
 """Weibull plotting positions: y = ln(-ln(1 - F)) of order statistics, summed over runs of tied ranks."""
 
+import math
 from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from weightfit.counts.kernels import compiled
+
 _TABLE_LIMIT = 1 << 20
 _MANY, _FEW = np.polynomial.legendre.leggauss(12), np.polynomial.legendre.leggauss(3)
 _DIRECT = 64
+_FEW_RANKS = 4
 
 
 def weibull_y(probability: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -59,11 +63,11 @@ def ranks_inside(n: int, trim: float) -> tuple[int, int]:
     return max(int(first), 1), min(int(last), n)
 
 
-def y_sums(n: int, before: NDArray[np.int64], through: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Sum y over runs of ranks before < i <= through, with F = (i - 1/2)/n.
+def y_sums(n: int, edges: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Sum y over the runs of ranks between neighbouring edges, with F = (i - 1/2)/n.
 
-    Up to about a million order statistics, the sums are differences of one cumulative table. Beyond that, they
-    are integrals: the sum of a smooth function at mid-points is its integral less a twenty-fourth of the change
+    Up to about a million order statistics, or where there are few ranks a run, the ranks are summed one by one. Beyond
+    that, the sums are integrals: the sum of a smooth function at mid-points is its integral less a twenty-fourth of the change
     of its derivative (Euler-Maclaurin). The integral is taken by Gauss-Legendre quadrature (12 points, or 3 for
     narrow runs) over panels that at most double the distance to either end of (0, 1). The 64 ranks at each end
     are summed one by one.
@@ -72,12 +76,18 @@ def y_sums(n: int, before: NDArray[np.int64], through: NDArray[np.int64]) -> NDA
     ----------
     n
         Number of order statistics.
-    before, through
-        Ends of the runs of ranks, int64 ``(m,)``, 0 <= before <= through <= n.
+    edges
+        Rising numbers from 0 to n, int64 ``(m + 1,)``; run j has the ranks edges[j] < i <= edges[j + 1].
+
+    Returns
+    -------
+    ndarray of float64 ``(m,)``
     """
     if n <= _TABLE_LIMIT:
-        table = _cumulative_y(n)
-        return table[through] - table[before]
+        return _sums_of_runs(_ordinates(n), edges)
+    if edges[-1] - edges[0] <= _FEW_RANKS * edges.size:
+        return _sums_by_rank(n, edges)
+    before, through = edges[:-1], edges[1:]
     length = through - before
     distance = np.minimum(before, n - through)
     single = length == 1
@@ -92,11 +102,35 @@ def y_sums(n: int, before: NDArray[np.int64], through: NDArray[np.int64]) -> NDA
     return sums
 
 
-@lru_cache(maxsize=8)
-def _cumulative_y(n: int) -> NDArray[np.float64]:
-    table = np.concatenate([[0.0], np.cumsum(weibull_y((np.arange(1, n + 1) - 0.5) / n))])
-    table.flags.writeable = False
-    return table
+@lru_cache(maxsize=4)
+def _ordinates(n: int) -> NDArray[np.float64]:
+    ordinates = _sums_by_rank(n, np.arange(n + 1))
+    ordinates.flags.writeable = False
+    return ordinates
+
+
+@compiled
+def _sums_of_runs(values: NDArray[np.float64], edges: NDArray[np.int64]) -> NDArray[np.float64]:
+    sums = np.empty(edges.size - 1)
+    for run in range(sums.size):
+        # A sum that is stored at every step would be taken in an order that depends on where the arrays are in memory.
+        total = 0.0
+        for index in range(edges[run], edges[run + 1]):
+            total += values[index]
+        sums[run] = total
+    return sums
+
+
+@compiled
+def _sums_by_rank(n: int, edges: NDArray[np.int64]) -> NDArray[np.float64]:
+    sums = np.empty(edges.size - 1)
+    for run in range(sums.size):
+        total = 0.0
+        for index in range(edges[run], edges[run + 1]):
+            below, above = (index + 0.5) / n, (n - index - 0.5) / n
+            total += math.log(-math.log(above) if below > 0.1 else -math.log1p(-below))
+        sums[run] = total
+    return sums
 
 
 def _run(n: int, before: int, through: int) -> float:

@@ -2,13 +2,15 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from weightfit.counts.histogram import Histogram
 from weightfit.errors import DegenerateHistogram
-from weightfit.fits.probability_plot import Fit, Line, standard_errors, weibull_cdf, weighted_line
+from weightfit.fits.line import Line, line_through, weibull_cdf
+from weightfit.fits.probability_plot import Fit
 
 EDGES = np.linspace(-12.0, 2.0, 1025)
 """Bin edges in log10 of the magnitude, as in npm_weibull/utils/histogram.py."""
@@ -32,9 +34,26 @@ def binned(histogram: Histogram) -> NDArray[np.int64]:
         Counts, which equal ``npm_weibull.extract_to_histogram(w)["hist"]`` for exact histograms. As in the library,
         magnitudes below 1e-12 are dropped, zeros included.
     """
-    logarithm = np.log10(np.maximum(np.abs(histogram.value), _SMALLEST))
-    counts, _ = np.histogram(logarithm, bins=EDGES, weights=histogram.count)
-    return counts.astype(np.int64)
+    at_edges = _first_magnitudes()
+    below = np.zeros(histogram.count.size + 1, np.int64)
+    np.cumsum(histogram.count, out=below[1:])
+    positive = below[np.searchsorted(histogram.value, at_edges)]
+    negative = below[np.searchsorted(histogram.value, -at_edges, side="right")]
+    return np.diff(positive) - np.diff(negative)
+
+
+@lru_cache(maxsize=1)
+def _first_magnitudes() -> NDArray[np.float32]:
+    """Return the smallest float32 whose log10, rounded to float32, reaches each edge; beyond the last edge, exceeds it."""
+    low = np.zeros(EDGES.size, np.uint32)
+    high = np.full(EDGES.size, np.float32(np.inf).view(np.uint32))
+    while np.any(high - low > 1):
+        middle = low + (high - low) // 2
+        logarithm = np.log10(np.maximum(middle.view(np.float32), _SMALLEST)).astype(np.float64)
+        reached = logarithm >= EDGES
+        reached[-1] = logarithm[-1] > EDGES[-1]  # the last bin includes its upper edge
+        low, high = np.where(reached, low, middle), np.where(reached, middle, high)
+    return high.view(np.float32)
 
 
 @dataclass(frozen=True)
@@ -104,7 +123,8 @@ def binned_line(edges: NDArray[np.float64], count: NDArray[np.float64], trim: fl
         )
     x = (edges[:-1] + edges[1:]) / 2 * math.log(10.0)
     y = np.log(-np.log(1 - middle[inside] + 1e-12))
-    line = weighted_line(x[inside], y * count[inside], count[inside])
+    above = total - float(np.cumsum(count)[inside][-1])
+    line = line_through(x[inside], y * count[inside], count[inside], above, round(total))
     return BinnedLine(line, x, y, lower, upper, inside)
 
 
@@ -141,22 +161,13 @@ def released_fit(counts: NDArray[np.float64] | NDArray[np.int64], trim: float, n
             f"{error}: exclude the matrix"
         ) from None
     line, inside = found.line, found.inside
-    weight = count[inside]
-    shape_se, log_scale_se = standard_errors(
-        found.x[inside],
-        found.y * weight,
-        weight,
-        (found.lower[inside] * total).astype(np.int64),
-        round(total),
-        line,
-    )
     return Fit(
         n=round(total),
         zeros=0,
         shape=line.shape,
         scale=line.scale,
-        shape_se=shape_se,
-        scale_se=line.scale * log_scale_se,
+        shape_se=line.shape_se,
+        scale_se=line.scale * line.log_scale_se,
         r_squared=line.r_squared,
         ks_distance=float(found.distances.max()),
         ks_distance_trimmed=float(found.distances[inside].max()),

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weightfit.fits.null import SEED, GaussianMixture
+from weightfit.fits.line import Line, line_through
 from weightfit.fits.plotting_positions import weibull_y, y_sums
 from weightfit.fits.population import half_normal_log_quantile
-from weightfit.fits.probability_plot import Line, Magnitudes, weighted_line
+from weightfit.fits.probability_plot import Magnitudes
 from weightfit.fits.released import EDGES, released_fit
 
 Array = NDArray[np.float64]
@@ -91,26 +92,25 @@ class Points:
 
 def points(sample: Magnitudes, trim: float, position: Position = HAZEN) -> Points:
     """Return the points of the probability plot inside a trim; zeros keep their ranks but give no point."""
-    through = np.cumsum(sample.count)
-    before = through - sample.count
+    before, through = sample.edges[:-1], sample.edges[1:]
     first, last = position.inside(sample.n, trim)
     inside = (sample.value > 0) & (through >= first) & (before < last)
     low, high = np.maximum(before[inside], first - 1), np.minimum(through[inside], last)
-    y = position_sums(sample.n, low, high, position) / (high - low)
+    y = position_sums(sample.n, np.concatenate([low[:1], high]), position) / (high - low)
     return Points(
         np.log(sample.value[inside]), low, high, y, position.probability((low + high + 1) / 2, sample.n)
     )
 
 
-def position_sums(n: int, before: Ranks, through: Ranks, position: Position) -> Array:
-    """Sum ln(-ln(1 - F)) over runs of ranks before < i <= through.
+def position_sums(n: int, edges: Ranks, position: Position) -> Array:
+    """Sum ln(-ln(1 - F)) over the runs of ranks between neighbouring edges.
 
     Parameters
     ----------
     n
         Number of order statistics.
-    before, through
-        Ends of the runs of ranks ``(m,)``; ``through`` is at most ``position.last(n)``.
+    edges
+        Rising ranks ``(m + 1,)``, the last at most ``position.last(n)``; run j has the ranks edges[j] < i <= edges[j + 1].
     position
         Plotting position, which gives F at a rank.
 
@@ -121,13 +121,12 @@ def position_sums(n: int, before: Ranks, through: Ranks, position: Position) -> 
         the middle of each run. It is of the order of 1/n, and shapes of a million weights are right to about 3e-6.
     """
     if position == HAZEN:
-        return y_sums(n, before, through)
+        return y_sums(n, edges)
     if n <= EXACT:
-        table = _cumulative(n, position)
-        return table[through] - table[before]
-    middle = (before + through + 1) / 2
+        return np.diff(_cumulative(n, position)[edges])
+    middle = (edges[:-1] + edges[1:] + 1) / 2
     change = weibull_y(position.probability(middle, n)) - weibull_y(HAZEN.probability(middle, n))
-    return y_sums(n, before, through) + (through - before) * change
+    return y_sums(n, edges) + np.diff(edges) * change
 
 
 @lru_cache(maxsize=16)
@@ -165,7 +164,7 @@ def x_on_y(sample: Magnitudes, trim: float) -> float:
 
 def _line(plot: Points, weight: Array | None = None) -> Line:
     weight = plot.count if weight is None else weight
-    return weighted_line(plot.x, plot.y * weight, weight)
+    return line_through(plot.x, plot.y * weight, weight)
 
 
 def log_bins(sample: Magnitudes) -> Array:
@@ -181,7 +180,7 @@ def equal_bins(counts: Array, trim: float) -> float:
     margin = (1 - trim) / 2
     inside = (counts > 0) & (middle >= margin) & (middle <= 1 - margin)
     centre = (EDGES[:-1] + EDGES[1:]) / 2 * math.log(10)
-    return weighted_line(centre[inside], weibull_y(middle[inside]), np.ones(int(inside.sum()))).shape
+    return line_through(centre[inside], weibull_y(middle[inside]), np.ones(int(inside.sum()))).shape
 
 
 def equal_bins_null(law: GaussianMixture, n: int, trims: Sequence[float]) -> list[float]:

@@ -28,7 +28,7 @@ def shape_noise(trim: float) -> float:
 
     It is the standard deviation of the influence function, whose slope in x = ln of the magnitude is
     ((y - mean y) - 2 shape (x - mean x)) / (trim var x) within the trim and 0 outside. It is the limit of
-    `weightfit.fits.probability_plot.standard_errors` for many weights.
+    `weightfit.fits.line.fitted_line` for many weights.
 
     Parameters
     ----------
