@@ -1,5 +1,8 @@
 """Remake the exhibits of a paper that fits Weibull laws to transformer weights, and audit its numbers."""
 
+import sys
+from pathlib import Path
+
 from snakemake.utils import min_version
 
 from weightfit.cohort import check_configuration, of_model, read_cohort
@@ -33,6 +36,22 @@ include: "workflow/rules/released_database.smk"
 include: "workflow/rules/audit.smk"
 include: "workflow/rules/archive.smk"
 include: "workflow/rules/diagnose.smk"
+
+
+onsuccess:
+    made = {job.rule.name for job in workflow.dag.jobs}
+    for rule, page, told in (
+        ("page", rules.page.output[0], rules.page.log[0]),
+        ("diagnose", rules.diagnose.output.page, rules.diagnose.log[0]),
+    ):
+        if rule in made:
+            # The job's last line says what came out.
+            print(
+                Path(told).read_text(encoding="utf-8").splitlines()[-1],
+                f"Page: {page}",
+                sep="\n",
+                file=sys.stderr,
+            )
 
 
 rule all:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from weightfit import table
+from weightfit.audit import summary
 from weightfit.documents import data
 from weightfit.report.page import Run, read, render
 from weightfit.task import logged
@@ -28,3 +29,4 @@ if __name__ == "__main__":
         text = render(run, template)
         page.write_text(text, encoding="utf-8")
         print(f"{page.name}: {len(text.encode()) / 1e6:.1f} MB, {run.audit.num_rows} numbers")
+        print(summary.sentence(run.audit))

@@ -7,9 +7,9 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import halfnorm
 
+from weightfit.fits.line import line_through
 from weightfit.fits.null import GaussianMixture, released_null
 from weightfit.fits.population import half_normal_log_quantile, population_fit
-from weightfit.fits.line import line_through
 from weightfit.fits.probability_plot import Magnitudes, fit
 from weightfit.fits.released import EDGES
 from weightfit.studies.plot_variants import (

@@ -13,6 +13,7 @@ from weightfit.audit.registry import Reading, Registry
 from weightfit.errors import ContractError, WeightfitError
 from weightfit.formula.evaluation import Value, evaluate, leaves
 from weightfit.formula.text import Leaf
+from weightfit.task import each
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +76,8 @@ def evaluate_all(registry: Registry, sources: Sources) -> Mapping[str, Sequence[
         If a reference does not resolve or a formula is not defined; the message names id and reading.
     """
     evaluator = Evaluator(sources)
-    return {key: tuple(map(evaluator.evaluated, readings)) for key, readings in registry.items()}
+    printed = each(list(registry.items()), "printed numbers")
+    return {key: tuple(map(evaluator.evaluated, readings)) for key, readings in printed}
 
 
 class Evaluator:

@@ -13,7 +13,11 @@ Float = TypeVar("Float", np.float32, np.float64)
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile a kernel that runs without the global interpreter lock and may reorder sums for vectorization."""
+    """Compile a kernel that runs without the global interpreter lock and may reorder sums for vectorization.
+
+    A sum must be a local variable. If it is stored in an array at each step, its order, and so its last digit, depends on
+    where the arrays happen to be in memory.
+    """
     kernel: Callable[P, R] = numba.njit(nogil=True, cache=True, fastmath={"reassoc", "nsz", "contract"})(
         function
     )
@@ -146,8 +150,8 @@ def merge_counts(
     size = 0
     # The comparisons are added to the indices instead of branched on, because no processor can predict them.
     while i < left.size and j < right.size:
-        from_left = np.int64(left[i] <= right[j])
-        from_right = np.int64(right[j] <= left[i])
+        from_left = int(left[i] <= right[j])
+        from_right = int(right[j] <= left[i])
         value[size] = min(left[i], right[j])
         count[size] = from_left * left_count[i] + from_right * right_count[j]
         i += from_left
@@ -194,8 +198,8 @@ def fold(
     while below >= 0 and above < value.size:
         low = centre - np.float64(value[below])
         high = np.float64(value[above]) - centre
-        from_below = np.int64(low <= high)
-        from_above = np.int64(high <= low)
+        from_below = int(low <= high)
+        from_above = int(high <= low)
         distance[size] = min(low, high)
         total[size] = from_below * count[below] + from_above * count[above]
         below -= from_below

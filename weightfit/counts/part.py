@@ -16,6 +16,7 @@ from weightfit.counts.histogram import HISTOGRAM_CONTRACT, Histogram
 from weightfit.counts.scan import Scan
 from weightfit.errors import DigestMismatch, NonFiniteWeight
 from weightfit.provenance import provenance
+from weightfit.task import Progress
 from weightfit.weights.families import Table
 from weightfit.weights.index import FORMS, weight_map
 from weightfit.weights.plan import plan, read_config
@@ -70,16 +71,20 @@ def count_part(manifest: Mapping[str, Any], folder: Path, output: Path, names: T
     described: list[dict[str, object]] = []
     refused: list[dict[str, object]] = []
     index = _index(folder)
+    progress = Progress(sum(file["bytes"] for file in manifest["files"]), "bytes")
+    whole_files = 0
     with table.writer(output, "histograms") as stream:
         steps = sorted(manifest["files"], key=lambda file: (_order(file["step"]), file["path"]))
-        for step, files in groupby(steps, key=lambda file: file["step"]):
+        for step, group in groupby(steps, key=lambda file: file["step"]):
+            files = list(group)
             spool = _Spool(output, manifest["entry"])
             try:
-                for number, component, histogram in _count_step(list(files), folder, config, index, names):
+                for number, component, histogram in _count_step(files, folder, config, index, names):
                     if isinstance(histogram, NonFiniteWeight):
                         key = {"step": step, "block": number, "component": component}
                         refused.append(key | {"reason": str(histogram)})
                     else:
+                        progress.add(histogram.n * (4 if histogram.dtype == "F32" else 2))
                         spool.add(Matrix(step, number, component, histogram))
                     del histogram  # it may be large
                 for rows in spool.row_groups():
@@ -87,6 +92,9 @@ def count_part(manifest: Mapping[str, Any], folder: Path, output: Path, names: T
                 described.extend(spool.described())
             finally:
                 spool.close()
+            # What is not counted, such as embeddings, has been read by then too.
+            whole_files += sum(file["bytes"] for file in files)
+            progress.done = whole_files
             print(f"{manifest['entry']}: step {step}: {len(spool.described())} matrices counted")
         stream.describe(
             {

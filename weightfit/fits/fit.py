@@ -18,6 +18,7 @@ from weightfit.fits.moments import Moments, moments
 from weightfit.fits.null import GaussianMixture, NullFit, null_fits, null_moments, released_null
 from weightfit.fits.probability_plot import Fit, Magnitudes, Sign, fit, magnitudes
 from weightfit.fits.released import binned, released_fit
+from weightfit.task import Progress
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,7 @@ def fit_part(
     fit_rows: list[dict[str, object]] = []
     moment_rows: list[dict[str, object]] = []
     refusals = _refused_when_counted(entry, provenance, excluded)
+    progress = Progress(len(provenance["matrices"]), "matrices")
     for unit in units(histograms, excluded):
         key = {
             "entry": entry,
@@ -124,6 +126,7 @@ def fit_part(
             moment_rows.append(key | _moments(unit))
         except DegenerateHistogram as refusal:
             refusals.append(str(refusal))
+        progress.add(0 if unit.is_pool else 1)
     if refusals:
         raise DegenerateHistogram(
             f"{entry}: {len(refusals)} matrices or pools cannot be fitted; name each with its reason under 'exclude' "

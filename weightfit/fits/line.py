@@ -245,7 +245,8 @@ def _variance(
     square = p * p * sums[_AA] + q * q * sums[_XXXX] + r * r * sums[_XX] + s * s * sums[_W]
     square += 2 * (p * q * sums[_AXX] + p * r * sums[_AX] + p * s * sums[_A])
     square += 2 * (q * r * sums[_XXX] + q * s * sums[_XX] + r * s * sums[_X])
-    return (square + above * last * last) / n - mean * mean
+    variance: float = (square + above * last * last) / n - mean * mean
+    return variance
 
 
 @compiled
@@ -280,7 +281,7 @@ def largest_distance(
     """
     last = value.size - 1
     law = _weibull(value[0], shape, log_scale)
-    largest = max(edges[1] / n - law, law - below / n)
+    largest: float = max(edges[1] / n - law, law - below / n)
     law = _weibull(value[last], shape, log_scale)
     largest = max(largest, through / n - law, law - edges[last] / n)
     for at in range(_STRIDE, last, _STRIDE):

@@ -142,9 +142,7 @@ class _Central(NamedTuple):
     deviation_error: float
 
 
-def _central(
-    value: Values, count: NDArray[np.int64], mean: float, deviation: float
-) -> _Central:
+def _central(value: Values, count: NDArray[np.int64], mean: float, deviation: float) -> _Central:
     return _Central(*_central_sums(value, count, mean, deviation))
 
 
@@ -175,7 +173,9 @@ def _central_sums(
     for i in range(value.size):
         centred = np.float64(value[i]) - mean
         square = centred * centred
-        influence = (square * square - fourth - 4 * third * centred) / second**2 - 2 * ratio * (square / second - 1)
+        influence = (square * square - fourth - 4 * third * centred) / second**2 - 2 * ratio * (
+            square / second - 1
+        )
         on_kurtosis += count[i] * (influence * influence)
         influence = square - deviation * deviation
         on_variance += count[i] * (influence * influence)

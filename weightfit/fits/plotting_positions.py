@@ -67,10 +67,10 @@ def y_sums(n: int, edges: NDArray[np.int64]) -> NDArray[np.float64]:
     """Sum y over the runs of ranks between neighbouring edges, with F = (i - 1/2)/n.
 
     Up to about a million order statistics, or where there are few ranks a run, the ranks are summed one by one. Beyond
-    that, the sums are integrals: the sum of a smooth function at mid-points is its integral less a twenty-fourth of the change
-    of its derivative (Euler-Maclaurin). The integral is taken by Gauss-Legendre quadrature (12 points, or 3 for
-    narrow runs) over panels that at most double the distance to either end of (0, 1). The 64 ranks at each end
-    are summed one by one.
+    that, the sums are integrals: the sum of a smooth function at mid-points is its integral less a twenty-fourth of the
+    change of its derivative (Euler-Maclaurin). The integral is taken by Gauss-Legendre quadrature (12 points, or 3 for
+    narrow runs) over panels that at most double the distance to either end of (0, 1). The 64 ranks at each end are
+    summed one by one.
 
     Parameters
     ----------
@@ -113,7 +113,6 @@ def _ordinates(n: int) -> NDArray[np.float64]:
 def _sums_of_runs(values: NDArray[np.float64], edges: NDArray[np.int64]) -> NDArray[np.float64]:
     sums = np.empty(edges.size - 1)
     for run in range(sums.size):
-        # A sum that is stored at every step would be taken in an order that depends on where the arrays are in memory.
         total = 0.0
         for index in range(edges[run], edges[run + 1]):
             total += values[index]

@@ -193,9 +193,7 @@ class _Pieces:
         middle = int(np.searchsorted(plot.edges[1:], plot.n // 2))
         self.centre = math.log(plot.value[min(middle, plot.value.size - 1)])
         chunks = np.unique(np.searchsorted(self._cuts, [*steps, max(ends)]))
-        self._sums = np.vstack(
-            [self._sums_of(self._cuts[a : b + 1]) for a, b in pairwise(chunks.tolist())]
-        )
+        self._sums = np.vstack([self._sums_of(self._cuts[a : b + 1]) for a, b in pairwise(chunks.tolist())])
 
     def _sums_of(self, cuts: NDArray[np.int64]) -> NDArray[np.float64]:
         begin, end = cuts[0], cuts[-1]

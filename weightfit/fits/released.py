@@ -44,7 +44,7 @@ def binned(histogram: Histogram) -> NDArray[np.int64]:
 
 @lru_cache(maxsize=1)
 def _first_magnitudes() -> NDArray[np.float32]:
-    """Return the smallest float32 whose log10, rounded to float32, reaches each edge; beyond the last edge, exceeds it."""
+    """Return the smallest float32 whose log10 in float32 reaches each edge, or exceeds the last one."""
     low = np.zeros(EDGES.size, np.uint32)
     high = np.full(EDGES.size, np.float32(np.inf).view(np.uint32))
     while np.any(high - low > 1):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from weightfit.hub.repository import FilePin
+from weightfit.task import Progress
 
 BUFFER = 4 << 20
 """Bytes of each of the two buffers; at most this many are lost when the program is killed."""
@@ -42,7 +43,8 @@ class GrowingFile:
         self._hashing: Future[None] | None = None
         self._begin()
         self._read()
-        self.reached = self._shown = self.size
+        self.reached = self.size
+        self._progress = Progress(file.bytes, "bytes", self.size)
         if self.size > file.bytes:
             self.restart()
         elif self.size:
@@ -98,9 +100,7 @@ class GrowingFile:
             rest = rest[taken:]
         if piece:
             self._hash(piece)
-        if self._shown * 10 // self._pin.bytes < self.size * 10 // self._pin.bytes < 10:
-            self._shown = self.size
-            print(f"{self._pin.path}: {amount(self.size)} of {amount(self._pin.bytes)}")
+        self._progress.done = self.size
 
     def restart(self) -> None:
         """Drop all bytes."""

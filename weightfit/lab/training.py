@@ -30,6 +30,7 @@ from weightfit.lab.initial import draw
 from weightfit.lab.model import next_byte_loss
 from weightfit.lab.settings import TrainingSettings, learning_rates
 from weightfit.lab.tensors import read_checkpoint, write_checkpoint
+from weightfit.task import Progress
 from weightfit.weights.manifest import whole_folder
 
 jax.config.update("jax_platforms", "cpu")  # type: ignore[no-untyped-call]
@@ -37,8 +38,11 @@ jax.config.update("jax_platforms", "cpu")  # type: ignore[no-untyped-call]
 Vector = TypeVar("Vector", jax.Array, npt.NDArray[np.float32])
 Values = TypeVar("Values", npt.NDArray[np.int32], npt.NDArray[np.float32])
 
-AT_ONCE = 1000
-"""Number of steps whose schedule one call receives; calls for fewer steps run the same compiled program."""
+AT_ONCE = 100
+"""Number of steps whose schedule one call receives; calls for fewer steps run the same compiled program.
+
+Between calls, the job notes how far it is.
+"""
 
 CURVE = 50
 """Number of points of the recorded loss curve; each is the mean over an equal part of the steps."""
@@ -143,10 +147,12 @@ def train(settings: TrainingSettings, corpus: Corpus, folder: Path, base: Path |
     with whole_folder(folder) as unfinished:
         write_json(unfinished / "config.json", configuration(architecture, settings.sequence))
         files = [write_checkpoint(unfinished, 0, architecture, arrays)]
+        progress = Progress(settings.steps, "steps")
         for begin, end in _segments(settings.keep):
             count = end - begin
             state, loss = step(state, decay, on_device, _cut(schedule, begin, end), np.int32(count))
             losses.append(np.asarray(loss)[:count])
+            progress.add(count)
             if end in settings.keep:
                 files.append(
                     write_checkpoint(

@@ -9,8 +9,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from weightfit.fits.null import SEED, GaussianMixture
 from weightfit.fits.line import Line, line_through
+from weightfit.fits.null import SEED, GaussianMixture
 from weightfit.fits.plotting_positions import weibull_y, y_sums
 from weightfit.fits.population import half_normal_log_quantile
 from weightfit.fits.probability_plot import Magnitudes
@@ -110,7 +110,8 @@ def position_sums(n: int, edges: Ranks, position: Position) -> Array:
     n
         Number of order statistics.
     edges
-        Rising ranks ``(m + 1,)``, the last at most ``position.last(n)``; run j has the ranks edges[j] < i <= edges[j + 1].
+        Rising ranks ``(m + 1,)``, the last at most ``position.last(n)``; run j has the ranks from above edges[j] to
+        edges[j + 1].
     position
         Plotting position, which gives F at a rank.
 

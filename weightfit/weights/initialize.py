@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from weightfit.documents import write_json
 from weightfit.errors import CohortError
+from weightfit.task import each
 from weightfit.weights.manifest import WeightFile, whole_folder
 from weightfit.weights.writer import CheckpointWriter
 
@@ -207,7 +208,7 @@ def initialize(
 
     with whole_folder(folder) as unfinished:
         with CheckpointWriter(unfinished / "step0.safetensors", tensors) as writer:
-            for index in range(len(tensors)):
+            for index in each(range(len(tensors)), "matrices"):
                 matrix = list(TENSORS)[index % len(TENSORS)]
                 scale = np.float32(sigma[matrix])
                 # The model's shape is part of the seed, so that the entries of a family are independent samples.

@@ -9,6 +9,8 @@ rule archive:
         directory(f"{RESULTS}/archive"),
     log:
         f"{RESULTS}/logs/archive.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/archive.tsv"
     conda:
         "../../envs/measure.yaml"
     params:

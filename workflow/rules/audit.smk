@@ -29,6 +29,8 @@ rule audit:
         claims=f"{RESULTS}/claims.csv",
     log:
         f"{RESULTS}/logs/audit.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/audit.tsv"
     conda:
         "../../envs/library.yaml"
     params:
@@ -51,6 +53,8 @@ rule database_search:
         f"{RESULTS}/database_search.parquet",
     log:
         f"{RESULTS}/logs/database_search.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/database_search.tsv"
     conda:
         "../../envs/measure.yaml"
     params:
@@ -77,6 +81,8 @@ rule page:
         f"{RESULTS}/report/index.html",
     log:
         f"{RESULTS}/logs/page.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/page.tsv"
     conda:
         "../../envs/library.yaml"
     params:

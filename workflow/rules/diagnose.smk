@@ -13,6 +13,8 @@ rule diagnose:
         ratios=f"{RESULTS}/diagnosis/scale_ratios.csv",
     log:
         f"{RESULTS}/logs/diagnose.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/diagnose.tsv"
     conda:
         "../../envs/exhibits.yaml"
     params:

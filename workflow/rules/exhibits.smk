@@ -14,6 +14,8 @@ for label, exhibit in exhibits.read().items():
             **exhibit_files(label, exhibit),
         log:
             f"{RESULTS}/logs/{label}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/{label}.tsv"
         conda:
             "../../envs/exhibits.yaml"
         params:

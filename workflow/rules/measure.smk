@@ -8,6 +8,8 @@ rule join:
         f"{RESULTS}/histograms/{{entry}}.parquet",
     log:
         f"{RESULTS}/logs/join/{{entry}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/join/{{entry}}.tsv"
     wildcard_constraints:
         entry=only("download"),
     priority: 20
@@ -55,6 +57,8 @@ rule fits:
         moments=f"{RESULTS}/moments.parquet",
     log:
         f"{RESULTS}/logs/fits.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/fits.tsv"
     conda:
         "../../envs/measure.yaml"
     params:

@@ -18,6 +18,8 @@ rule notebook:
         ),
     log:
         f"{RESULTS}/logs/notebook/{{notebook}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/notebook/{{notebook}}.tsv"
     wildcard_constraints:
         notebook="|".join(NOTEBOOKS),
     conda:

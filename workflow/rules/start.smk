@@ -7,6 +7,8 @@ rule restore:
         manifest=f"{RESULTS}/manifests/{{part}}.json",
     log:
         f"{RESULTS}/logs/restore/{{part}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/restore/{{part}}.tsv"
     wildcard_constraints:
         part="|".join(map(re.escape, ARCHIVED)) or "(?!)",
     conda:

@@ -6,6 +6,8 @@ rule theory:
         f"{RESULTS}/theory.parquet",
     log:
         f"{RESULTS}/logs/theory.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/theory.tsv"
     conda:
         "../../envs/measure.yaml"
     params:
@@ -21,6 +23,8 @@ rule library:
         f"{RESULTS}/library.parquet",
     log:
         f"{RESULTS}/logs/library.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/library.tsv"
     conda:
         "../../envs/library.yaml"
     params:
@@ -39,6 +43,8 @@ rule ablation:
         f"{RESULTS}/ablation.parquet",
     log:
         f"{RESULTS}/logs/ablation.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/ablation.tsv"
     conda:
         "../../envs/measure.yaml"
     params:
@@ -57,6 +63,8 @@ rule closure:
         f"{RESULTS}/closure.parquet",
     log:
         f"{RESULTS}/logs/closure.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/closure.tsv"
     conda:
         "../../envs/measure.yaml"
     params:
@@ -74,6 +82,8 @@ rule drift:
         f"{RESULTS}/drift.parquet",
     log:
         f"{RESULTS}/logs/drift.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/drift.tsv"
     conda:
         "../../envs/measure.yaml"
     params:
@@ -92,6 +102,8 @@ rule scaling:
         f"{RESULTS}/scaling.parquet",
     log:
         f"{RESULTS}/logs/scaling.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/scaling.tsv"
     conda:
         "../../envs/measure.yaml"
     params:
@@ -110,6 +122,8 @@ rule steady_state:
         lines=f"{RESULTS}/steady_state_lines.parquet",
     log:
         f"{RESULTS}/logs/steady_state.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/steady_state.tsv"
     conda:
         "../../envs/measure.yaml"
     params:
@@ -130,6 +144,8 @@ rule coupling:
         f"{RESULTS}/coupling.parquet",
     log:
         f"{RESULTS}/logs/coupling.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/coupling.tsv"
     conda:
         "../../envs/measure.yaml"
     params:
@@ -150,6 +166,8 @@ rule super_weights:
         f"{RESULTS}/super_weights.parquet",
     log:
         f"{RESULTS}/logs/super_weights.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/super_weights.tsv"
     conda:
         "../../envs/measure.yaml"
     params:
@@ -168,6 +186,8 @@ rule density:
         f"{RESULTS}/density.parquet",
     log:
         f"{RESULTS}/logs/density.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/density.tsv"
     conda:
         "../../envs/measure.yaml"
     params:
@@ -187,6 +207,8 @@ rule tail:
         f"{RESULTS}/tail.parquet",
     log:
         f"{RESULTS}/logs/tail.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/tail.tsv"
     conda:
         "../../envs/measure.yaml"
     params:
@@ -205,6 +227,8 @@ rule laws:
         f"{RESULTS}/laws.parquet",
     log:
         f"{RESULTS}/logs/laws.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/laws.tsv"
     conda:
         "../../envs/measure.yaml"
     params:
@@ -221,6 +245,8 @@ rule calibration:
         f"{RESULTS}/calibration.parquet",
     log:
         f"{RESULTS}/logs/calibration.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/calibration.tsv"
     conda:
         "../../envs/measure.yaml"
     params:
@@ -239,6 +265,8 @@ rule bimodality:
         f"{RESULTS}/bimodality.parquet",
     log:
         f"{RESULTS}/logs/bimodality.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/bimodality.tsv"
     conda:
         "../../envs/measure.yaml"
     params:
@@ -257,6 +285,8 @@ rule multiverse:
         f"{RESULTS}/multiverse.parquet",
     log:
         f"{RESULTS}/logs/multiverse.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/multiverse.tsv"
     conda:
         "../../envs/measure.yaml"
     params:
@@ -277,6 +307,8 @@ rule database:
         directory(f"{RESULTS}/database"),
     log:
         f"{RESULTS}/logs/database.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/database.tsv"
     conda:
         "../../envs/measure.yaml"
     params:

@@ -10,6 +10,8 @@ rule corpus:
         manifest=f"{RESULTS}/manifests/corpus.json",
     log:
         f"{RESULTS}/logs/corpus.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/corpus.tsv"
     conda:
         "../../envs/lab.yaml"
     params:
@@ -88,6 +90,8 @@ rule unpack:
         manifest=f"{RESULTS}/manifests/{{entry}}.json",
     log:
         f"{RESULTS}/logs/unpack/{{entry}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/unpack/{{entry}}.tsv"
     wildcard_constraints:
         entry=only("unpack"),
     conda:
@@ -111,6 +115,8 @@ rule link:
         manifest=f"{RESULTS}/manifests/{{entry}}.json",
     log:
         f"{RESULTS}/logs/link/{{entry}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/link/{{entry}}.tsv"
     wildcard_constraints:
         entry=only("link"),
     conda:
@@ -131,6 +137,8 @@ rule plant:
         manifest=f"{RESULTS}/manifests/{{entry}}.json",
     log:
         f"{RESULTS}/logs/plant/{{entry}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plant/{{entry}}.tsv"
     wildcard_constraints:
         entry=only("plant"),
     conda:
