@@ -38,6 +38,7 @@ audit: environment  ## judge every printed number without weights, a minute at t
 
 bench: environment  ## print the ratios of speed and memory (a few minutes)
 	@python tests/benchmarks/ratios.py
+	python tests/support/by_rule.py
 
 docs: environment  ## write the generated parts of README.md and docs/
 	@python tests/support/manual.py

@@ -116,3 +116,13 @@ def test_standard_errors_are_the_spread_of_simulated_fits():
         errors.append([[one.shape_se, one.scale_se / one.scale] for one in fits])
     ratio = np.mean(errors, axis=0) / np.std(found, axis=0, ddof=1)
     np.testing.assert_allclose(ratio, 1, atol=0.10)
+
+
+def test_magnitudes_beside_an_edge_fall_in_the_bin_of_their_logarithm():
+    edges = (10.0**EDGES).astype(np.float32)
+    steps = np.arange(-40, 41, dtype=np.int32)
+    near = (edges.view(np.int32)[:, None] + steps).view(np.float32).ravel()
+    made = histogram_of(near)
+    logarithm = np.log10(np.maximum(made.value, np.float32(1e-13)))
+    expected, _ = np.histogram(logarithm, EDGES, weights=made.count)
+    np.testing.assert_array_equal(binned(made), expected)

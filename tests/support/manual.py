@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import by_rule
 import numpy as np
 import pyarrow as pa
 from audit_sources import sources
@@ -145,6 +146,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "printed-text": rules_table,
     "exhibits": exhibits.markdown,
     "rules": rule_graph,
+    "cost-by-rule": by_rule.markdown,
 }
 
 

@@ -35,6 +35,10 @@ def test_a_folder(checkout: Checkout) -> None:
     weights.write(checkout / "my model", weights.checkpoint({}))
     run = checkout.snakemake("--cores", "2", "diagnose", "--config", "model=my model")
     assert set(run.finished) == {"link", "histogram", "fit", "fits", "theory", "diagnose"}
+    assert "Page: results/model-my-model/diagnosis/index.html" in run.text
+    assert re.search(
+        r"my model: \d of 7 kinds of matrices have their median k within the printed band", run.text
+    )
     rows = told(checkout, "model-my-model")
     assert [row["component"] for row in rows] == list(weights.NAMES)
     assert {row["matrices"] for row in rows} == {str(weights.BLOCKS)}

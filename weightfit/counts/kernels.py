@@ -15,8 +15,8 @@ Float = TypeVar("Float", np.float32, np.float64)
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a kernel that runs without the global interpreter lock and may reorder sums for vectorization.
 
-    A sum must be a local variable. If it is stored in an array at each step, its order, and so its last digit, depends on
-    where the arrays happen to be in memory.
+    A sum must be a local variable. If it is stored in an array at each step, its order, and so its last digit, depends
+    on where the arrays happen to be in memory.
     """
     kernel: Callable[P, R] = numba.njit(nogil=True, cache=True, fastmath={"reassoc", "nsz", "contract"})(
         function

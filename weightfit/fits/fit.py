@@ -123,7 +123,7 @@ def fit_part(
         }
         try:
             fit_rows.extend(key | row for row in fits_of_unit(unit, protocols))
-            moment_rows.append(key | _moments(unit))
+            moment_rows.append(key | moments_of_unit(unit))
         except DegenerateHistogram as refusal:
             refusals.append(str(refusal))
         progress.add(0 if unit.is_pool else 1)
@@ -250,7 +250,8 @@ def _row(one: Fit, null: NullFit) -> dict[str, object]:
     return asdict(one) | {f"{name.name}_null": getattr(null, name.name) for name in fields(NullFit)}
 
 
-def _moments(unit: Unit) -> dict[str, object]:
+def moments_of_unit(unit: Unit) -> dict[str, object]:
+    """Return the moments of a unit with their errors and nulls, as columns of ``moments``."""
     values, errors = moments(unit.histogram, unit.name, unit.uncentred)
     null = null_moments(unit.law, unit.histogram.n)
     row: dict[str, object] = {"n": unit.histogram.n}
