@@ -71,7 +71,8 @@ def count_part(manifest: Mapping[str, Any], folder: Path, output: Path, names: T
     described: list[dict[str, object]] = []
     refused: list[dict[str, object]] = []
     index = _index(folder)
-    progress = Progress(sum(file["bytes"] for file in manifest["files"]), "bytes")
+    size = {file["path"]: (folder / file["path"]).stat().st_size for file in manifest["files"]}
+    progress = Progress(sum(size.values()), "bytes")
     whole_files = 0
     with table.writer(output, "histograms") as stream:
         steps = sorted(manifest["files"], key=lambda file: (_order(file["step"]), file["path"]))
@@ -93,7 +94,7 @@ def count_part(manifest: Mapping[str, Any], folder: Path, output: Path, names: T
             finally:
                 spool.close()
             # What is not counted, such as embeddings, has been read by then too.
-            whole_files += sum(file["bytes"] for file in files)
+            whole_files += sum(size[file["path"]] for file in files)
             progress.done = whole_files
             print(f"{manifest['entry']}: step {step}: {len(spool.described())} matrices counted")
         stream.describe(

@@ -1,7 +1,7 @@
 """Fits every matrix and pool of a part and computes its moments, each with its null and its standard error."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -247,7 +247,7 @@ def _sample(unit: Unit, protocol: Protocol) -> Magnitudes:
 
 
 def _row(one: Fit, null: NullFit) -> dict[str, object]:
-    return asdict(one) | {f"{name.name}_null": getattr(null, name.name) for name in fields(NullFit)}
+    return vars(one) | {f"{name}_null": value for name, value in vars(null).items()}
 
 
 def moments_of_unit(unit: Unit) -> dict[str, object]:

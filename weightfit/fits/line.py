@@ -15,7 +15,6 @@ from weightfit.counts.kernels import compiled
 
 Counts = NDArray[np.int64] | NDArray[np.float64]
 
-_STRIDE = 64
 _BLOCK = 512
 _CENTRE_Y = math.log(math.log(2))
 """Ordinate of the median, from which ordinates are measured while they are summed."""
@@ -277,24 +276,29 @@ def largest_distance(
     Notes
     -----
     Both distribution functions rise, so that their values at two points bound the distance at all points in between.
-    Only where this bound exceeds the largest distance found so far is the law computed at every point.
+    A stretch is halved as long as this bound exceeds the largest distance found so far.
     """
-    last = value.size - 1
-    law = _weibull(value[0], shape, log_scale)
-    largest: float = max(edges[1] / n - law, law - below / n)
-    law = _weibull(value[last], shape, log_scale)
-    largest = max(largest, through / n - law, law - edges[last] / n)
-    for at in range(_STRIDE, last, _STRIDE):
-        law = _weibull(value[at], shape, log_scale)
-        largest = max(largest, edges[at + 1] / n - law, law - edges[at] / n)
-    next_law = _weibull(value[0], shape, log_scale)
-    for begin in range(0, last, _STRIDE):
-        end = min(begin + _STRIDE, last)
-        law, next_law = next_law, _weibull(value[end], shape, log_scale)
-        if max(edges[end] / n - law, next_law - edges[begin + 1] / n) > largest:
-            for i in range(begin + 1, end):
-                law = _weibull(value[i], shape, log_scale)
-                largest = max(largest, edges[i + 1] / n - law, law - edges[i] / n)
+    end = value.size - 1
+    first_law, last_law = _weibull(value[0], shape, log_scale), _weibull(value[end], shape, log_scale)
+    largest: float = max(edges[1] / n - first_law, first_law - below / n)
+    largest = max(largest, through / n - last_law, last_law - edges[end] / n)
+    # The stretches that are still to be looked at; halving makes at most one more of them for each power of two.
+    begins, ends = np.empty(64, np.int64), np.empty(64, np.int64)
+    begin_laws, end_laws = np.empty(64), np.empty(64)
+    begins[0], ends[0], begin_laws[0], end_laws[0] = 0, end, first_law, last_law
+    waiting = 1
+    while waiting > 0:
+        waiting -= 1
+        begin, end, low, high = begins[waiting], ends[waiting], begin_laws[waiting], end_laws[waiting]
+        if end - begin < 2 or max(edges[end] / n - low, high - edges[begin + 1] / n) <= largest:
+            continue
+        middle = (begin + end) // 2
+        law = _weibull(value[middle], shape, log_scale)
+        largest = max(largest, edges[middle + 1] / n - law, law - edges[middle] / n)
+        begins[waiting], ends[waiting], begin_laws[waiting], end_laws[waiting] = begin, middle, low, law
+        waiting += 1
+        begins[waiting], ends[waiting], begin_laws[waiting], end_laws[waiting] = middle, end, law, high
+        waiting += 1
     return largest
 
 

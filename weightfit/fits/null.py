@@ -62,8 +62,10 @@ class GaussianMixture:
         log_x = np.linspace(low, high, 4096)
         ratio = np.exp(log_x)[:, None] / (self.sigma * math.sqrt(2))
         below = erf(ratio) @ self.share
-        above = erfc(ratio) @ self.share
-        score = np.where(below < 0.5, ndtri((1 + below) / 2), -ndtri(above / 2))
+        # Above the median the upper tail has more digits.
+        half = int(np.searchsorted(below, 0.5))
+        above = erfc(ratio[half:]) @ self.share
+        score = np.concatenate([ndtri((1 + below[:half]) / 2), -ndtri(above / 2)])
         return np.log(score), log_x
 
     def log_quantile(self, log_score: NDArray[np.float64]) -> NDArray[np.float64]:
