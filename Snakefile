@@ -45,13 +45,10 @@ onsuccess:
         ("diagnose", rules.diagnose.output.page, rules.diagnose.log[0]),
     ):
         if rule in made:
-            # The job's last line says what came out.
-            print(
-                Path(told).read_text(encoding="utf-8").splitlines()[-1],
-                f"Page: {page}",
-                sep="\n",
-                file=sys.stderr,
-            )
+            # The last line of the job's log says what came out; a person may have deleted the log of an earlier run.
+            if Path(told).is_file():
+                print(Path(told).read_text(encoding="utf-8").splitlines()[-1], file=sys.stderr)
+            print(f"Page: {page}", file=sys.stderr)
 
 
 rule all:

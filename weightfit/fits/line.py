@@ -114,18 +114,9 @@ def piece_sums(
                 waa += weight * (areas[i] * areas[i])
                 wax += weight * (areas[i] * xs[i])
                 waxx += weight * (areas[i] * (xs[i] * xs[i]))
-            row[_W] += w
-            row[_X] += wx
-            row[_XX] += wxx
-            row[_XXX] += wxxx
-            row[_XXXX] += wxxxx
-            row[_Y] += wy
-            row[_XY] += wxy
-            row[_YY] += wyy
-            row[_A] += wa
-            row[_AA] += waa
-            row[_AX] += wax
-            row[_AXX] += waxx
+            sums = (w, wx, wxx, wxxx, wxxxx, wy, wxy, wyy, wa, waa, wax, waxx)
+            for column, total in enumerate(sums):  # in the order of the columns
+                row[column] += total
         row[_LAST_X], row[_LAST_Y], row[_LAST_A] = last_x, last_y, area
     return pieces
 

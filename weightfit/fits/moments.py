@@ -123,7 +123,7 @@ def moments(
             standard_deviation=signed.deviation_error,
             mean_magnitude=deviation_magnitude / math.sqrt(n),
             standard_deviation_magnitude=magnitude.deviation_error,
-            root_mean_square=_root_mean_square_error(histogram.value, histogram.count, root),
+            root_mean_square=_central(histogram.value, histogram.count, 0.0, root).deviation_error,
             kurtosis=signed.kurtosis_error,
             kurtosis_magnitude=magnitude.kurtosis_error,
             maximum=math.pi / math.sqrt(6) * max(largest - second, 0.0),
@@ -180,16 +180,6 @@ def _central_sums(
         influence = square - deviation * deviation
         on_variance += count[i] * (influence * influence)
     return ratio - 3, math.sqrt(on_kurtosis) / n, math.sqrt(on_variance) / n / (2 * deviation)
-
-
-@compiled
-def _root_mean_square_error(value: Values, count: NDArray[np.int64], root: float) -> float:
-    n = total = 0.0
-    for i in range(value.size):
-        influence = np.float64(value[i]) * np.float64(value[i]) - root * root
-        n += count[i]
-        total += count[i] * (influence * influence)
-    return math.sqrt(total) / n / (2 * root)
 
 
 @compiled
