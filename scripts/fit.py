@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from weightfit import table
-from weightfit.fits.fit import Protocol, fit_part
+from weightfit.fits.fit import fit_part
+from weightfit.fits.units import Protocol
 from weightfit.provenance import provenance
 from weightfit.task import logged
 

@@ -16,7 +16,8 @@ import pytest
 from weightfit.__main__ import COLUMNS, main
 from weightfit.components import COMPONENTS, POOLS
 from weightfit.counts.part import count_part
-from weightfit.fits.fit import Protocol, fit_part
+from weightfit.fits.fit import fit_part
+from weightfit.fits.units import Protocol
 from weightfit.weights.families import components
 from weightfit.weights.writer import CheckpointWriter
 

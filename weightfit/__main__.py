@@ -14,7 +14,7 @@ from weightfit.errors import DegenerateHistogram, NonFiniteWeight, WeightfitErro
 # Numerical modules are imported where they are used, so that --help and a wrong option are answered at once.
 if TYPE_CHECKING:
     from weightfit.counts.histogram import Histogram
-    from weightfit.fits.fit import Protocol
+    from weightfit.fits.units import Protocol
     from weightfit.weights.plan import Plan
     from weightfit.weights.safetensors import Header
 
@@ -72,7 +72,7 @@ def fit_all(
 ) -> tuple[list[dict[str, object]], list[str]]:
     """Fit every matrix and pool; return the sorted rows, and a message for each that cannot be fitted."""
     from weightfit.components import COMPONENTS, POOLED, POOLS
-    from weightfit.fits.fit import fits_of_unit, units_of_step
+    from weightfit.fits.units import fits_of_unit, units_of_step
 
     order = [*COMPONENTS, *POOLS]
     rows: dict[tuple[bool, int, int], dict[str, object]] = {}
@@ -120,7 +120,7 @@ def align(rows: Sequence[Mapping[str, object]]) -> list[str]:
 
 def fit_checkpoint(source: Path, protocol_name: str, trim: float, as_csv: bool) -> int:
     """Print the fits of a checkpoint; return the number of matrices and pools that cannot be fitted."""
-    from weightfit.fits.fit import Protocol
+    from weightfit.fits.units import Protocol
     from weightfit.weights.plan import plan, read_config
     from weightfit.weights.safetensors import read_header
 

@@ -13,3 +13,11 @@ POOLS = {
     "all": ("q", "k", "v", "o", "gate", "up", "down", "ffn_in", "ffn_out"),
 }
 """The components that each pool combines."""
+
+PARTS = {
+    "qkv": ("q", "k", "v"),
+    "ffn": ("gate", "up", "down", "ffn_in", "ffn_out"),
+    "transmission": ("o", "ffn"),
+    "all": ("qkv", "transmission"),
+}
+"""The components and earlier pools of which each pool consists; together they have the components of `POOLS`."""

@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from weightfit.counts import histogram
 from weightfit.counts import scan as scanning
-from weightfit.counts.histogram import Histogram, histogram_of, pool
+from weightfit.counts.histogram import Histogram, Pool, histogram_of, pool
 from weightfit.counts.kernels import merge_counts
 from weightfit.counts.scan import Scan
 from weightfit.errors import DegenerateHistogram, MalformedCheckpoint, NonFiniteWeight
@@ -438,6 +438,33 @@ def test_a_pool_with_a_19_bit_member_is_19_bit(monkeypatch):
 def test_a_pool_of_one_is_itself():
     alone = histogram_of(sample("F32", 100))
     assert pool([alone]) is alone
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["F16", "BF16", "F32"]), st.integers(1, 40)), min_size=1, max_size=9),
+    st.integers(1, 200),
+    st.integers(0, 9),
+)
+def test_a_pool_that_grows_is_the_pool_of_its_members(kinds, limit, own):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(histogram, "DISTINCT_LIMIT", limit)
+        members = [
+            histogram_of(array if dtype == "F16" else array.astype(np.float32))
+            for dtype, array in ((dtype, sample(dtype, number, number)) for dtype, number in kinds)
+        ]
+        part = Pool()
+        for member in members[:own]:
+            part.add(member)
+        whole = Pool([part])
+        for member in members[own:]:
+            whole.add(member)
+        grown, expected = whole.histogram(), pool(members)
+        again = whole.histogram()
+    require_equal(grown, (expected.value, expected.count))
+    for name in ("dtype", "exactness", "n", "minimum", "maximum"):
+        assert getattr(grown, name) == getattr(again, name) == getattr(expected, name)
+    assert grown.sum == pytest.approx(expected.sum, rel=1e-14, abs=1e-14)
+    assert whole.deviations == [(member.standard_deviation, member.n) for member in members]
 
 
 @given(f32_parts.filter(lambda parts: len(parts) > 1))

@@ -11,11 +11,12 @@ from weightfit.components import COMPONENTS, POOLED, POOLS
 from weightfit.counts.histogram import histogram_of
 from weightfit.counts.part import count_part
 from weightfit.errors import CohortError, ContractError, DegenerateHistogram
-from weightfit.fits.fit import Protocol, fit_part, units
+from weightfit.fits.fit import fit_part, units
 from weightfit.fits.moments import moments
 from weightfit.fits.null import GaussianMixture, null_fits, null_moments, released_null
 from weightfit.fits.probability_plot import fit, magnitudes
 from weightfit.fits.released import binned, released_fit
+from weightfit.fits.units import Protocol
 from weightfit.weights.writer import CheckpointWriter
 
 HEADS, WIDTH, BLOCKS = 3, 8, 2

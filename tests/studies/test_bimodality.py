@@ -12,8 +12,9 @@ import pytest
 from weightfit import table
 from weightfit.counts.histogram import histogram_of
 from weightfit.counts.part import count_part
-from weightfit.fits.fit import Protocol, fit_part
+from weightfit.fits.fit import fit_part
 from weightfit.fits.probability_plot import fit, magnitudes
+from weightfit.fits.units import Protocol
 from weightfit.studies.bimodality import bimodality, measure
 from weightfit.studies.dip import critical_dip
 from weightfit.weights.plant import COMPONENTS, Planted, plant

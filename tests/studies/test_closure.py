@@ -11,10 +11,11 @@ from weightfit import table
 from weightfit.counts.histogram import histogram_of
 from weightfit.counts.part import count_part
 from weightfit.errors import ContractError
-from weightfit.fits.fit import Protocol, fit_part
+from weightfit.fits.fit import fit_part
 from weightfit.fits.null import GaussianMixture, null_fits
 from weightfit.fits.plotting_positions import ranks_inside
 from weightfit.fits.probability_plot import fit, magnitudes
+from weightfit.fits.units import Protocol
 from weightfit.studies.closure import (
     READINGS,
     closure,

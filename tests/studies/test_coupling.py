@@ -8,7 +8,7 @@ from scipy import stats
 
 from weightfit import table
 from weightfit.counts.histogram import histogram_of
-from weightfit.fits.fit import Protocol, fits_of_unit, units_of_step
+from weightfit.fits.units import Protocol, fits_of_unit, units_of_step
 from weightfit.studies.coupling import correlate, coupling
 
 FIXED = {"n": 100, "excluded": 0, "exactness": "f16", "zeros": 0, "shape": 1.2, "shape_se": 0.01, "scale_se": 1e-4,

@@ -7,7 +7,7 @@ from weightfit import table
 from weightfit.components import COMPONENTS
 from weightfit.counts.histogram import histogram_of
 from weightfit.errors import ContractError
-from weightfit.fits.fit import Protocol, fits_of_unit, units_of_step
+from weightfit.fits.units import Protocol, fits_of_unit, units_of_step
 from weightfit.studies.drift import anchor, drift, median_difference_se
 
 FIXED = {"excluded": 0, "exactness": "f16", "zeros": 0, "scale": 0.02, "shape_se": 0.01, "scale_se": 1e-4,

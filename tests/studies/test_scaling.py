@@ -9,8 +9,9 @@ import pytest
 from weightfit import paper, table
 from weightfit.counts.histogram import histogram_of
 from weightfit.counts.part import count_part
-from weightfit.fits.fit import Protocol, fit_part
+from weightfit.fits.fit import fit_part
 from weightfit.fits.probability_plot import fit, magnitudes
+from weightfit.fits.units import Protocol
 from weightfit.studies.scaling import growth, input_output_ratio, scaling
 from weightfit.weights.initialize import initialize
 

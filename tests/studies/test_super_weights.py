@@ -9,9 +9,9 @@ from scipy import stats
 from weightfit import table
 from weightfit.components import POOLED, POOLS
 from weightfit.counts.histogram import histogram_of
-from weightfit.fits.fit import Protocol, fits_of_unit, units_of_step
 from weightfit.fits.moments import moments as moments_of
 from weightfit.fits.null import null_moments
+from weightfit.fits.units import Protocol, fits_of_unit, units_of_step
 from weightfit.studies.super_weights import BLOCK_POOLS, log10_survival, super_weights
 
 PROTOCOL = Protocol("centred", "both", (0.80, 1.00), pools=True, steps="all")

@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from weightfit import table
 from weightfit.counts.part import count_part
-from weightfit.fits.fit import Protocol, fit_part
+from weightfit.fits.fit import fit_part
+from weightfit.fits.units import Protocol
 from weightfit.weights.writer import CheckpointWriter
 
 NAMES = {

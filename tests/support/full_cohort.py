@@ -10,7 +10,8 @@ from weightfit import paper, table
 from weightfit.components import COMPONENTS
 from weightfit.counts.histogram import histogram_of
 from weightfit.counts.part import Matrix, describe
-from weightfit.fits.fit import Protocol, fit_part
+from weightfit.fits.fit import fit_part
+from weightfit.fits.units import Protocol
 
 BLOCKS, SIDE = 4, 32
 STEPS = (0, 1, 8, 64, 512, 1000, 2000, 5000, 10000, 20000, 40000, 80000, 120000, 143000)

@@ -1,7 +1,7 @@
 """Exact histograms, which hold every distinct value of a matrix with its count, and pools of them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -310,7 +310,54 @@ def pool(histograms: Sequence[Histogram]) -> Histogram:
     )
 
 
+class Pool:
+    """A pool to which histograms are added one by one, so that its members need not be kept.
+
+    Parameters
+    ----------
+    pools
+        Pools whose members it has from the beginning.
+
+    Attributes
+    ----------
+    deviations
+        Standard deviation and number of weights of each member.
+    """
+
+    def __init__(self, pools: Iterable["Pool"] = ()):
+        self.deviations: list[tuple[float, int]] = []
+        # The members of a 16-bit format are pooled by themselves, because a large pool re-bins the others.
+        self._runs: dict[str, list[Histogram]] = {}
+        for other in pools:
+            self.deviations += other.deviations
+            for kind, runs in other._runs.items():
+                for run in runs:
+                    self._push(kind, run)
+
+    def add(self, histogram: Histogram) -> None:
+        """Add a member."""
+        self.deviations.append((histogram.standard_deviation, histogram.n))
+        self._push("f32" if histogram.exactness == "19bit" else histogram.exactness, histogram)
+
+    def _push(self, kind: str, histogram: Histogram) -> None:
+        runs = self._runs.setdefault(kind, [])
+        runs.append(histogram)
+        # Runs of like size are merged, so that a value is moved a few times only, however many members there are.
+        while len(runs) > 1 and 3 * runs[-1].value.size >= 2 * runs[-2].value.size:
+            runs[-2:] = [pool(runs[-2:])]
+
+    def histogram(self) -> Histogram:
+        """Return the distribution of all weights of all members together, as `pool` gives it."""
+        for runs in self._runs.values():
+            while len(runs) > 1:
+                runs[-2:] = [pool(runs[-2:])]
+        return pool([run for runs in self._runs.values() for run in runs])
+
+
 def _top_bits(part: Histogram) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    bits = part.value.view(np.uint32)
-    coarse = np.where(part.value == 0, np.uint32(0), (bits & ~_LOW_BITS) | _HALF_BIN).view(np.float32)
+    coarse = part.value.copy()
+    bits = coarse.view(np.uint32)
+    bits &= ~_LOW_BITS
+    bits |= _HALF_BIN
+    coarse[part.value == 0] = 0
     return add_equal(coarse, part.count.copy())

@@ -102,7 +102,7 @@ def y_sums(n: int, edges: NDArray[np.int64]) -> NDArray[np.float64]:
     return sums
 
 
-@lru_cache(maxsize=12)
+@lru_cache(maxsize=4)
 def _ordinates(n: int) -> NDArray[np.float64]:
     ordinates = _sums_by_rank(n, np.arange(n + 1))
     ordinates.flags.writeable = False
