@@ -97,7 +97,8 @@ def plan(
     config
         The parsed config.json; if there is none, the `Header.config` of the first file takes its place. Its
         ``architectures``, ``num_hidden_layers``, ``hidden_size``, ``num_attention_heads``, ``num_key_value_heads``,
-        ``head_dim`` and ``intermediate_size`` are checked against the tensors if it has them. ``weightfit_blocks`` (a list of block numbers) says that the checkpoint
+        ``head_dim`` and ``intermediate_size`` are checked against the tensors if it has them. ``weightfit_blocks``
+        (a list of block numbers) says that the checkpoint
         has only these blocks.
     index
         The file of each tensor of the checkpoint, if the headers are those of some of its files only. Checks by name
