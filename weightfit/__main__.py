@@ -15,8 +15,8 @@ from weightfit.errors import DegenerateHistogram, NonFiniteWeight, WeightfitErro
 if TYPE_CHECKING:
     from weightfit.counts.histogram import Histogram
     from weightfit.fits.units import Protocol
+    from weightfit.weights.header import Header
     from weightfit.weights.plan import Plan
-    from weightfit.weights.safetensors import Header
 
 COLUMNS = {
     "n": "d",
@@ -121,8 +121,8 @@ def align(rows: Sequence[Mapping[str, object]]) -> list[str]:
 def fit_checkpoint(source: Path, protocol_name: str, trim: float, as_csv: bool) -> int:
     """Print the fits of a checkpoint; return the number of matrices and pools that cannot be fitted."""
     from weightfit.fits.units import Protocol
+    from weightfit.weights.formats import read_header
     from weightfit.weights.plan import plan, read_config
-    from weightfit.weights.safetensors import read_header
 
     paths, unnamed = find(source)
     headers = [read_header(path) for path in paths]

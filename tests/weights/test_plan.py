@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from weightfit.components import COMPONENTS
 from weightfit.errors import ContradictoryCheckpoint, IncompleteCheckpoint, MalformedCheckpoint, UnknownTensor
 from weightfit.weights.families import FAMILIES, TABLES, components
+from weightfit.weights.header import Header, Tensor
 from weightfit.weights.plan import Piece, plan, read_config
-from weightfit.weights.safetensors import Header, Tensor, read_header
+from weightfit.weights.safetensors import read_header
 from weightfit.weights.writer import CheckpointWriter
 
 BYTES = {"F16": 2, "BF16": 2, "F32": 4, "U8": 1, "I64": 8}

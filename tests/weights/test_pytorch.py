@@ -21,9 +21,9 @@ from hypothesis.extra import numpy as arrays_of
 
 from weightfit.counts.histogram import histogram_of
 from weightfit.errors import MalformedCheckpoint
+from weightfit.weights.header import Header, Tensor
 from weightfit.weights.plan import plan
 from weightfit.weights.pytorch import PICKLE_LIMIT, read_header
-from weightfit.weights.safetensors import Header, Tensor
 from weightfit.weights.tensor_pickle import read_tensors
 
 DTYPES = {"F32": "<f4", "F16": "<f2", "BF16": ml_dtypes.bfloat16, "U8": "u1", "BOOL": "?", "I64": "<i8"}

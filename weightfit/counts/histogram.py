@@ -37,7 +37,7 @@ class Histogram:
     count
         How often each value occurs, int64 ``(m,)``, all positive.
     dtype
-        Stored format, ``F16``, ``BF16`` or ``F32``; ``mixed`` for a pool of several.
+        How the values are stored, as `weightfit.weights.header.Tensor.dtype` says it; ``mixed`` for a pool of several.
     exactness
         How the values are known; see `Exactness`.
     n

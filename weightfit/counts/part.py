@@ -18,10 +18,9 @@ from weightfit.errors import DigestMismatch, NonFiniteWeight
 from weightfit.provenance import provenance
 from weightfit.task import Progress
 from weightfit.weights.families import Table
+from weightfit.weights.formats import read_header
 from weightfit.weights.index import FORMS, weight_map
 from weightfit.weights.plan import plan, read_config
-from weightfit.weights.pytorch import read_header as read_pytorch_header
-from weightfit.weights.safetensors import read_header
 
 SPOOL_ROWS = 1 << 22
 """Number of rows of finished histograms that are kept in memory before they are moved to disk, 12 bytes each."""
@@ -29,7 +28,6 @@ SPOOL_ROWS = 1 << 22
 GROUP_ROWS = 1 << 17
 """Largest number of rows of a row group, which is held in memory as a table with some 60 bytes a row."""
 
-_READERS = {".bin": read_pytorch_header}
 _DESCRIBED = ("dtype", "exactness", "n", "sum", "sum_of_squares", "minimum", "maximum")
 
 
@@ -130,7 +128,7 @@ def _count_step(
     names: Table | None,
 ) -> Iterator[tuple[int, str, Histogram | NonFiniteWeight]]:
     known = {folder / file["path"]: file for file in files}
-    headers = [_READERS.get(path.suffix, read_header)(path) for path in known]
+    headers = [read_header(path) for path in known]
     layout = plan(headers, config, index, names)
     for header in headers:
         scan = Scan(header, layout)

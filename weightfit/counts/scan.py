@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import BinaryIO
 
 import numpy as np
@@ -11,8 +12,10 @@ from numpy.typing import NDArray
 
 from weightfit.counts.histogram import Histogram, Tally
 from weightfit.errors import MalformedCheckpoint, NonFiniteWeight
+from weightfit.weights.decoding import DECODED_VALUES, encoding_of
+from weightfit.weights.encodings import WIDTHS, Encoding
+from weightfit.weights.header import Header, Tensor
 from weightfit.weights.plan import Piece, Plan
-from weightfit.weights.safetensors import Header, Tensor
 
 BUFFER_BYTES = 1 << 24
 """Size of each of the two reused buffers."""
@@ -24,7 +27,7 @@ class Scan:
     Parameters
     ----------
     header
-        The file's header, from `weightfit.weights.safetensors.read_header`.
+        The file's header, from `weightfit.weights.formats.read_header`.
     plan
         Which tensors are counted and how they are split, from `weightfit.weights.plan.plan`.
     digest
@@ -70,18 +73,18 @@ class Scan:
         self, reader: "_Reader", tensor: Tensor, pieces: Sequence[Piece]
     ) -> Iterator[tuple[int, str, Histogram | NonFiniteWeight]]:
         rows, columns = tensor.shape
+        encoding = encoding_of(tensor)
         tallies = [
             Tally(
                 f"{self._header.path.name}: tensor {tensor.name!r}",
-                tensor.dtype,
+                encoding.counted,
                 rows * piece.length // piece.period * columns,
             )
             for piece in pieces
         ]
-        width = 4 if tensor.dtype == "F32" else 2
-        runs = _runs(pieces, rows, columns * width)
+        runs = _runs(pieces, rows, columns * WIDTHS[encoding.counted])
         index, left = next(runs)
-        for data in reader.read(tensor.end - tensor.begin):
+        for data in _decoded(reader.read(tensor.end - tensor.begin, encoding.block_bytes), encoding):
             begin = 0
             while begin < data.size:
                 taken = min(left, data.size - begin)
@@ -92,10 +95,21 @@ class Scan:
                     index, left = next(runs, (0, 0))
         for piece, tally in zip(pieces, tallies, strict=True):
             try:
-                counted: Histogram | NonFiniteWeight = tally.histogram()
+                counted: Histogram | NonFiniteWeight = replace(tally.histogram(), dtype=tensor.dtype)
             except NonFiniteWeight as refusal:
                 counted = refusal
             yield piece.block, piece.component, counted
+
+
+def _decoded(pieces: Iterator[NDArray[np.uint8]], encoding: Encoding) -> Iterator[NDArray[np.uint8]]:
+    """Yield the bytes of the values that stored blocks mean, at most `DECODED_VALUES` values at a time."""
+    if encoding.decode is None:
+        yield from pieces
+        return
+    step = max(1, DECODED_VALUES // encoding.block_values) * encoding.block_bytes
+    for data in pieces:
+        for begin in range(0, data.size, step):
+            yield encoding.decode(data[begin : begin + step]).reshape(-1).view(np.uint8)
 
 
 def _runs(pieces: Sequence[Piece], rows: int, row_bytes: int) -> Iterator[tuple[int, int]]:
@@ -124,13 +138,17 @@ class _Reader:
         self._hashing: list[Future[None] | None] = [None, None]
         self._turn = 0
 
-    def read(self, size: int) -> Iterator[NDArray[np.uint8]]:
-        """Yield the next ``size`` bytes in pieces, each of which is valid until the second piece after it is read."""
+    def read(self, size: int, block: int = 1) -> Iterator[NDArray[np.uint8]]:
+        """Yield the next ``size`` bytes in pieces, each of which is valid until the second piece after it is read.
+
+        All pieces are whole blocks of ``block`` bytes.
+        """
+        longest = BUFFER_BYTES // block * block
         while size:
             turn = self._turn
             self._turn = 1 - turn
             self._wait(turn)
-            piece = self._buffers[turn][: min(size, BUFFER_BYTES)]
+            piece = self._buffers[turn][: min(size, longest)]
             self._fill(piece)
             if self._digest is not None:
                 self._hashing[turn] = self._hasher.submit(self._digest.update, piece.data)

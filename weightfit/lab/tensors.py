@@ -8,8 +8,9 @@ import numpy.typing as npt
 
 from weightfit.errors import DivergedTraining, IncompleteCheckpoint
 from weightfit.lab.architecture import OUTSIDE, Architecture, shapes
+from weightfit.weights.header import Header
 from weightfit.weights.manifest import WeightFile
-from weightfit.weights.safetensors import Header, read_header
+from weightfit.weights.safetensors import read_header
 from weightfit.weights.writer import CheckpointWriter
 
 Arrays = Mapping[str, npt.NDArray[np.float32]]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from weightfit.documents import parse_object, quote
 from weightfit.errors import CohortError, IncompleteCheckpoint, MalformedCheckpoint
-from weightfit.weights.safetensors import read_header
+from weightfit.weights.formats import read_header
 
 FORMS = (
     ("model.safetensors", "model.safetensors.index.json", ".safetensors"),

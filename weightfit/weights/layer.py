@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 
 from weightfit.components import COMPONENTS
 from weightfit.errors import ContractError
+from weightfit.weights.decoding import read_matrix
+from weightfit.weights.formats import read_header
 from weightfit.weights.index import weight_files
 from weightfit.weights.plan import Piece, plan, read_config
-from weightfit.weights.safetensors import Tensor, read_header
-
-_STORED = {"F16": "<f2", "BF16": "<u2", "F32": "<f4"}
 
 
 def read_layer(source: Path, layer: int) -> dict[str, NDArray[Any]]:
@@ -29,14 +28,14 @@ def read_layer(source: Path, layer: int) -> dict[str, NDArray[Any]]:
     -------
     dict
         Matrices ``(outputs, inputs)`` by component, in the order of `weightfit.components.COMPONENTS`, in float16 or
-        float32 as they are stored; BF16 becomes float32, which holds it exactly. Fused tensors are split.
+        float32 as `weightfit.weights.decoding.read_matrix` returns them. Fused tensors are split.
 
     Raises
     ------
     ContractError
         If the checkpoint has no such layer.
     WeightfitError
-        If the checkpoint has any other fault; see `weightfit.weights.safetensors.read_header` and
+        If the checkpoint has any other fault; see `weightfit.weights.formats.read_header` and
         `weightfit.weights.plan.plan`.
     """
     paths = [source] if source.is_file() else weight_files(source)
@@ -50,17 +49,9 @@ def read_layer(source: Path, layer: int) -> dict[str, NDArray[Any]]:
         for tensor in header.tensors:
             held = pieces.get(tensor.name, ())
             if held and held[0].block == layer:
-                matrix = _read(header.path, tensor)
+                matrix = read_matrix(header.path, tensor)
                 found |= {piece.component: _rows(matrix, piece) for piece in held}
     return {component: found[component] for component in COMPONENTS if component in found}
-
-
-def _read(path: Path, tensor: Tensor) -> NDArray[Any]:
-    rows, columns = tensor.shape
-    stored = np.fromfile(path, _STORED[tensor.dtype], rows * columns, offset=tensor.begin)
-    if tensor.dtype == "BF16":
-        stored = (stored.astype(np.uint32) << 16).view(np.float32)
-    return stored.reshape(rows, columns)
 
 
 def _rows(matrix: NDArray[Any], piece: Piece) -> NDArray[Any]:

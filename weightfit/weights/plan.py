@@ -19,7 +19,7 @@ from weightfit.components import COMPONENTS
 from weightfit.documents import parse_object, quote
 from weightfit.errors import ContradictoryCheckpoint, IncompleteCheckpoint, MalformedCheckpoint, UnknownTensor
 from weightfit.weights.families import DECLARED, FAMILIES, TABLES, Fused, Layout, Table
-from weightfit.weights.safetensors import Header, Tensor, require_countable
+from weightfit.weights.header import Header, Tensor, require_countable
 
 CONFIG_LIMIT = 1_000_000
 """Largest config.json that is read, in bytes."""
@@ -95,9 +95,10 @@ def plan(
         Headers of all files of one checkpoint, or of some of them if ``index`` is given; a block may be spread over
         files.
     config
-        The parsed config.json. Its ``architectures``, ``num_hidden_layers``, ``hidden_size``,
-        ``num_attention_heads``, ``num_key_value_heads``, ``head_dim`` and ``intermediate_size`` are checked
-        against the tensors if it has them. ``weightfit_blocks`` (a list of block numbers) says that the checkpoint
+        The parsed config.json; if there is none, the `Header.config` of the first file takes its place. Its
+        ``architectures``, ``num_hidden_layers``, ``hidden_size``, ``num_attention_heads``, ``num_key_value_heads``,
+        ``head_dim`` and ``intermediate_size`` are checked against the tensors if it has them. ``weightfit_blocks``
+        (a list of block numbers) says that the checkpoint
         has only these blocks.
     index
         The file of each tensor of the checkpoint, if the headers are those of some of its files only. Checks by name
@@ -141,7 +142,7 @@ def plan(
                 f"{file}: tensor {quote(name)} is no name of {family}, the family of the others: "
                 f"use a checkpoint as transformers writes it, or {DECLARE}"
             )
-    model = _Config(where, config or {}, table.keys)
+    model = _Config(where, config or headers[0].config, table.keys)
     model.require(family, table)
 
     heads = model.count("num_attention_heads") or 0  # 0 only for families whose layouts do not use it

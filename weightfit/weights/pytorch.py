@@ -15,7 +15,8 @@ from pathlib import Path
 
 from weightfit.documents import quote
 from weightfit.errors import MalformedCheckpoint
-from weightfit.weights.safetensors import BITS, FOREIGN, Header, Tensor
+from weightfit.weights.header import Header, Tensor
+from weightfit.weights.safetensors import BITS, FOREIGN
 from weightfit.weights.tensor_pickle import StoredTensor, read_tensors
 
 PICKLE_LIMIT = 4 << 20
@@ -42,15 +43,19 @@ class _Member:
     end: int
 
 
+def recognises(start: bytes) -> bool:
+    """Tell by its first bytes whether a file is a ZIP archive or a pickle, the two forms that PyTorch writes."""
+    return start.startswith((ZIP, b"\x80"))
+
+
 def read_header(path: Path) -> Header:
     """Read the header of a PyTorch checkpoint and check that its form is valid; the weights are not read.
 
     Returns
     -------
     Header
-        Header as `weightfit.weights.safetensors.read_header` returns it, with the tensors in the order of their bytes
-        and with absolute offsets. Between tensors there are gaps (headers and padding of the archive), and two tensors
-        may share bytes (tied weights). ``length`` is the offset of the first tensor.
+        Header with the tensors in the order of their bytes. Between tensors there are gaps (headers and padding of the
+        archive), and two tensors may share bytes (tied weights). ``length`` is the offset of the first tensor.
 
     Raises
     ------

@@ -8,12 +8,12 @@ reader also refuses what the format forbids but the library accepts, such as a n
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from weightfit.documents import FETCH_AGAIN, parse_object, quotation, quote
+from weightfit.documents import FETCH_AGAIN, parse_object, quote
 from weightfit.errors import MalformedCheckpoint
+from weightfit.weights.header import Header, Tensor
 
 HEADER_LIMIT = 25_000_000
 """Longest header that is read, in bytes (the limit of huggingface_hub; the format itself allows 100 MB)."""
@@ -44,9 +44,6 @@ BITS = {
 }
 """Bits per value of every dtype of the format."""
 
-COUNTED_DTYPES = ("F16", "BF16", "F32")
-"""The dtypes in which weights can be counted."""
-
 METADATA = "__metadata__"
 
 # Files of other kinds that carry the name of a weight file: the first bytes, what the file is, and what to do.
@@ -62,46 +59,6 @@ FOREIGN = (
     (b"\x89HDF", "is an HDF5 file: use the checkpoint in safetensors format"),
 )
 WRITE_AGAIN = "write it again with a safetensors library"
-
-quotation.maxstring = 200
-quotation.maxother = 200
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """One entry of a header.
-
-    Attributes
-    ----------
-    dtype
-        Dtype in the spelling of safetensors: ``F16``, ``BF16``, ``F32``, ...
-    begin, end
-        Absolute byte offsets in the file.
-    """
-
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
-    begin: int
-    end: int
-
-
-@dataclass(frozen=True)
-class Header:
-    """The header of one file.
-
-    Attributes
-    ----------
-    length
-        Number of bytes before the data.
-    tensors
-        Tensors in the order of their bytes in the file.
-    """
-
-    path: Path
-    length: int
-    tensors: tuple[Tensor, ...]
-    metadata: dict[str, str]
 
 
 def read_header(path: Path) -> Header:
@@ -131,36 +88,6 @@ def read_header(path: Path) -> Header:
     tensors.sort(key=lambda tensor: (tensor.begin, tensor.end))
     _check_coverage(path, tensors, length, size)
     return Header(path, length, tuple(tensors), metadata)
-
-
-def require_countable(path: Path, tensor: Tensor) -> None:
-    """Raise unless the tensor is a matrix of F16, BF16 or F32 with at least one row and one column.
-
-    Parameters
-    ----------
-    path
-        File of the tensor, for the error message.
-
-    Raises
-    ------
-    MalformedCheckpoint
-    """
-    where = f"{path}: tensor {quote(tensor.name)}"
-    if tensor.dtype not in COUNTED_DTYPES:
-        raise MalformedCheckpoint(
-            f"{where} has dtype {tensor.dtype}, weights are counted in {', '.join(COUNTED_DTYPES)}: "
-            "use a checkpoint that is not quantized or convert it"
-        )
-    if len(tensor.shape) != 2:
-        raise MalformedCheckpoint(
-            f"{where} has {len(tensor.shape)} dimensions, a weight matrix has 2: "
-            "use a checkpoint of the architecture that its names say"
-        )
-    if 0 in tensor.shape:
-        raise MalformedCheckpoint(
-            f"{where} has shape {list(tensor.shape)} and so no values, a weight matrix has some: "
-            "use a checkpoint of the architecture that its names say"
-        )
 
 
 def _header_text(path: Path, file: BinaryIO, size: int) -> bytes:
