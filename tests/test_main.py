@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import ctranslate2_file as by_hand
 import numpy as np
 import pytest
 
@@ -197,11 +198,11 @@ def test_one_file_and_the_remedy_for_a_missing_configuration(folder, capsys):
     assert output(capsys, file) == known
 
 
-def refused(capsys, source: Path) -> str:
+def refused(capsys, source: Path, *options: str) -> str:
     """Return the one sentence on stderr with which the command fails, without output."""
     capsys.readouterr()
     with pytest.raises(SystemExit) as stop:
-        main([str(source)])
+        main([str(source), *options])
     message = stop.value.code
     assert isinstance(message, str)  # `sys.exit` prints a string on stderr and exits with status 1
     assert capsys.readouterr() == ("", "")
@@ -229,8 +230,38 @@ def test_a_file_that_may_not_be_read(folder, capsys, monkeypatch):
     def forbid(path: Path) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("weightfit.weights.safetensors.read_header", forbid)
+    monkeypatch.setattr("weightfit.weights.formats.read_header", forbid)
     assert refused(capsys, folder / "model.safetensors").endswith("model.safetensors: Permission denied")
+
+
+def test_one_stack_of_a_model_of_two(tmp_path, capsys):
+    random = np.random.default_rng(9)
+    shapes = {"self_attention/linear_0": (3 * HIDDEN, HIDDEN), "self_attention/linear_1": (HIDDEN, HIDDEN)}
+    shapes |= {"ffn/linear_0": (INNER, HIDDEN), "ffn/linear_1": (HIDDEN, INNER)}
+    cross = {"attention/linear_0": (HIDDEN, HIDDEN), "attention/linear_1": (2 * HIDDEN, HIDDEN)}
+    cross |= {"attention/linear_2": (HIDDEN, HIDDEN)}
+    arrays = {
+        f"{stack}/layer_{block}/{name}/weight": random.standard_t(5, shape).astype(np.float16)
+        for stack, own in (("encoder", shapes), ("decoder", shapes | cross))
+        for block in range(BLOCKS)
+        for name, shape in own.items()
+    }
+    file = tmp_path / "model.bin"
+    file.write_bytes(by_hand.model(arrays))
+    for stack, number in (("encoder", 4), ("decoder", 7)):
+        about, _, left_out, *_ = output(capsys, file, "--stack", stack).splitlines()
+        assert about == f"family: whisper-{stack}"
+        assert left_out == f"left out: {BLOCKS * (11 - number)} other stack"
+        rows = rows_of(output(capsys, file, "--stack", stack, "--csv"))
+        assert [row["component"] for row in rows if row["block"] == "1"] == [
+            *components(f"whisper-{stack}"),
+            *POOLS,
+        ]
+        (all_of_block,) = (row for row in rows if (row["block"], row["component"]) == ("1", "all"))
+        assert int(all_of_block["n"]) == 4 * HIDDEN**2 + 2 * HIDDEN * INNER
+    assert "or by --stack of python -m weightfit" in refused(capsys, file)
+    folder = checkpoint(tmp_path / "other", "gpt-neox")
+    assert "gpt-neox, which has one stack" in refused(capsys, folder, "--stack", "encoder")
 
 
 def test_matrices_without_a_fit_are_named_and_the_others_are_printed(folder, capsys):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weightfit.errors import DegenerateHistogram, NonFiniteWeight, WeightfitError
+from weightfit.weights.families import STACKS
 
 # Numerical modules are imported where they are used, so that --help and a wrong option are answered at once.
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def align(rows: Sequence[Mapping[str, object]]) -> list[str]:
     ]
 
 
-def fit_checkpoint(source: Path, protocol_name: str, trim: float, as_csv: bool) -> int:
+def fit_checkpoint(source: Path, protocol_name: str, trim: float, as_csv: bool, stack: str | None) -> int:
     """Print the fits of a checkpoint; return the number of matrices and pools that cannot be fitted."""
     from weightfit.fits.units import Protocol
     from weightfit.weights.formats import read_header
@@ -126,7 +127,7 @@ def fit_checkpoint(source: Path, protocol_name: str, trim: float, as_csv: bool) 
 
     paths, unnamed = find(source)
     headers = [read_header(path) for path in paths]
-    layout = plan(headers, read_config(paths[0].parent))
+    layout = plan(headers, read_config(paths[0].parent), stack=stack)
     protocol = Protocol(protocol_name, "both", (trim,), pools=True, steps="all")
     rows, refusals = fit_all(count(headers, layout), protocol)
     print("\n".join(describe(layout, protocol, unnamed)), file=sys.stderr if as_csv else sys.stdout)
@@ -164,10 +165,15 @@ def main(arguments: Sequence[str]) -> None:
         default=0.80,
         help="fraction of the probability plot that is kept (default: 0.80)",
     )
+    parser.add_argument(
+        "--stack",
+        choices=STACKS,
+        help="which stack of a model that has two, such as Whisper, is fitted",
+    )
     parser.add_argument("--csv", action="store_true", help="print CSV with all columns and digits instead")
     options = parser.parse_args(arguments)
     try:
-        refused = fit_checkpoint(options.source, options.protocol, options.trim, options.csv)
+        refused = fit_checkpoint(options.source, options.protocol, options.trim, options.csv, options.stack)
     except WeightfitError as error:
         sys.exit(str(error))
     except OSError as error:

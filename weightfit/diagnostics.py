@@ -66,7 +66,9 @@ class Band:
     coefficient_of_variation: float
 
 
-def F1_extract_weights(source: Path | str, layer: int) -> dict[str, NDArray[Any]]:  # noqa: N802 (the paper's name)
+def F1_extract_weights(  # noqa: N802 (the paper's name)
+    source: Path | str, layer: int, stack: str | None = None
+) -> dict[str, NDArray[Any]]:
     """Extract all weight matrices of one layer of a checkpoint.
 
     Parameters
@@ -75,6 +77,8 @@ def F1_extract_weights(source: Path | str, layer: int) -> dict[str, NDArray[Any]
         A folder with all ``*.safetensors`` of one checkpoint and its config.json, or one such file.
     layer
         Number of the block, from 0.
+    stack
+        ``encoder`` or ``decoder``, if the model has both.
 
     Returns
     -------
@@ -89,7 +93,7 @@ def F1_extract_weights(source: Path | str, layer: int) -> dict[str, NDArray[Any]
     WeightfitError
         If `weightfit.weights.layer.read_layer` finds any other fault.
     """
-    return read_layer(Path(source), layer)
+    return read_layer(Path(source), layer, stack)
 
 
 def F2_fit_weibull(weights: NDArray[Any] | Histogram, trim: float = 0.80) -> Fit:  # noqa: N802 (the paper's name)

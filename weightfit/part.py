@@ -17,14 +17,17 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m weightfit.part", description=__doc__)
     for name in ("manifest", "folder", "output", "log"):
         parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--architecture", type=json.loads, help="the declared names of the tensors, as JSON")
+    parser.add_argument(
+        "--architecture", type=json.loads, help="the declared names of the tensors, or the stack, as JSON"
+    )
     options = parser.parse_args(arguments)
     with logged(options.log):
         manifest = json.loads(options.manifest.read_text(encoding="utf-8"))
         if not manifest["files"] and manifest.get("available", True):
             raise CohortError(f"{options.manifest.name}: no weight file is listed; run its source rule again")
-        names = declared(options.architecture) if options.architecture else None
-        count_part(manifest, options.folder, options.output, names)
+        architecture = options.architecture or {}
+        names = declared(architecture) if "matrices" in architecture else None
+        count_part(manifest, options.folder, options.output, names, architecture.get("stack"))
 
 
 if __name__ == "__main__":

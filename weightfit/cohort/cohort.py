@@ -34,6 +34,8 @@ class CohortEntry:
         Matrices (``block.component``) that are left out, with the reason.
     architecture
         Names of its tensors, if the model belongs to no known family.
+    stack
+        ``encoder`` or ``decoder``, if the model has both; the blocks of each are an entry of their own.
     """
 
     id: str
@@ -43,6 +45,7 @@ class CohortEntry:
     settings: dict[str, Any]
     exclude: dict[str, str]
     architecture: dict[str, Any] | None = None
+    stack: str | None = None
 
 
 @dataclass(frozen=True)
@@ -207,6 +210,11 @@ def _entry(where: str, key: str, document: dict[str, Any]) -> CohortEntry:
         raise CohortError(
             f"{where}: entries.{key}: {len(sources)} sources of weights; give exactly one of {list(SOURCES)}"
         )
+    if "stack" in document and "architecture" in document:
+        raise CohortError(
+            f"{where}: entries.{key}.stack: a declared architecture says itself which tensors are counted; name the "
+            "other stack's under left_out and remove stack"
+        )
     return CohortEntry(
         id=key,
         paper_entry=document["paper_entry"],
@@ -215,6 +223,7 @@ def _entry(where: str, key: str, document: dict[str, Any]) -> CohortEntry:
         settings=document[sources[0]],
         exclude={item["matrix"]: item["reason"] for item in document.get("exclude", [])},
         architecture=document.get("architecture"),
+        stack=document.get("stack"),
     )
 
 

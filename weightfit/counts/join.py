@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from weightfit import table
+from weightfit.components import CROSS_ATTENTION, by_name
 from weightfit.counts.histogram import HISTOGRAM_CONTRACT
 from weightfit.counts.part import GROUP_ROWS
 from weightfit.errors import ContractError
@@ -36,7 +38,7 @@ def join(parts: Sequence[Path], output: Path, made: dict[str, object]) -> None:
         If a matrix is in two parts.
     """
     described = [table.read_provenance(part) for part in parts]
-    matrices = sorted((one for part in described for one in part["matrices"]), key=_matrix)
+    matrices = sorted((one for part in described for one in part["matrices"]), key=_place)
     for one, other in pairwise(matrices):
         if _matrix(one) == _matrix(other):
             raise ContractError(
@@ -47,11 +49,7 @@ def join(parts: Sequence[Path], output: Path, made: dict[str, object]) -> None:
         groups = heapq.merge(*map(_groups, sources), key=lambda group: group[0])
         for _, same in groupby(groups, key=lambda group: group[0]):
             pieces = [rows for _, rows in same]
-            whole = (
-                pieces[0]
-                if len(pieces) == 1
-                else pa.concat_tables(pieces).sort_by([(name, "ascending") for name in KEY])
-            )
+            whole = pieces[0] if len(pieces) == 1 else _in_order(pa.concat_tables(pieces))
             for first in range(0, whole.num_rows, GROUP_ROWS):
                 stream.add(whole.slice(first, GROUP_ROWS))
         stream.describe(
@@ -64,7 +62,7 @@ def join(parts: Sequence[Path], output: Path, made: dict[str, object]) -> None:
                     key=lambda one: (_order(one["step"]), one["path"]),
                 ),
                 "matrices": matrices,
-                "refused": sorted((one for part in described for one in part["refused"]), key=_matrix),
+                "refused": sorted((one for part in described for one in part["refused"]), key=_place),
                 "unavailable": [
                     {key: part[key] for key in ("reason", "remedy")} for part in described if "reason" in part
                 ],
@@ -78,6 +76,20 @@ def _order(step: int | None) -> int:
 
 def _matrix(one: dict[str, Any]) -> tuple[int, int, str]:
     return _order(one["step"]), one["block"], one["component"]
+
+
+def _place(one: dict[str, Any]) -> tuple[int, int, tuple[bool, str]]:
+    step, block, component = _matrix(one)
+    return step, block, by_name(component)
+
+
+def _in_order(rows: pa.Table) -> pa.Table:
+    last = pc.is_in(rows["component"], pa.array(CROSS_ATTENTION))
+    return (
+        rows.append_column("last", last)
+        .sort_by([(name, "ascending") for name in ("last", *KEY)])
+        .drop("last")
+    )
 
 
 def _groups(source: pq.ParquetFile) -> Iterator[tuple[tuple[int, int], pa.Table]]:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from weightfit import table
+from weightfit.components import by_name
 from weightfit.counts.histogram import HISTOGRAM_CONTRACT, Histogram
 from weightfit.counts.scan import Scan
 from weightfit.errors import DigestMismatch, NonFiniteWeight
@@ -41,7 +42,13 @@ class Matrix:
     histogram: Histogram
 
 
-def count_part(manifest: Mapping[str, Any], folder: Path, output: Path, names: Table | None = None) -> None:
+def count_part(
+    manifest: Mapping[str, Any],
+    folder: Path,
+    output: Path,
+    names: Table | None = None,
+    stack: str | None = None,
+) -> None:
     """Count every weight file of a manifest and write the part's histograms.
 
     Parameters
@@ -54,6 +61,8 @@ def count_part(manifest: Mapping[str, Any], folder: Path, output: Path, names: T
         Parquet file to write, of contract ``histograms``.
     names
         Names of the tensors, if the cohort file declares them.
+    stack
+        Which stack is counted, if the model has two; see `weightfit.weights.plan.plan`.
 
     Raises
     ------
@@ -78,7 +87,7 @@ def count_part(manifest: Mapping[str, Any], folder: Path, output: Path, names: T
             files = list(group)
             spool = _Spool(output, manifest["entry"])
             try:
-                for number, component, histogram in _count_step(files, folder, config, index, names):
+                for number, component, histogram in _count_step(files, folder, config, index, names, stack):
                     if isinstance(histogram, NonFiniteWeight):
                         key = {"step": step, "block": number, "component": component}
                         refused.append(key | {"reason": str(histogram)})
@@ -126,10 +135,11 @@ def _count_step(
     config: Mapping[str, object] | None,
     index: Mapping[str, str] | None,
     names: Table | None,
+    stack: str | None,
 ) -> Iterator[tuple[int, str, Histogram | NonFiniteWeight]]:
     known = {folder / file["path"]: file for file in files}
     headers = [read_header(path) for path in known]
-    layout = plan(headers, config, index, names)
+    layout = plan(headers, config, index, names, stack)
     for header in headers:
         scan = Scan(header, layout)
         yield from scan
@@ -187,7 +197,7 @@ class _Spool:
 
     def row_groups(self) -> Iterator[pa.Table]:
         """Yield tables of one block each, sorted by block, component and value; a large block takes several."""
-        for _, keys in groupby(sorted(self._matrices), key=lambda key: key[0]):
+        for _, keys in groupby(self._sorted(), key=lambda key: key[0]):
             group: list[pa.Table] = []
             for key in keys:
                 for value, count in self._pieces(key):
@@ -212,7 +222,10 @@ class _Spool:
         )
 
     def described(self) -> list[dict[str, object]]:
-        return [self._matrices[key] for key in sorted(self._matrices)]
+        return [self._matrices[key] for key in self._sorted()]
+
+    def _sorted(self) -> list[tuple[int, str]]:
+        return sorted(self._matrices, key=lambda key: (key[0], by_name(key[1])))
 
     def close(self) -> None:
         self._path.unlink(missing_ok=True)

@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from weightfit import table
-from weightfit.components import COMPONENTS
+from weightfit.components import CROSS_ATTENTION, POOLS
 from weightfit.exhibits.medians import medians
 from weightfit.paper import State
 from weightfit.studies.selection import TRIM, in_blocks, of_components, protocol
 
-RECORDED = (*COMPONENTS, "qkv")
+RECORDED = (*POOLS["all"], "qkv", *CROSS_ATTENTION)
 """Components that a document lists in each block; qkv pools q, k and v, which some models store as one tensor."""
 
 MEDIANS = {"medians.csv": "centred", "medians_released.csv": "released"}

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from weightfit import table
-from weightfit.components import COMPONENTS, POOLED, POOLS
+from weightfit.components import POOLED, POOLS
 from weightfit.paper import State
 from weightfit.paper.rows import state
 from weightfit.studies import selection
@@ -40,7 +40,7 @@ def medians(
     -------
     pyarrow.Table
         Table of contract ``medians``. Components are those that are stored: qkv where it is one tensor, otherwise q, k
-        and v.
+        and v. Those of cross attention have no columns.
     """
     terminal = fits.filter(pc.field("terminal") & selection.protocol(name=protocol))
     names = table.arrow_schema("medians").names
@@ -60,7 +60,7 @@ def medians(
 
 
 def _medians(matrices: pa.Table, merged: bool) -> dict[str, object]:
-    stored = ("qkv", *(name for name in COMPONENTS if name not in POOLS["qkv"])) if merged else COMPONENTS
+    stored = ("qkv", *POOLS["transmission"]) if merged else POOLS["all"]
     row: dict[str, object] = {}
     records = 0
     for component in stored:

@@ -69,6 +69,10 @@ COMPONENT_NAMES = {
     "ffn": "FFN",
     "transmission": "FFN and o",
     "all": "all matrices",
+    "cross_q": "cross-attention q",
+    "cross_k": "cross-attention k",
+    "cross_v": "cross-attention v",
+    "cross_o": "cross-attention o",
 }
 """Names of components and pools for readers."""
 

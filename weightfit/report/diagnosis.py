@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from matplotlib.ticker import MaxNLocator
 
 from weightfit import paper
-from weightfit.components import COMPONENTS
+from weightfit.components import COMPONENTS, CROSS_ATTENTION
 from weightfit.exhibits import style
 from weightfit.exhibits.style import COLOURS, COMPONENT_NAMES, MARKERS
 from weightfit.paper import exhibits
@@ -144,13 +144,19 @@ def figure(fits: pa.Table, anchor: float, band: tuple[float, float]) -> str:
     style.band(axes, *band, "printed band")
     style.anchor(axes, anchor, "Gaussian weights")
     kinds = [component for component in COMPONENT_NAMES if component in present]
-    for number, component in enumerate(kinds):
+    # A kind of cross attention has the colour of its counterpart, because there are more kinds than colours.
+    colours = list(dict.fromkeys(component.removeprefix("cross_") for component in kinds))
+    for component in kinds:
         rows = own.filter(pc.field("component") == component)
+        number = colours.index(component.removeprefix("cross_"))
+        crossed = component in CROSS_ATTENTION
         axes.plot(
             rows["block"].to_pylist(),
             rows["shape"].to_pylist(),
             color=COLOURS[number % len(COLOURS)],
             marker=MARKERS[number % len(MARKERS)],
+            linestyle="--" if crossed else "-",
+            markerfacecolor="white" if crossed else None,
             label=COMPONENT_NAMES[component],
         )
     axes.set_xlabel("block")

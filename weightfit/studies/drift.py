@@ -10,12 +10,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from weightfit import table
-from weightfit.components import COMPONENTS
+from weightfit.components import CROSS_ATTENTION, POOLS
 from weightfit.errors import ContractError
 from weightfit.fits.null import GaussianMixture, null_fits
 from weightfit.studies.selection import TRIM, in_blocks, of_components, protocol
 
-KINDS = (*COMPONENTS, "qkv")
+KINDS = (*POOLS["all"], "qkv", *CROSS_ATTENTION)
 
 _MEDIAN = math.sqrt(math.pi / 2)
 """Ratio of the standard error of the median of Gaussian values to that of their mean."""

@@ -6,9 +6,15 @@ from typing import Literal, NamedTuple
 
 from weightfit.components import COMPONENTS
 from weightfit.errors import ContractError
+from weightfit.weights import whisper
 
-Reason = Literal["bias", "norm", "embedding", "output head", "buffer", "pooler", "other"]
+Reason = Literal[
+    "bias", "norm", "embedding", "convolution", "output head", "buffer", "pooler", "other stack", "other"
+]
 """Why a tensor is not counted."""
+
+STACKS = ("encoder", "decoder")
+"""The stacks of a model that has two, each with blocks from 0 on."""
 
 Rows = tuple[int, int, int]  # start, length and period of the rows that belong to one component
 
@@ -76,6 +82,8 @@ class Table:
         Keys that config.json must have because names and shapes do not determine their values.
     keys
         For each key of transformers, the key that the family has in its place in config.json.
+    stack
+        Which of `STACKS` is counted, if the family has both; a checkpoint then has a table for each.
     """
 
     architectures: tuple[str, ...]
@@ -84,6 +92,7 @@ class Table:
     marks: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     keys: Mapping[str, str] = field(default_factory=dict)
+    stack: str | None = None
 
     def __contains__(self, template: str) -> bool:
         return template in self.counted or template in self.left_out
@@ -264,6 +273,26 @@ BERT = Table(
     },
 )
 
+
+def _whisper(stack: str, other: str) -> Table:
+    """Return the table of one stack; the names of both are known, so that no tensor of the other one is unknown."""
+    return Table(
+        architectures=("WhisperForConditionalGeneration", "WhisperModel"),
+        counted={name: (equal_parts(len(held)), held) for name, held in whisper.COUNTED[stack].items()},
+        left_out={
+            **whisper.LEFT_OUT[stack],
+            **dict.fromkeys((*whisper.COUNTED[other], *whisper.LEFT_OUT[other]), "other stack"),
+        },
+        keys={
+            "num_hidden_layers": f"{stack}_layers",
+            "hidden_size": "d_model",
+            "num_attention_heads": f"{stack}_attention_heads",
+            "intermediate_size": f"{stack}_ffn_dim",
+        },
+        stack=stack,
+    )
+
+
 TABLES: Mapping[str, Table] = {
     "gpt-neox": GPT_NEOX,
     "llama": LLAMA,
@@ -273,6 +302,8 @@ TABLES: Mapping[str, Table] = {
     "qwen-2": QWEN_2,
     "qwen-3": QWEN_3,
     "bert": BERT,
+    "whisper-encoder": _whisper("encoder", "decoder"),
+    "whisper-decoder": _whisper("decoder", "encoder"),
 }
 
 FAMILIES = tuple(TABLES)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from weightfit.weights import pytorch, safetensors
+from weightfit.weights import ctranslate2, pytorch, safetensors
 from weightfit.weights.header import Header
 
 START = 64
@@ -30,7 +30,9 @@ class Format:
     read_header: Callable[[Path], Header]
 
 
+# No two of the first recognise the same file: no version of CTranslate2 is the number with which an archive begins.
 FORMATS = (
+    Format(("model.bin",), ctranslate2.recognises, ctranslate2.read_header),
     Format((".bin", ".pt", ".pth"), pytorch.recognises, pytorch.read_header),
     # The last one takes what the others do not recognise, and says what such a file is.
     Format((".safetensors",), bool, safetensors.read_header),

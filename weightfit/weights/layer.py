@@ -14,7 +14,7 @@ from weightfit.weights.index import weight_files
 from weightfit.weights.plan import Piece, plan, read_config
 
 
-def read_layer(source: Path, layer: int) -> dict[str, NDArray[Any]]:
+def read_layer(source: Path, layer: int, stack: str | None = None) -> dict[str, NDArray[Any]]:
     """Read the weight matrices of one layer; no other weights are read.
 
     Parameters
@@ -23,6 +23,8 @@ def read_layer(source: Path, layer: int) -> dict[str, NDArray[Any]]:
         A folder with all ``*.safetensors`` of one checkpoint and its config.json, or one such file.
     layer
         Number of the block, from 0.
+    stack
+        ``encoder`` or ``decoder``, if the model has both.
 
     Returns
     -------
@@ -40,7 +42,7 @@ def read_layer(source: Path, layer: int) -> dict[str, NDArray[Any]]:
     """
     paths = [source] if source.is_file() else weight_files(source)
     headers = [read_header(path) for path in paths]
-    pieces = plan(headers, read_config(paths[0].parent)).pieces
+    pieces = plan(headers, read_config(paths[0].parent), stack=stack).pieces
     blocks = sorted({piece.block for held in pieces.values() for piece in held})
     if layer not in blocks:
         raise ContractError(f"{source}: there is no layer {layer}; the layers are {blocks}")

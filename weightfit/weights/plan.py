@@ -1,7 +1,8 @@
 """Maps the tensor names of known architectures to blocks and components, and splits fused tensors by rows.
 
-Each family is one table of names. A name is either counted, with the components that its rows hold, or left
-out, with the reason. Any other name is refused. To add an architecture, add a table to `TABLES`.
+Each family is one table of names; one whose models have two stacks is a table for each. A name is either counted, with
+the components that its rows hold, or left out, with the reason. Any other name is refused. To add an architecture, add
+a table to `TABLES`.
 
 The names and layouts are those of the modeling files of transformers 5.23.0, and for the original form of OLMo-1
 those of ``olmo/model.py`` and ``scripts/convert_olmo_to_hf_new.py`` of allenai/OLMo.
@@ -17,8 +18,14 @@ from pathlib import Path
 
 from weightfit.components import COMPONENTS
 from weightfit.documents import parse_object, quote
-from weightfit.errors import ContradictoryCheckpoint, IncompleteCheckpoint, MalformedCheckpoint, UnknownTensor
-from weightfit.weights.families import DECLARED, FAMILIES, TABLES, Fused, Layout, Table
+from weightfit.errors import (
+    CohortError,
+    ContradictoryCheckpoint,
+    IncompleteCheckpoint,
+    MalformedCheckpoint,
+    UnknownTensor,
+)
+from weightfit.weights.families import DECLARED, FAMILIES, STACKS, TABLES, Fused, Layout, Table
 from weightfit.weights.header import Header, Tensor, require_countable
 
 CONFIG_LIMIT = 1_000_000
@@ -67,7 +74,8 @@ class Plan:
 
 
 # Rows and columns of each component: `query` is the number of heads times the head width, `key` is the same for the
-# heads of keys and values, and `inner` is the width inside the feed-forward network.
+# heads of keys and values, and `inner` is the width inside the feed-forward network. Keys and values of cross attention
+# are computed from what the encoder gives, whose width is `encoder`.
 EXTENTS = {
     "q": ("query", "hidden"),
     "k": ("key", "hidden"),
@@ -78,6 +86,10 @@ EXTENTS = {
     "down": ("hidden", "inner"),
     "ffn_in": ("inner", "hidden"),
     "ffn_out": ("hidden", "inner"),
+    "cross_q": ("query", "hidden"),
+    "cross_k": ("key", "encoder"),
+    "cross_v": ("key", "encoder"),
+    "cross_o": ("hidden", "query"),
 }
 
 
@@ -86,6 +98,7 @@ def plan(
     config: Mapping[str, object] | None,
     index: Mapping[str, str] | None = None,
     declared: Table | None = None,
+    stack: str | None = None,
 ) -> Plan:
     """Decide for every tensor of a checkpoint as which matrices it is counted, or why it is left out.
 
@@ -106,6 +119,9 @@ def plan(
         file.
     declared
         Tensor names of an architecture that is none of `FAMILIES`.
+    stack
+        Which of `weightfit.weights.families.STACKS` is counted, if the family has both; the tensors of the other one
+        are then left out. A declared architecture says itself what is left out.
 
     Returns
     -------
@@ -114,6 +130,8 @@ def plan(
 
     Raises
     ------
+    CohortError
+        If the family has two stacks and ``stack`` is None, or has one and ``stack`` is given.
     UnknownTensor
         If a name is in no table, or not in the table of the family to which the other names belong.
     IncompleteCheckpoint
@@ -128,7 +146,7 @@ def plan(
         _check_index(headers, index)
     where = str(headers[0].path if len(headers) == 1 else headers[0].path.parent)
     names = {name: _template(name) for name in index or tensors}
-    family = DECLARED if declared else _family(where, names)
+    family = DECLARED if declared else _family(where, names, stack)
     table = declared or TABLES[family]
     for name, (template, _) in names.items():
         if template not in table:
@@ -166,7 +184,9 @@ def plan(
         pieces[name] = _split(path, tensor, block, *table.counted[template], heads)
         for piece in pieces[name]:
             _check_extents(path, tensor, piece, extents)
-    _check_blocks(where, family, table.components, names, held, model)
+    # The blocks of the other stack have numbers of their own.
+    own = {name: at for name, at in names.items() if table.left_out.get(at[0]) != "other stack"}
+    _check_blocks(where, family, table.components, own, held, model)
     order = sorted(pieces, key=lambda name: [(p.block, COMPONENTS.index(p.component)) for p in pieces[name]])
     return Plan(
         family,
@@ -203,9 +223,10 @@ class _Config:
 
     def count(self, key: str) -> int | None:
         """Return a positive integer, or None if the key is absent or null."""
-        value = self.values.get(key)
-        if value is None and key in self.keys:
-            value = self.values.get(self.keys[key])
+        # Where a model has two stacks, the key of transformers is the encoder's.
+        value = self.values.get(self.keys.get(key, key))
+        if value is None:
+            value = self.values.get(key)
         if value is None:
             return None
         if type(value) is not int or value < 1:
@@ -308,7 +329,8 @@ def _check_index(headers: Sequence[Header], index: Mapping[str, str]) -> None:
             raise IncompleteCheckpoint(f"{header.path}: tensor {quote(name)} {what}: fetch both again")
 
 
-_BLOCK = re.compile(r"(?<=\.)(?:0|[1-9][0-9]{0,5})(?=\.)")
+_NUMBER = "(?:0|[1-9][0-9]{0,5})"
+_BLOCK = re.compile(rf"(?<=\.){_NUMBER}(?=\.)|(?<=/layer_){_NUMBER}(?=/)")
 
 
 def _template(name: str) -> tuple[str, int]:
@@ -319,8 +341,11 @@ def _template(name: str) -> tuple[str, int]:
     return (_BLOCK.sub("{i}", name, count=1), int(found[0])) if found else (name, -1)
 
 
-def _family(where: str, names: Mapping[str, tuple[str, int]]) -> str:
-    """Return the family whose table has the most names of the checkpoint; raise if its marks are missing."""
+def _family(where: str, names: Mapping[str, tuple[str, int]], stack: str | None) -> str:
+    """Return the family whose table has the most names of the checkpoint; raise if its marks or its stack are missing.
+
+    The tables of two stacks have the same names.
+    """
     templates = Counter(template for template, _ in names.values())
 
     def fit(family: str) -> tuple[int, bool]:
@@ -328,7 +353,8 @@ def _family(where: str, names: Mapping[str, tuple[str, int]]) -> str:
         known = sum(number for template, number in templates.items() if template in table)
         return known, all(mark in templates for mark in table.marks)
 
-    best = max(FAMILIES, key=fit)  # the first family in a tie
+    chosen = [family for family in FAMILIES if stack is None or TABLES[family].stack in (None, stack)]
+    best = max(chosen, key=fit)  # the first family in a tie
     known, marked = fit(best)
     if not known:
         raise UnknownTensor(
@@ -339,6 +365,17 @@ def _family(where: str, names: Mapping[str, tuple[str, int]]) -> str:
         missing = next(mark for mark in TABLES[best].marks if mark not in templates)
         raise IncompleteCheckpoint(
             f"{where}: the tensors are named as in {best}, but there is no {missing!r}: {ALL_FILES}, or {DECLARE}"
+        )
+    if TABLES[best].stack and stack is None:
+        raise CohortError(
+            f"{where}: the tensors are named as in {best.rpartition('-')[0]}, whose {' and '.join(STACKS)} have blocks "
+            f"of the same numbers: say which of them is counted, by stack: {' or stack: '.join(STACKS)} in the entry "
+            "of a cohort file, or by --stack of python -m weightfit"
+        )
+    if stack and TABLES[best].stack is None:
+        raise CohortError(
+            f"{where}: the tensors are named as in {best}, which has one stack, but its {stack} is asked for: "
+            "leave stack out"
         )
     return best
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from weightfit import paper
+from weightfit.components import CROSS_ATTENTION
 from weightfit.exhibits.style import COMPONENT_NAMES, NULL_COLOUR, anchor, band, use
 from weightfit.report.notebook_cells import KIND_COLOURS, KINDS, read, say, show, tabulate, whose_weights
 
@@ -205,10 +206,11 @@ say(*told)
 # with the smallest Akaike information criterion (AIC), which adds 2 for every parameter. If the half-normal law is
 # true, a law that contains it and has one parameter more is still best in about one case of six, by chance. The
 # columns called *Gaussian* give the mean for simulated Gaussian weights of the same number. Simulated initializations
-# are left out.
+# and matrices of cross attention are left out.
 
 # %%
 laws = read("laws").to_pandas()
+laws = laws[~laws["component"].isin(CROSS_ATTENTION)]
 last = laws[laws["terminal"] & (laws["entry"].map(weights.kind) != "initialization")]
 LAWS = {"half_normal": "half-normal", "generalised_normal": "generalised normal", "student_t": "Student's t"}
 LAWS |= {"weibull": "Weibull", "gamma": "gamma", "lognormal": "lognormal"}

@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from weightfit import paper
+from weightfit.components import CROSS_ATTENTION
 from weightfit.exhibits.style import COLOURS, COMPONENT_NAMES, NULL_COLOUR, anchor, use
 from weightfit.report.notebook_cells import read, say, show, tabulate, whose_weights
 
@@ -43,12 +44,12 @@ say(*(f"{name}: {', '.join(entry for entry in groups if groups[entry] == name)}.
 # ## How far each kind of matrix drifts
 #
 # The shape of a kind of matrix is the median over the blocks of an entry. If an entry has no untrained step of its
-# own, the shape of Gaussian weights is taken as its start, and only its end is drawn.
+# own, the shape of Gaussian weights is taken as its start, and only its end is drawn. Cross attention is left out.
 
 # %%
 drift = read("drift").to_pandas()
 drift = drift[drift["entry"].isin(groups)].assign(group=lambda rows: rows["entry"].map(groups))
-apart = drift[drift["component"] != "qkv"]
+apart = drift[~drift["component"].isin(["qkv", *CROSS_ATTENTION])]
 null_shape = apart["shape_terminal_null"].median()
 
 

@@ -73,10 +73,11 @@ def settings(wildcards):
     return COHORT.entries[wildcards.entry].settings
 
 
-def declared_names(wildcards):
-    """Return the declared names of an entry's tensors, as JSON; an unavailable entry has none."""
+def names_or_stack(wildcards):
+    """Return the declared names of an entry's tensors, or the stack, as JSON; an unavailable entry has neither."""
     entry = COHORT.entries.get(wildcards.part.partition("/")[0])
-    return json.dumps(entry.architecture if entry else None, sort_keys=True)
+    stack = {"stack": entry.stack} if entry and entry.stack else None
+    return json.dumps(stack or (entry.architecture if entry else None), sort_keys=True)
 
 
 def is_stand_in(wildcards):

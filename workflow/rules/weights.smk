@@ -235,7 +235,7 @@ rule histogram:
     params:
         # Only these make a counted histogram stale, so that an edit of code does not fetch weights again.
         contract=HISTOGRAM_CONTRACT,
-        architecture=declared_names,
+        architecture=names_or_stack,
     message:
         "Count every distinct weight of {wildcards.part}."
     shell:
