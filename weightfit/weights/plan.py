@@ -284,7 +284,7 @@ class _Config:
 
 def _merge(headers: Sequence[Header]) -> dict[str, tuple[Path, Tensor]]:
     if not headers:
-        raise IncompleteCheckpoint("no weight file is given: name a folder that holds *.safetensors files")
+        raise IncompleteCheckpoint("no weight file is given: name a folder that holds some")
     tensors: dict[str, tuple[Path, Tensor]] = {}
     for header in headers:
         for tensor in header.tensors:
