@@ -4,7 +4,8 @@ Each family is one table of names. A name is either counted, with the components
 out, with the reason. Any other name is refused. To add an architecture, add a table to `TABLES`.
 
 The names and layouts are those of the modeling files of transformers 5.23.0, and for the original form of OLMo-1
-those of ``olmo/model.py`` and ``scripts/convert_olmo_to_hf_new.py`` of allenai/OLMo.
+those of ``olmo/model.py`` and ``scripts/convert_olmo_to_hf_new.py`` of allenai/OLMo; further sources stand beside
+the names.
 """
 
 from __future__ import annotations
