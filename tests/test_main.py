@@ -13,6 +13,7 @@ from pathlib import Path
 import ctranslate2_file as by_hand
 import numpy as np
 import pytest
+import pytorch_file
 
 from weightfit.__main__ import COLUMNS, main
 from weightfit.components import COMPONENTS, POOLS
@@ -176,8 +177,17 @@ def test_a_file_that_the_index_does_not_name_is_not_read_and_named(folder, capsy
     shard(folder, "gpt-neox")
     (folder / "consolidated.safetensors").write_bytes(b"not read")
     after = output(capsys, folder).splitlines()
-    assert after[2] == before[2] + ", file consolidated.safetensors, which the index does not name"
+    assert after[2] == before[2] + ", file consolidated.safetensors"
     assert after[:2] + after[3:] == before[:2] + before[3:]
+
+
+def test_files_of_pytorch_give_the_numbers_of_safetensors(folder, capsys):
+    known = output(capsys, folder, "--csv")
+    pytorch_file.write(folder / "pytorch_model.bin", weights("gpt-neox"))
+    (folder / "model.safetensors").unlink()
+    (folder / "training_args.bin").write_bytes(b"not read")
+    assert output(capsys, folder, "--csv") == output(capsys, folder / "pytorch_model.bin", "--csv") == known
+    assert output(capsys, folder).splitlines()[2].endswith(", 2 norm, file training_args.bin")
 
 
 def test_csv_alone_goes_to_stdout(folder, capsys):
@@ -215,7 +225,7 @@ def test_what_is_refused(folder, tmp_path, capsys):
     name = next(iter(tensors))
     file = folder / "model.safetensors"
     assert "nowhere: there is no such file or folder" in refused(capsys, tmp_path / "nowhere")
-    assert "there are no *.safetensors" in refused(capsys, tmp_path)
+    assert "there are no weight files" in refused(capsys, tmp_path)
     file.write_bytes(file.read_bytes()[:-1])
     assert "truncated: fetch it again" in refused(capsys, file)
     write(file, tensors | {"gpt_neox.layers.0.mlp.router.weight": tensors[name]})

@@ -33,15 +33,15 @@ COLUMNS = {
 
 
 def find(source: Path) -> tuple[list[Path], list[str]]:
-    """Return the weight files at a path, and the names of the files in the folder that its index does not list."""
-    from weightfit.weights.index import weight_files
+    """Return the weight files at a path, and the names of other files there that have the ending of a weight file."""
+    from weightfit.weights.index import left_out, weight_files
 
     if source.is_file():
         return [source], []
     if not source.is_dir():
         raise FileNotFoundError(2, "there is no such file or folder: correct the path", str(source))
     paths = weight_files(source)
-    return paths, sorted({path.name for path in source.glob("*.safetensors")} - {path.name for path in paths})
+    return paths, left_out(source, paths)
 
 
 def count(headers: Sequence["Header"], layout: "Plan") -> Iterator[tuple[int, dict[str, "Histogram"]]]:
@@ -89,11 +89,11 @@ def fit_all(
     return [rows[key] for key in sorted(rows)], refusals
 
 
-def describe(layout: "Plan", protocol: "Protocol", unnamed: Sequence[str]) -> list[str]:
+def describe(layout: "Plan", protocol: "Protocol", unread: Sequence[str]) -> list[str]:
     """Return one line each on the family of the checkpoint, the fit, and what is left out."""
     tensors = Counter(layout.left_out.values())
     left_out = [f"{number} {reason}" for reason, number in sorted(tensors.items())]
-    left_out += [f"file {name}, which the index does not name" for name in unnamed]
+    left_out += [f"file {name}" for name in unread]
     return [
         f"family: {layout.family}",
         f"fit: {protocol.protocol}, trim {protocol.trims[0]:g}",
@@ -125,12 +125,12 @@ def fit_checkpoint(source: Path, protocol_name: str, trim: float, as_csv: bool, 
     from weightfit.weights.formats import read_header
     from weightfit.weights.plan import plan, read_config
 
-    paths, unnamed = find(source)
+    paths, unread = find(source)
     headers = [read_header(path) for path in paths]
     layout = plan(headers, read_config(paths[0].parent), stack=stack)
     protocol = Protocol(protocol_name, "both", (trim,), pools=True, steps="all")
     rows, refusals = fit_all(count(headers, layout), protocol)
-    print("\n".join(describe(layout, protocol, unnamed)), file=sys.stderr if as_csv else sys.stdout)
+    print("\n".join(describe(layout, protocol, unread)), file=sys.stderr if as_csv else sys.stdout)
     if as_csv and rows:
         table = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
         table.writeheader()
@@ -150,7 +150,7 @@ def main(arguments: Sequence[str]) -> None:
         "source",
         type=Path,
         metavar="FOLDER_OR_FILE",
-        help="a folder with all *.safetensors of one checkpoint, or one such file; config.json in that folder is read",
+        help="a folder with all weight files of one checkpoint, or one such file; config.json in that folder is read",
     )
     parser.add_argument(
         "--protocol",

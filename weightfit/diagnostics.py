@@ -74,7 +74,7 @@ def F1_extract_weights(  # noqa: N802 (the paper's name)
     Parameters
     ----------
     source
-        A folder with all ``*.safetensors`` of one checkpoint and its config.json, or one such file.
+        A folder with all weight files of one checkpoint and its config.json, or one such file.
     layer
         Number of the block, from 0.
     stack

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pytorch_file
 
 from weightfit.errors import CohortError, IncompleteCheckpoint, MalformedCheckpoint
-from weightfit.weights.index import INDEX, read_index, weight_files
+from weightfit.weights.formats import ENDINGS
+from weightfit.weights.index import FORMS, deciding_files, read_index, weight_files
 from weightfit.weights.link import link
 from weightfit.weights.writer import CheckpointWriter
 
+INDEX = FORMS[0][1]
 SHARDS = {
     "model-00002-of-00002.safetensors": ["b", "d"],
     "model-00001-of-00002.safetensors": ["a", "c"],
@@ -64,7 +67,7 @@ def test_links_are_sorted_and_hashed(tmp_path, source):
         assert (file.bytes, file.sha256, file.step) == (len(data), hashlib.sha256(data).hexdigest(), None)
     copy = tmp_path / "links/config.json"
     assert copy.read_bytes() == (source / "config.json").read_bytes() and not copy.is_symlink()
-    assert settings == {"index": True, "config": True, "left_out": []}
+    assert settings == {"index": True, "config": True, "left_out": ["pytorch_model.bin"]}
     assert sorted(item.name for item in (tmp_path / "links").iterdir()) == ["config.json", *sorted(SHARDS)]
 
 
@@ -89,7 +92,7 @@ def test_files_that_the_index_does_not_name_are_left_out_by_name(tmp_path, sourc
     write(source / "consolidated.safetensors", ["a", "b", "c", "d"])
     files, settings = link(source, tmp_path / "links")
     assert [file.path for file in files] == sorted(SHARDS)
-    assert settings["left_out"] == ["consolidated.safetensors"]
+    assert settings["left_out"] == ["consolidated.safetensors", "pytorch_model.bin"]
 
 
 def test_without_index_and_configuration(tmp_path, source):
@@ -97,10 +100,98 @@ def test_without_index_and_configuration(tmp_path, source):
     (source / "config.json").unlink()
     files, settings = link(source, tmp_path / "links")
     assert [file.path for file in files] == sorted(SHARDS)
-    assert settings == {"index": False, "config": False, "left_out": []}
+    assert settings == {"index": False, "config": False, "left_out": ["pytorch_model.bin"]}
     write(source / "model.safetensors", ["e", "a"])
     with pytest.raises(IncompleteCheckpoint, match="tensor 'a' is also in model-00001-of-00002"):
         weight_files(source)
+
+
+# Files of PyTorch.
+
+ARRAYS = {name: np.full((2, 2), number, "<f4") for number, name in enumerate("abcd")}
+STATE = ["optimizer.pt", "rng_state_0.pth", "scheduler.pt", "training_args.bin"]
+
+
+@pytest.fixture
+def torch(tmp_path) -> Path:
+    """A folder as transformers' Trainer leaves it: weights in one file of PyTorch, and its own state."""
+    folder = tmp_path / "source"
+    folder.mkdir()
+    pytorch_file.write(folder / "pytorch_model.bin", ARRAYS)
+    for name in STATE:
+        (folder / name).write_bytes(b"never touched")
+    return folder
+
+
+def test_the_weights_of_pytorch_are_told_from_the_state_of_a_training(tmp_path, torch):
+    files, settings = link(torch, tmp_path / "links")
+    assert [file.path for file in files] == ["pytorch_model.bin"]
+    assert settings == {"index": False, "config": False, "left_out": STATE}
+    assert (tmp_path / "links/pytorch_model.bin").resolve() == torch / "pytorch_model.bin"
+
+
+@pytest.mark.parametrize("name", ["model.pt", "consolidated.00.pth", "model.bin", "checkpoint.pt"])
+def test_any_name_with_an_ending_of_pytorch_will_do(torch, name):
+    (torch / "pytorch_model.bin").rename(torch / name)
+    assert weight_files(torch) == [torch / name]
+
+
+def test_files_beside_those_of_transformers_are_left_out_by_name(tmp_path, torch):
+    pytorch_file.write(torch / "epoch_3.pt", ARRAYS)
+    assert link(torch, tmp_path / "links")[1]["left_out"] == sorted([*STATE, "epoch_3.pt"])
+    (torch / "pytorch_model.bin").unlink()
+    pytorch_file.write(torch / "epoch_4.pt", ARRAYS)
+    with pytest.raises(
+        IncompleteCheckpoint, match=r"epoch_4\.pt: tensor 'a' is also in epoch_3\.pt; .* one checkpoint"
+    ):
+        weight_files(torch)
+
+
+def test_what_only_looks_like_weights_is_refused_with_its_name(torch):
+    (torch / "pytorch_model.bin").rename(torch / "model.pt")
+    (torch / "vocabulary.bin").write_bytes(b"never touched")
+    with pytest.raises(
+        MalformedCheckpoint,
+        match=r"vocabulary\.bin: .*; if it is no part of the checkpoint, take it out of the folder",
+    ):
+        weight_files(torch)
+
+
+def test_an_index_of_pytorch(tmp_path, torch):
+    names = {"pytorch_model-00001-of-00002.bin": "ac", "pytorch_model-00002-of-00002.bin": "bd"}
+    (torch / "pytorch_model.bin").rename(torch / "older.bin")
+    for file, letters in names.items():
+        pytorch_file.write(torch / file, {name: ARRAYS[name] for name in letters})
+    where = {name: file for file, letters in names.items() for name in letters}
+    (torch / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": where}))
+    files, settings = link(torch, tmp_path / "links")
+    assert [file.path for file in files] == sorted(names)
+    assert settings == {"index": True, "config": False, "left_out": sorted([*STATE, "older.bin"])}
+    (torch / "pytorch_model-00002-of-00002.bin").unlink()
+    with pytest.raises(IncompleteCheckpoint, match="the index names this file but it is not there"):
+        weight_files(torch)
+
+
+def test_safetensors_come_before_an_index_of_pytorch(tmp_path, torch):
+    (torch / "pytorch_model.bin.index.json").write_text("never read")
+    write(torch / "model.safetensors", "abcd")
+    files, settings = link(torch, tmp_path / "links")
+    assert [file.path for file in files] == ["model.safetensors"]
+    assert settings == {"index": False, "config": False, "left_out": sorted(["pytorch_model.bin", *STATE])}
+
+
+def test_the_order_of_formats_is_the_one_that_is_documented():
+    assert ENDINGS[:2] == ((".safetensors",), (".bin", ".pt", ".pth"))
+
+
+def test_a_link_depends_on_every_file_that_may_change_it(tmp_path, torch):
+    (torch / "config.json").write_text("{}")
+    (torch / "notes.txt").touch()
+    (torch / "gone.pt").symlink_to("nowhere")
+    assert [path.name for path in deciding_files(torch)] == sorted(
+        ["config.json", "pytorch_model.bin", *STATE]
+    )
+    assert deciding_files(tmp_path / "elsewhere") == []
 
 
 def test_a_missing_folder(tmp_path):
@@ -111,8 +202,21 @@ def test_a_missing_folder(tmp_path):
 
 def test_a_folder_without_weights(tmp_path):
     (tmp_path / "source").mkdir()
-    (tmp_path / "source/pytorch_model.bin").touch()
-    refused(tmp_path, tmp_path / "source", CohortError, r"no \*\.safetensors")
+    (tmp_path / "source/notes.txt").touch()
+    refused(
+        tmp_path,
+        tmp_path / "source",
+        CohortError,
+        r"no weight files in it \(\.safetensors, \.bin, \.pt, \.pth.*\): ",
+    )
+    for name in ("optimizer.pt", "training_args.bin"):
+        (tmp_path / "source" / name).write_bytes(b"never touched")
+    refused(
+        tmp_path,
+        tmp_path / "source",
+        CohortError,
+        r"\) but the state of a training \(optimizer\.pt, training_args\.bin\): name the folder that holds them",
+    )
 
 
 def test_an_index_that_names_a_missing_file(tmp_path, source):

@@ -180,6 +180,69 @@ def whisper(
     return tensors
 
 
+def nanochat(*, layers, hidden, inner, heads, vocabulary, key_heads=None, dtype="F32"):
+    key = (key_heads or heads) * hidden // heads
+    tensors = [
+        ("transformer.wte.weight", "BF16", (vocabulary, hidden)),
+        ("lm_head.weight", dtype, (vocabulary, hidden)),
+    ]
+    for block in range(layers):
+        start = f"transformer.h.{block}."
+        for name, shape in {
+            "attn.c_q": (hidden, hidden),
+            "attn.c_k": (key, hidden),
+            "attn.c_v": (key, hidden),
+            "attn.c_proj": (hidden, hidden),
+            "mlp.c_fc": (inner, hidden),
+            "mlp.c_proj": (hidden, inner),
+        }.items():
+            tensors.append((f"{start}{name}.weight", dtype, shape))
+    return tensors
+
+
+def nanoguard():
+    """NanoGuard: a classifier in place of the head of a language model, and factors of the residual stream."""
+    tensors = nanochat(**NANOGUARD, vocabulary=8192)
+    hidden, layers = NANOGUARD["hidden"], NANOGUARD["layers"]
+    extra = {
+        "resid_lambdas": (layers,),
+        "x0_lambdas": (layers,),
+        "cls_norm.weight": (hidden,),
+        "cls_norm.bias": (hidden,),
+    }
+    extra |= {"cls_head.weight": (2, hidden), "cls_head.bias": (2,)}
+    return [tensor for tensor in tensors if tensor[0] != "lm_head.weight"] + [
+        (name, "F32", shape) for name, shape in extra.items()
+    ]
+
+
+def antiberty():
+    """AntiBERTy: three heads of its own beside the one of BERT."""
+    tensors = bert(**ANTIBERTY, vocabulary=25, prefix="bert.", head=True)
+    hidden = ANTIBERTY["hidden"]
+    extra = {
+        f"cls.{name}": (number, hidden) for name, number in {"species": 6, "chain": 2, "graft": 2}.items()
+    }
+    extra |= {"cls.predictions.transform.dense": (hidden,), "cls.predictions.decoder": (25,)}
+    missing = (
+        "cls.seq_relationship.weight",
+        "cls.predictions.transform.dense.weight",
+        "cls.predictions.decoder.weight",
+    )
+    tensors = [tensor for tensor in tensors if tensor[0] not in missing]
+    for name, shape in extra.items():
+        weight = {
+            "cls.predictions.transform.dense": (hidden, hidden),
+            "cls.predictions.decoder": (25, hidden),
+        }
+        tensors.append((f"{name}.weight", "F32", weight.get(name, shape)))
+        tensors.append((f"{name}.bias", "F32", shape[:1]))
+    tensors += [
+        (f"cls.predictions.transform.LayerNorm.{name}", "F32", (hidden,)) for name in ("weight", "bias")
+    ]
+    return tensors
+
+
 def header(tensors, path="model.safetensors", length=1000):
     entries, end = [], length
     for name, dtype, shape in tensors:
@@ -266,6 +329,8 @@ WHISPER = {  # README.md of openai/whisper, and config.json of its repositories 
     "small": {"layers": 12, "hidden": 768, "inner": 3072, "heads": 12, "vocabulary": 51865},
     "medium": {"layers": 24, "hidden": 1024, "inner": 4096, "heads": 16, "vocabulary": 51865},
 }
+ANTIBERTY = {"layers": 8, "hidden": 512, "inner": 2048, "heads": 8}
+NANOGUARD = {"layers": 4, "hidden": 512, "inner": 2048, "heads": 4}
 MINILM = {"layers": 6, "hidden": 384, "inner": 1536, "heads": 12, "vocabulary": 30522}
 
 # id, family, class, tensors, shape, number of tensors. The numbers are those of the repositories' indices and
@@ -338,6 +403,9 @@ CHECKPOINTS = [
         for size, shape in WHISPER.items()
         for stack in ("encoder", "decoder")
     ),
+    # The numbers are those of the files in the wheels antiberty 0.1.3 and metatronnanoguard 0.1.0.
+    ("antiberty", "bert", "AntiBERTy", antiberty(), ANTIBERTY, 149),
+    ("nanoguard", "nanochat", None, nanoguard(), NANOGUARD, 31),
 ]
 BY_ID = {case[0]: case for case in CHECKPOINTS}
 
@@ -353,7 +421,7 @@ def config_of(identity):
         "head_dim": shape.get("width"),
     }
     keys = TABLES[family].keys
-    return {"architectures": [architecture]} | {keys.get(key, key): value for key, value in values.items()}
+    return {"architectures": architecture and [architecture]} | {keys.get(key, key): value for key, value in values.items()}
 
 
 def plan_of(identity):
@@ -578,13 +646,73 @@ def test_the_head_of_olmo_1_is_not_a_feed_forward_matrix():
     assert found.pieces["model.transformer.blocks.31.ff_out.weight"] == (Piece(31, "down", 0, 4096, 4096),)
 
 
+@pytest.mark.parametrize(
+    ("prefix", "head"),
+    [
+        ("bert.", ["classifier.weight", "classifier.bias"]),
+        ("bert.", ["qa_outputs.weight", "qa_outputs.bias"]),
+        ("bert.", ["cls.predictions.transform.LayerNorm.gamma", "cls.predictions.transform.LayerNorm.beta"]),
+        ("roberta.", ["classifier.dense.weight", "classifier.out_proj.weight", "classifier.out_proj.bias"]),
+        (
+            "roberta.",
+            ["lm_head.bias", "lm_head.dense.weight", "lm_head.layer_norm.bias", "lm_head.decoder.weight"],
+        ),
+    ],
+)
+def test_heads_of_encoders_are_left_out(prefix, head):
+    tensors = bert(**SIZES, prefix=prefix)
+    found = plan([header([*tensors, *((name, "F32", (8, 8)) for name in head)])], None)
+    assert found.family == "bert" and len(found.pieces) == 12
+    assert {name: found.left_out[name] for name in head} == dict.fromkeys(head, "output head")
+
+
+def test_the_norms_of_the_first_files_of_bert():
+    old = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
+    tensors = [
+        (next((name.replace(*pair) for pair in old.items() if pair[0] in name), name), dtype, shape)
+        for name, dtype, shape in bert(**SIZES, prefix="bert.")
+    ]
+    found = plan([header(tensors)], None)
+    assert [reason for name, reason in found.left_out.items() if "gamma" in name or "beta" in name] == [
+        "norm"
+    ] * 10
+
+
+def test_what_nanochat_has_beside_matrices():
+    extra = {
+        "value_embeds.1.weight": "embedding",
+        "transformer.h.1.attn.ve_gate.weight": "other",
+        "resid_lambdas": "other",
+        "x0_lambdas": "other",
+        "smear_gate.weight": "other",
+        "smear_lambda": "other",
+        "backout_lambda": "other",
+    }
+    tensors = [*SMALL["nanochat"], *((name, "F32", (2, 4)) for name in extra)]
+    config = {"n_layer": 2, "n_embd": 8, "n_head": 2, "n_kv_head": 1}
+    found = plan([header(tensors)], config)
+    assert {name: found.left_out[name] for name in extra} == extra
+    for key in config:
+        with pytest.raises((ContradictoryCheckpoint, IncompleteCheckpoint)):
+            plan([header(tensors)], config | {key: config[key] * 2 if key != "n_layer" else 1})
+
+
+def test_gpt_2_is_not_taken_for_nanochat():
+    """The names of transformers' GPT-2, whose matrices are (inputs, outputs)."""
+    shapes = {"attn.c_attn": (8, 24), "attn.c_proj": (8, 8), "mlp.c_fc": (8, 32), "mlp.c_proj": (32, 8)}
+    tensors = [("transformer.wte.weight", "F32", (5, 8)), ("transformer.wpe.weight", "F32", (5, 8))]
+    tensors += [(f"transformer.h.0.{name}.weight", "F32", shape) for name, shape in shapes.items()]
+    with pytest.raises(IncompleteCheckpoint, match=r"there is no 'transformer\.h\.\{i\}\.attn\.c_q\.weight'"):
+        plan([header(tensors)], None)
+
+
 def test_both_forms_of_olmo_1_hold_the_same_matrices():
     assert components("olmo-1") == components("olmo-1-original") == ("q", "k", "v", "o", "gate", "up", "down")
 
 
 def test_every_reason_and_component_is_from_its_closed_list():
     reasons = {reason for table in TABLES.values() for reason in table.left_out.values()}
-    assert reasons == set(get_args(Reason)) - {"other"}  # which is for declared names
+    assert reasons == set(get_args(Reason))
     assert {component for family in FAMILIES for component in components(family)} == set(COMPONENTS)
     for family in FAMILIES:
         assert list(components(family)) == sorted(components(family), key=COMPONENTS.index)
@@ -686,6 +814,7 @@ SMALL = {
     "bert": bert(**SIZES),
     "whisper-encoder": whisper(**SIZES, frames=6, tokens=7),
     "whisper-decoder": whisper(**SIZES, frames=6, tokens=7),
+    "nanochat": nanochat(**SHARED),
 }
 HEADS = {"num_attention_heads": 2}
 

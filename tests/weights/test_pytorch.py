@@ -1,6 +1,7 @@
 """PyTorch's own form of checkpoints: what a file of PyTorch holds, and that no pickle does anything.
 
-PyTorch is not installed for the tests: one file that PyTorch 2.13.0 wrote is kept, all others are written by hand.
+PyTorch is not installed for the tests: three files that PyTorch 2.13.0 and 2.14.1 wrote are kept, all others are
+written by hand.
 """
 
 import io
@@ -27,6 +28,8 @@ from weightfit.weights.pytorch import PICKLE_LIMIT, read_header
 from weightfit.weights.tensor_pickle import read_tensors
 
 DTYPES = {"F32": "<f4", "F16": "<f2", "BF16": ml_dtypes.bfloat16, "U8": "u1", "BOOL": "?", "I64": "<i8"}
+DTYPES |= {"F8_E4M3": ml_dtypes.float8_e4m3fn, "F8_E5M2": ml_dtypes.float8_e5m2}
+CERTIFIED = Path(__file__).parents[1] / "certified"
 
 # The module of `certified/pytorch-2.13.0.bin`, which `torch.save(module.state_dict(), path)` wrote: values by rule.
 MODULE = {
@@ -54,7 +57,10 @@ def equal(header: Header, expected: dict[str, np.ndarray]) -> None:
     for tensor in header.tensors:
         found = values(header, tensor)
         assert found.dtype == expected[tensor.name].dtype
-        np.testing.assert_array_equal(found, expected[tensor.name])
+        if tensor.dtype.startswith("F8"):  # not all codes are numbers
+            assert found.tobytes() == expected[tensor.name].tobytes()
+        else:
+            np.testing.assert_array_equal(found, expected[tensor.name])
 
 
 def read(tmp_path: Path, data: bytes) -> Header:
@@ -63,12 +69,40 @@ def read(tmp_path: Path, data: bytes) -> Header:
 
 
 def test_a_file_of_pytorch_itself() -> None:
-    header = read_header(Path(__file__).parents[1] / "certified" / "pytorch-2.13.0.bin")
+    header = read_header(CERTIFIED / "pytorch-2.13.0.bin")
     equal(header, MODULE)
     begins = [tensor.begin for tensor in header.tensors]
     assert begins == sorted(begins) and header.length == begins[0] and header.metadata == {}
     tied = [tensor for tensor in header.tensors if tensor.name in ("embed.weight", "head.weight")]
     assert (tied[0].begin, tied[0].end) == (tied[1].begin, tied[1].end)
+
+
+def test_the_state_of_a_training_of_pytorch_itself() -> None:
+    """`torch.save` of a table: the state_dict of a DataParallel module beside AdamW's, a scheduler's and settings."""
+    header = read_header(CERTIFIED / "pytorch-2.14.1-training.pt")
+    equal(
+        header,
+        {
+            "attention.weight": np.arange(15, dtype=np.float32).reshape(5, 3) / 16,
+            "attention.bias": -np.arange(5, dtype=np.float32) / 4,
+            "attention.ids": np.arange(3),
+        },
+    )
+    assert b"module.attention.weight" in header.path.read_bytes()
+
+
+def test_parameters_and_8_bits_of_pytorch_itself() -> None:
+    """`torch.save` of a table with a Parameter, rows 4 to 7 of all codes of one dtype, and all codes of the other."""
+    codes = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    header = read_header(CERTIFIED / "pytorch-2.14.1-parameters.pt")
+    equal(
+        header,
+        {
+            "attention.weight": np.arange(15, dtype=np.float32).reshape(5, 3) / 16,
+            "float8.e4m3fn": codes[4:8].view(ml_dtypes.float8_e4m3fn),
+            "float8.e5m2": codes.view(ml_dtypes.float8_e5m2),
+        },
+    )
 
 
 def test_files_by_hand_have_the_layout_of_pytorchs(tmp_path: Path) -> None:
@@ -290,6 +324,10 @@ def test_a_hostile_name_beside_good_tensors(tmp_path: Path) -> None:
 T = b"ctorch._utils\n_rebuild_tensor_v2\n"
 HELD = by_hand.storage("HalfStorage", "0", 6)
 D = by_hand.DICTIONARY
+TENSOR_OF_1, TENSOR_OF_2 = by_hand.tensor(HELD, (6,), (1,)), by_hand.tensor(HELD, (2, 3), (3, 1))
+PARAMETER = b"ctorch._utils\n_rebuild_parameter\n"
+OF_DTYPE = b"ctorch._utils\n_rebuild_tensor_v3\n"
+BYTES = HELD.replace(b"torch\nHalfStorage", b"torch.storage\nUntypedStorage")
 MADE = "calls torch._utils._rebuild_tensor_v2 with (Storage("
 PROGRAMS = [
     ("eval", b"\x80\x02c__builtin__\neval\n.", "names __builtin__.eval"),
@@ -336,7 +374,30 @@ PROGRAMS = [
     ("nothing", b"", "is no whole pickle (pickle exhausted"),
     ("a list", b"\x80\x02].", "holds [] instead of a table of tensors"),
     ("a number in the table", b"\x80\x02}" + by_hand.text("a") + b"K\x01s.", "has 'a': 1, a checkpoint has names"),
-    ("a table in the table", b"\x80\x02}" + by_hand.text("model") + b"}s.", "has 'model': {}, a checkpoint"),
+    ("an empty table in the table", b"\x80\x02}" + by_hand.text("model") + b"}s.", "has 'model': {}, a checkpoint"),
+    ("a table of losses", b"\x80\x02}" + by_hand.text("loss") + b"}" + by_hand.text("a") + TENSOR_OF_1 + b"ss.",
+     "has 'loss': {'a': StoredTensor("),
+    ("a table of tensors and a number", b"\x80\x02}" + by_hand.text("model") + b"}(" + by_hand.text("a") + TENSOR_OF_2
+     + by_hand.text("b") + b"K\x01us.", "has 'model': {'a': StoredTensor("),
+    ("two tables of tensors", b"\x80\x02}(" + by_hand.text("epoch") + b"K\x03" + by_hand.text("ema")
+     + b"}" + by_hand.text("a") + TENSOR_OF_2 + b"s" + by_hand.text("model") + b"}" + by_hand.text("a") + TENSOR_OF_2
+     + b"su.", "has tables of tensors under 'ema' and 'model', and only one can be the checkpoint: save the one you"),
+    ("a size that is no tuple", b"\x80\x02ctorch\nSize\n]\x85R.", "calls torch.Size with ([],)"),
+    ("a device that is no text", b"\x80\x02ctorch\ndevice\nK\x01\x85R.", "calls torch.device with (1,)"),
+    ("a parameter of no tensor", b"\x80\x02" + PARAMETER + b"N\x88" + D + b"\x87R.", "calls torch._utils._rebuild_par"),
+    ("a parameter with hooks", b"\x80\x02" + PARAMETER + TENSOR_OF_2 + b"\x88}K\x01K\x01s\x87R.",
+     "calls torch._utils._rebuild_parameter with (StoredTensor("),
+    ("values to be negated", b"\x80\x02" + T + b"(" + HELD + b"K\0))\x89" + D + b"}" + by_hand.text("neg")
+     + b"\x88stR.", MADE),
+    ("a dtype without its storage", b"\x80\x02" + OF_DTYPE + b"(" + HELD + b"K\0))\x89" + D
+     + b"ctorch\nfloat8_e5m2\ntR.", "calls torch._utils._rebuild_tensor_v3 with (Storage("),
+    ("a dtype of whole numbers", b"\x80\x02" + OF_DTYPE + b"(" + BYTES + b"K\0))\x89" + D
+     + b"ctorch\nint8\ntR.", "calls torch._utils._rebuild_tensor_v3 with (Storage("),
+    ("another dtype of 8 bits", b"\x80\x02ctorch\nfloat8_e8m0fnu\n.", "names torch.float8_e8m0fnu, which is no part"),
+    ("a set", b"\x80\x02c__builtin__\nset\n]\x85R.", "names __builtin__.set"),
+    ("arguments of a command", b"\x80\x02cargparse\nNamespace\n)\x81.", "names argparse.Namespace"),
+    ("a sparse tensor", b"\x80\x02ctorch._utils\n_rebuild_sparse_tensor\n.", "names torch._utils._rebuild_sparse_te"),
+    ("a whole module", b"\x80\x02ctorch.nn.modules.linear\nLinear\n.", "names torch.nn.modules.linear.Linear"),
     ("a number as a name", b"\x80\x02}K\x01" + by_hand.tensor(HELD, (6,), (1,)) + b"s.", "has 1: StoredTensor("),
 ]  # fmt: skip
 
@@ -350,6 +411,41 @@ def test_a_program_that_is_no_table_of_tensors(program: bytes, words: str) -> No
     message = str(refusal.value)
     assert words in message, message
     assert len(message.splitlines()) == 1 and len(message) < 1000
+
+
+@pytest.mark.parametrize("key", ["model_state_dict", "state_dict", "model", "module", "anything"])
+def test_a_table_of_tensors_is_found_under_any_key(key: str) -> None:
+    inner = b"}" + by_hand.text("a") + TENSOR_OF_2 + b"s"
+    beside = by_hand.text("step") + b"M\xe8\x03" + by_hand.text("rng") + TENSOR_OF_1
+    beside += (
+        by_hand.text("optimizer")
+        + b"}"
+        + by_hand.text("state")
+        + b"}K\0}"
+        + by_hand.text("exp_avg")
+        + TENSOR_OF_2
+    )
+    beside += b"sss" + by_hand.text("betas") + b"G" + bytes(8) + b"G" + bytes(8) + b"\x86"
+    (found,) = read_tensors(b"\x80\x02}(" + beside + by_hand.text(key) + inner + b"u.", "data.pkl").items()
+    assert found[0] == "a" and found[1].shape == (2, 3)
+
+
+def test_one_table_under_two_keys_is_one() -> None:
+    inner = b"}q\1" + by_hand.text("a") + TENSOR_OF_2 + b"s"
+    program = b"\x80\x02}(" + by_hand.text("model") + inner + by_hand.text("state_dict") + b"h\1u."
+    assert read_tensors(program, "data.pkl").keys() == {"a"}
+
+
+@pytest.mark.parametrize("wrapper", ["module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."])
+def test_what_wraps_a_module_is_left_off_every_name_or_none(tmp_path: Path, wrapper: str) -> None:
+    a, b = (np.full((2, 3), number, np.float32) for number in range(2))
+    equal(
+        read(tmp_path, by_hand.checkpoint({f"{wrapper}a": a, f"{wrapper}b.module.c": b})),
+        {"a": a, "b.module.c": b},
+    )
+    equal(read(tmp_path, by_hand.checkpoint({f"{wrapper}a": a, "b": b})), {f"{wrapper}a": a, "b": b})
+    with pytest.raises(MalformedCheckpoint, match="tensor '': this is no name for a tensor"):
+        read(tmp_path, by_hand.checkpoint({wrapper: a}))
 
 
 def test_a_place_in_the_memo_costs_nothing() -> None:
@@ -368,6 +464,18 @@ def test_references_do_not_multiply() -> None:
     with pytest.raises(MalformedCheckpoint) as refusal:
         read_tensors(program + b"\x85.", "data.pkl")
     assert time.monotonic() - begin < 1 and len(str(refusal.value)) < 1000
+
+
+def test_a_table_to_which_many_keys_refer_is_looked_at_once() -> None:
+    """100,000 keys for one table of 100,000 tensors and a number at its end: 10^10 looks, if each were followed."""
+    many = [by_hand.text(str(number)) for number in range(100_000)]
+    inner = b"}q\1(" + many[0] + TENSOR_OF_2 + b"q\2" + b"".join(name + b"h\2" for name in many[1:])
+    program = b"\x80\x02}(" + by_hand.text("x") + inner + by_hand.text("end") + b"K\1u"
+    program += b"".join(name + b"h\1" for name in many) + b"u."
+    begin = time.process_time()
+    with pytest.raises(MalformedCheckpoint, match="has 'x': "):
+        read_tensors(program, "data.pkl")
+    assert time.process_time() - begin < 20
 
 
 def test_the_longest_pickle_takes_seconds() -> None:

@@ -225,7 +225,8 @@ QWEN_3 = Table(
     marks=("model.layers.{i}.input_layernorm.weight", "model.layers.{i}.self_attn.q_norm.weight"),
 )
 
-BERT_PREFIXES = ("", "bert.")  # the encoder alone, and the encoder of a model with a head
+# The encoder alone, and the encoder of a model with a head: BERT's own, and that of RoBERTa and XLM-RoBERTa.
+BERT_PREFIXES = ("", "bert.", "roberta.")
 BERT_COUNTED: Mapping[str, tuple[Layout, tuple[str, ...]]] = {
     "encoder.layer.{i}.attention.self.query.weight": (_whole, ("q",)),
     "encoder.layer.{i}.attention.self.key.weight": (_whole, ("k",)),
@@ -248,6 +249,13 @@ BERT_LEFT_OUT: Mapping[str, Reason] = {
     "encoder.layer.{i}.output.LayerNorm.bias": "norm",
     "embeddings.LayerNorm.weight": "norm",
     "embeddings.LayerNorm.bias": "norm",
+    # Weights and biases of norms in the first files, which were converted from TensorFlow.
+    "encoder.layer.{i}.attention.output.LayerNorm.gamma": "norm",
+    "encoder.layer.{i}.attention.output.LayerNorm.beta": "norm",
+    "encoder.layer.{i}.output.LayerNorm.gamma": "norm",
+    "encoder.layer.{i}.output.LayerNorm.beta": "norm",
+    "embeddings.LayerNorm.gamma": "norm",
+    "embeddings.LayerNorm.beta": "norm",
     "embeddings.word_embeddings.weight": "embedding",
     "embeddings.position_embeddings.weight": "embedding",
     "embeddings.token_type_embeddings.weight": "embedding",
@@ -257,7 +265,31 @@ BERT_LEFT_OUT: Mapping[str, Reason] = {
 }
 
 BERT = Table(
-    architectures=("BertModel", "BertForMaskedLM", "BertForPreTraining"),
+    architectures=(
+        "BertModel",
+        "BertForPreTraining",
+        "BertLMHeadModel",
+        "BertForMaskedLM",
+        "BertForNextSentencePrediction",
+        "BertForSequenceClassification",
+        "BertForMultipleChoice",
+        "BertForTokenClassification",
+        "BertForQuestionAnswering",
+        "AntiBERTy",
+        *(
+            model + task
+            for model in ("Roberta", "XLMRoberta")
+            for task in (
+                "Model",
+                "ForCausalLM",
+                "ForMaskedLM",
+                "ForSequenceClassification",
+                "ForMultipleChoice",
+                "ForTokenClassification",
+                "ForQuestionAnswering",
+            )
+        ),
+    ),
     counted={prefix + name: held for prefix in BERT_PREFIXES for name, held in BERT_COUNTED.items()},
     left_out={
         **{prefix + name: reason for prefix in BERT_PREFIXES for name, reason in BERT_LEFT_OUT.items()},
@@ -266,10 +298,74 @@ BERT = Table(
         "cls.predictions.transform.dense.bias": "output head",
         "cls.predictions.transform.LayerNorm.weight": "output head",
         "cls.predictions.transform.LayerNorm.bias": "output head",
+        "cls.predictions.transform.LayerNorm.gamma": "output head",
+        "cls.predictions.transform.LayerNorm.beta": "output head",
         "cls.predictions.decoder.weight": "output head",
         "cls.predictions.decoder.bias": "output head",
         "cls.seq_relationship.weight": "output head",
         "cls.seq_relationship.bias": "output head",
+        # Sequence classification, multiple choice and token classification, and question answering.
+        "classifier.weight": "output head",
+        "classifier.bias": "output head",
+        "qa_outputs.weight": "output head",
+        "qa_outputs.bias": "output head",
+        # RoBERTa: sequence classification, and language models.
+        "classifier.dense.weight": "output head",
+        "classifier.dense.bias": "output head",
+        "classifier.out_proj.weight": "output head",
+        "classifier.out_proj.bias": "output head",
+        "lm_head.bias": "output head",
+        "lm_head.dense.weight": "output head",
+        "lm_head.dense.bias": "output head",
+        "lm_head.layer_norm.weight": "output head",
+        "lm_head.layer_norm.bias": "output head",
+        "lm_head.decoder.weight": "output head",
+        "lm_head.decoder.bias": "output head",
+        # AntiBERTy (antiberty/model/AntiBERTy.py of the package antiberty 0.1.3).
+        "cls.species.weight": "output head",
+        "cls.species.bias": "output head",
+        "cls.chain.weight": "output head",
+        "cls.chain.bias": "output head",
+        "cls.graft.weight": "output head",
+        "cls.graft.bias": "output head",
+    },
+)
+
+# nanochat/gpt.py of karpathy/nanochat; its norms have no parameters. GPT-2 in transformers has similar names, but its
+# attention is one tensor, c_attn, and its matrices are stored as (inputs, outputs).
+NANOCHAT = Table(
+    architectures=("GPT",),  # nothing writes a config.json, but a class has this name
+    counted={
+        "transformer.h.{i}.attn.c_q.weight": (_whole, ("q",)),
+        "transformer.h.{i}.attn.c_k.weight": (_whole, ("k",)),
+        "transformer.h.{i}.attn.c_v.weight": (_whole, ("v",)),
+        "transformer.h.{i}.attn.c_proj.weight": (_whole, ("o",)),
+        "transformer.h.{i}.mlp.c_fc.weight": (_whole, ("ffn_in",)),
+        "transformer.h.{i}.mlp.c_proj.weight": (_whole, ("ffn_out",)),
+    },
+    left_out={
+        "transformer.wte.weight": "embedding",
+        "lm_head.weight": "output head",
+        # Embeddings that are added to the values of some blocks, and the gates and factors of residual streams.
+        "value_embeds.{i}.weight": "embedding",
+        "transformer.h.{i}.attn.ve_gate.weight": "other",
+        "resid_lambdas": "other",
+        "x0_lambdas": "other",
+        "smear_gate.weight": "other",
+        "smear_lambda": "other",
+        "backout_lambda": "other",
+        # NanoGuard, a classifier (nanoguard/model.py of the package metatronnanoguard 0.1.0).
+        "cls_norm.weight": "norm",
+        "cls_norm.bias": "norm",
+        "cls_head.weight": "output head",
+        "cls_head.bias": "output head",
+    },
+    marks=("transformer.h.{i}.attn.c_q.weight",),
+    keys={
+        "num_hidden_layers": "n_layer",
+        "hidden_size": "n_embd",
+        "num_attention_heads": "n_head",
+        "num_key_value_heads": "n_kv_head",
     },
 )
 
@@ -304,6 +400,7 @@ TABLES: Mapping[str, Table] = {
     "bert": BERT,
     "whisper-encoder": _whisper("encoder", "decoder"),
     "whisper-decoder": _whisper("decoder", "encoder"),
+    "nanochat": NANOCHAT,
 }
 
 FAMILIES = tuple(TABLES)

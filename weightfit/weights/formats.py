@@ -18,7 +18,7 @@ class Format:
     Attributes
     ----------
     endings
-        Endings of the names of its files in a folder.
+        Endings of the names of its files in a folder. Two formats may share one.
     recognises
         Tells by the first `START` bytes whether a file has the format.
     read_header
@@ -38,6 +38,16 @@ FORMATS = (
     Format((".safetensors",), bool, safetensors.read_header),
 )
 
+ENDINGS = tuple(one.endings for one in (FORMATS[-1], *FORMATS[:-1]))
+"""The endings of each format, in the order in which a folder is searched: safetensors, then the others as above."""
+
+
+def format_of(path: Path) -> Format:
+    """Return the format of a weight file, by its content."""
+    with path.open("rb") as file:
+        start = file.read(START)
+    return next((one for one in FORMATS if one.recognises(start)), FORMATS[-1])
+
 
 def read_header(path: Path) -> Header:
     """Read the header of a weight file of any format; the weights are not read.
@@ -49,6 +59,4 @@ def read_header(path: Path) -> Header:
     OSError
         If the file cannot be opened or read.
     """
-    with path.open("rb") as file:
-        start = file.read(START)
-    return next((one for one in FORMATS if one.recognises(start)), FORMATS[-1]).read_header(path)
+    return format_of(path).read_header(path)

@@ -20,7 +20,7 @@ def read_layer(source: Path, layer: int, stack: str | None = None) -> dict[str, 
     Parameters
     ----------
     source
-        A folder with all ``*.safetensors`` of one checkpoint and its config.json, or one such file.
+        A folder with all weight files of one checkpoint and its config.json, or one such file.
     layer
         Number of the block, from 0.
     stack

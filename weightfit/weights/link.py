@@ -6,7 +6,7 @@ from pathlib import Path
 
 from weightfit.documents import parse_object
 from weightfit.errors import CohortError
-from weightfit.weights.index import INDEX, read_limited, weight_files
+from weightfit.weights.index import index_of, left_out, read_limited, weight_files
 from weightfit.weights.manifest import WeightFile, whole_folder
 
 
@@ -27,8 +27,8 @@ def link(source: Path, folder: Path) -> tuple[list[WeightFile], dict[str, object
     files : list of WeightFile
         Weight files sorted by name; their step is None.
     settings : dict
-        Settings for the manifest: ``index`` and ``config`` (whether there is one), and ``left_out`` (the weight files
-        that the index does not name). The path of ``source`` is omitted because it belongs to one machine.
+        Settings for the manifest: ``index`` and ``config`` (whether there is one), and ``left_out`` (names of further
+        files with the ending of a weight file). The path of ``source`` is omitted because it belongs to one machine.
 
     Raises
     ------
@@ -52,10 +52,9 @@ def link(source: Path, folder: Path) -> tuple[list[WeightFile], dict[str, object
                 files.append(WeightFile(path.name, None, file.tell(), sha256))
         if config.is_file():
             shutil.copyfile(config, unfinished / "config.json")
-    names = {path.name for path in paths}
     settings: dict[str, object] = {
-        "index": (source / INDEX).is_file(),
+        "index": index_of(source) is not None,
         "config": config.is_file(),
-        "left_out": sorted(path.name for path in source.glob("*.safetensors") if path.name not in names),
+        "left_out": left_out(source, paths),
     }
     return files, settings

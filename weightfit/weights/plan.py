@@ -5,7 +5,8 @@ the components that its rows hold, or left out, with the reason. Any other name 
 a table to `TABLES`.
 
 The names and layouts are those of the modeling files of transformers 5.23.0, and for the original form of OLMo-1
-those of ``olmo/model.py`` and ``scripts/convert_olmo_to_hf_new.py`` of allenai/OLMo.
+those of ``olmo/model.py`` and ``scripts/convert_olmo_to_hf_new.py`` of allenai/OLMo; further sources stand beside
+the names.
 """
 
 from __future__ import annotations
@@ -305,7 +306,7 @@ class _Config:
 
 def _merge(headers: Sequence[Header]) -> dict[str, tuple[Path, Tensor]]:
     if not headers:
-        raise IncompleteCheckpoint("no weight file is given: name a folder that holds *.safetensors files")
+        raise IncompleteCheckpoint("no weight file is given: name a folder that holds some")
     tensors: dict[str, tuple[Path, Tensor]] = {}
     for header in headers:
         for tensor in header.tensors:

