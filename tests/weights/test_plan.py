@@ -421,7 +421,9 @@ def config_of(identity):
         "head_dim": shape.get("width"),
     }
     keys = TABLES[family].keys
-    return {"architectures": architecture and [architecture]} | {keys.get(key, key): value for key, value in values.items()}
+    return {"architectures": architecture and [architecture]} | {
+        keys.get(key, key): value for key, value in values.items()
+    }
 
 
 def plan_of(identity):

@@ -32,8 +32,8 @@ class Format:
 
 # No two of the first recognise the same file: no version of CTranslate2 is the number with which an archive begins.
 FORMATS = (
-    Format(("model.bin",), ctranslate2.recognises, ctranslate2.read_header),
     Format((".bin", ".pt", ".pth"), pytorch.recognises, pytorch.read_header),
+    Format((".bin",), ctranslate2.recognises, ctranslate2.read_header),
     # The last one takes what the others do not recognise, and says what such a file is.
     Format((".safetensors",), bool, safetensors.read_header),
 )
