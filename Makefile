@@ -7,7 +7,7 @@ SHELL := bash
 .ONESHELL:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: all workflow test audit bench docs environment lock clean help
+.PHONY: all workflow test audit bench peers docs environment lock clean help
 
 PYTHON ?= python3
 # Only a person who names an interpreter wants an environment that was made with another one replaced.
@@ -40,20 +40,31 @@ bench: environment  ## print the ratios of speed and memory (a few minutes)
 	@python tests/benchmarks/ratios.py
 	python tests/support/by_rule.py
 
+peers:  ## make .venv-peers from envs/peers.lock: the tools that `make bench` compares with, PyTorch among them (5 GB)
+	@set -e
+	rm -rf .venv-peers
+	'$(PYTHON)' -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --no-deps \
+	    -r envs/peers.lock
+	# Last, so that an interrupted installation is not measured.
+	cp envs/peers.lock .venv-peers/origin
+
 docs: environment  ## write the generated parts of README.md and docs/
 	@python tests/support/manual.py
 
 environment:  ## make .venv from envs/requirements.lock, if it is absent or stale
 	@$(install)
 
-lock:  ## remake envs/requirements.lock from envs/requirements.in; versions already locked stay (delete the lock to renew all)
+lock:  ## remake envs/*.lock from envs/*.in; versions already locked stay (delete a lock to renew all in it)
 	@set -e
 	folder=$$(mktemp -d)
 	trap 'rm -rf "$$folder"' EXIT
 	'$(PYTHON)' -m venv "$$folder"
 	"$$folder/bin/python" -m pip install --quiet --disable-pip-version-check uv
-	"$$folder/bin/uv" pip compile --generate-hashes --universal --python-version 3.11 --fork-strategy fewest \
-	    --no-annotate --no-header --quiet envs/requirements.in --output-file envs/requirements.lock
+	for name in requirements peers; do
+	    "$$folder/bin/uv" pip compile --generate-hashes --universal --python-version 3.11 --fork-strategy fewest \
+	        --no-annotate --no-header --quiet "envs/$$name.in" --output-file "envs/$$name.lock"
+	done
 
 clean:  ## remove .venv, and nothing else
 	@rm -rf .venv

@@ -4,6 +4,7 @@ import numpy as np
 
 from weightfit.counts.histogram import DISTINCT_LIMIT, histogram_of
 from weightfit.fits.fit import Protocol, fits_of_unit, moments_of_unit, units_of_step
+from weightfit.spectra.statistics import statistics_of_matrix
 
 PROTOCOLS = [
     Protocol(name, sign, (0.80, 1.00), pools=True, steps="all")
@@ -22,3 +23,4 @@ for dtype in (np.float16, np.float32):
         list(fits_of_unit(unit, PROTOCOLS))
         moments_of_unit(unit)
 histogram_of(random.standard_normal(DISTINCT_LIMIT + 1, dtype=np.float32))
+statistics_of_matrix(random.standard_normal((64, 64), dtype=np.float32))

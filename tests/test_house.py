@@ -230,7 +230,19 @@ def test_a_file_out_of_its_layer_is_noticed(path: str, source: str, faults: int)
 
 FLOW = (
     "errors documents table provenance task components",
-    *("paper", "formula", "weights", "lab", "hub", "counts", "fits", "studies", "diagnostics", "release"),
+    *(
+        "paper",
+        "formula",
+        "weights",
+        "lab",
+        "hub",
+        "counts",
+        "spectra",
+        "fits",
+        "studies",
+        "diagnostics",
+        "release",
+    ),
     *("exhibits", "audit", "report", "cohort"),
 )
 

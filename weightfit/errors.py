@@ -29,6 +29,10 @@ class DegenerateHistogram(WeightfitError):
     """The estimator is not defined on a matrix: it is all zero, constant, or has too few distinct values."""
 
 
+class DegenerateSpectrum(WeightfitError):
+    """A statistic of singular values is not defined on a matrix: it is all zero, or has too few of them."""
+
+
 class ContractError(WeightfitError):
     """A table violates its schema."""
 

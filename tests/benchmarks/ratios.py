@@ -12,19 +12,19 @@ import os
 import platform
 import re
 import shutil
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import npm_weibull
 import numpy as np
+from comparison import Comparison, alternate, compare
 from fetching import served
 from peak_memory import FILE, peak_memory
+from peers import peers
 
 from weightfit.counts.histogram import DISTINCT_LIMIT, Tally, histogram_of
 from weightfit.counts.scan import BUFFER_BYTES, Scan
@@ -36,55 +36,6 @@ from weightfit.weights.writer import CheckpointWriter
 OUTPUT = Path(__file__).resolve().parents[2] / "results" / "benchmarks.tsv"
 SIGMA = 0.02
 TRIMS = {0.80: "mid_80", 0.90: "mid_90", 1.00: "full_range"}
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Two measurements, and what became of the aim; ``result`` is their ratio, their difference or empty."""
-
-    measurement: str
-    ours: str
-    our_value: float
-    theirs: str
-    their_value: float
-    unit: str
-    result: str
-    aim: str
-    met: str
-
-
-def compare(
-    measurement: str,
-    ours: tuple[str, float],
-    theirs: tuple[str, float],
-    unit: str,
-    aim: str = "",
-    how: Callable[[float, float], float] | None = operator.truediv,
-) -> Comparison:
-    """Compare two values by ``how``; ``aim`` is like ``>= 0.5``, about the result."""
-    if how is None:
-        return Comparison(measurement, *ours, *theirs, unit, "", "", "")
-    result = how(ours[1], theirs[1])
-    met = ""
-    if aim:
-        relation, limit = aim.split()
-        kept = {">=": operator.ge, "<=": operator.le}[relation](result, float(limit))
-        met = "met" if kept else "missed"
-    return Comparison(measurement, *ours, *theirs, unit, f"{result:.3g}", aim, met)
-
-
-def alternate(
-    ours: Callable[[], object], theirs: Callable[[], object], repetitions: int
-) -> tuple[float, float]:
-    """Return the median seconds of each side, run in turn after one run of each that does not count."""
-    seconds: tuple[list[float], list[float]] = ([], [])
-    for repetition in range(-1, repetitions):
-        for side, work in zip(seconds, (ours, theirs), strict=True):
-            begin = time.perf_counter()
-            work()
-            if repetition >= 0:
-                side.append(time.perf_counter() - begin)
-    return statistics.median(seconds[0]), statistics.median(seconds[1])
 
 
 def gaussian(size: int) -> np.ndarray:
@@ -326,7 +277,7 @@ def main() -> None:
         names = [*(field.name for field in fields(Comparison)), "processor"]
         table = csv.DictWriter(stream, names, delimiter="\t", lineterminator="\n")
         table.writeheader()
-        for group in (copying, other_counters, fitting, files):
+        for group in (copying, other_counters, fitting, peers, files):
             for line in group():
                 aim = f" (aim {line.aim}: {line.met})" if line.aim else ""
                 result = f"{line.result}{aim}; " if line.result else ""
