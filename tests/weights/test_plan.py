@@ -17,7 +17,7 @@ from weightfit.weights.plan import Piece, plan, read_config
 from weightfit.weights.safetensors import read_header
 from weightfit.weights.writer import CheckpointWriter
 
-BYTES = {"F16": 2, "BF16": 2, "F32": 4, "U8": 1, "I64": 8}
+BYTES = {"F16": 2, "BF16": 2, "F32": 4, "F8_E4M3": 1, "U8": 1, "I64": 8}
 
 
 # --- checkpoints as their architectures define them: name, dtype, shape ---
@@ -758,8 +758,9 @@ def test_each_matrix_of_each_block_is_required(family):
 def test_unknown_names_are_refused(family):
     known = next(iter(plan([header(SMALL[family])], HEADS).pieces))
     for name in (
-        "model.layers.0.mlp.experts.0.gate_proj.weight",
+        "model.layers.0.mlp.router.weight",
         known + "_scale",
+        known + "_scale_inv",
         "x" + known,
         known.replace(".0.", ".00."),
         known.replace(".0.", ".-1."),

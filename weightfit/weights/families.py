@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from weightfit.components import COMPONENTS
 from weightfit.errors import ContractError
 
-Reason = Literal["bias", "norm", "embedding", "output head", "buffer", "pooler", "other"]
+Reason = Literal["bias", "norm", "embedding", "output head", "buffer", "pooler", "scale", "other"]
 """Why a tensor is not counted."""
 
 Rows = tuple[int, int, int]  # start, length and period of the rows that belong to one component
