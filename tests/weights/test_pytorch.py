@@ -22,6 +22,7 @@ from hypothesis.extra import numpy as arrays_of
 
 from weightfit.counts.histogram import histogram_of
 from weightfit.errors import MalformedCheckpoint
+from weightfit.weights.decoding import read_matrix
 from weightfit.weights.header import Header, Tensor
 from weightfit.weights.plan import plan
 from weightfit.weights.pytorch import PICKLE_LIMIT, read_header
@@ -446,6 +447,19 @@ def test_what_wraps_a_module_is_left_off_every_name_or_none(tmp_path: Path, wrap
     equal(read(tmp_path, by_hand.checkpoint({f"{wrapper}a": a, "b": b})), {f"{wrapper}a": a, "b": b})
     with pytest.raises(MalformedCheckpoint, match="tensor '': this is no name for a tensor"):
         read(tmp_path, by_hand.checkpoint({wrapper: a}))
+
+
+def test_8_bits_have_their_scale(tmp_path: Path) -> None:
+    codes, scale = np.arange(6, dtype=np.uint8), np.float32([0.25])
+    matrix = OF_DTYPE + b"(" + BYTES + b"K\0K\2K\3\x86K\3K\1\x86\x89" + D + b"ctorch\nfloat8_e4m3fn\ntR"
+    program = by_hand.table(
+        {"w": matrix, "w_scale": by_hand.tensor(by_hand.storage("FloatStorage", "1", 1), (1,), (1,))}
+    )
+    storages = {"data/0": codes.tobytes(), "data/1": scale.tobytes()}
+    header = read(tmp_path, by_hand.archive({"data.pkl": program, "byteorder": b"little", **storages}))
+    assert header.tensors[0].scale == header.tensors[1]
+    expected = codes.view(ml_dtypes.float8_e4m3fn).astype(np.float32).reshape(2, 3) / 4
+    np.testing.assert_array_equal(read_matrix(header.path, header.tensors[0]), expected)
 
 
 def test_a_place_in_the_memo_costs_nothing() -> None:

@@ -281,7 +281,7 @@ def test_dtypes_are_those_of_the_library():
     [
         ("U8", (2, 3), "has dtype U8, weights are counted in F16, BF16, F32"),
         ("F64", (2, 3), "has dtype F64"),
-        ("F8_E4M3", (2, 3), "not quantized"),
+        ("F8_E8M0", (2, 3), "not quantized otherwise"),
         ("F16", (), "has 0 dimensions"),
         ("F16", (6,), "has 1 dimensions, a weight matrix has 2"),
         ("F32", (1, 2, 3), "has 3 dimensions"),
@@ -296,7 +296,7 @@ def test_what_cannot_be_counted(dtype, shape, fragment):
     assert fragment in str(caught.value)
 
 
-@pytest.mark.parametrize("dtype", ["F16", "BF16", "F32"])
+@pytest.mark.parametrize("dtype", ["F16", "BF16", "F32", "F8_E4M3", "F8_E5M2"])
 def test_what_can_be_counted(dtype):
     require_countable(Path("m"), Tensor("a", dtype, (1, 2), 0, 0))
 

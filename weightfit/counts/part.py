@@ -18,6 +18,7 @@ from weightfit.counts.scan import Scan
 from weightfit.errors import DigestMismatch, NonFiniteWeight
 from weightfit.provenance import provenance
 from weightfit.task import Progress
+from weightfit.weights.encodings import ENCODINGS
 from weightfit.weights.families import Table
 from weightfit.weights.formats import read_header
 from weightfit.weights.index import FORMS, weight_map
@@ -92,7 +93,8 @@ def count_part(
                         key = {"step": step, "block": number, "component": component}
                         refused.append(key | {"reason": str(histogram)})
                     else:
-                        progress.add(histogram.n * (4 if histogram.dtype == "F32" else 2))
+                        stored = ENCODINGS[histogram.dtype]
+                        progress.add(histogram.n * stored.block_bytes // stored.block_values)
                         spool.add(Matrix(step, number, component, histogram))
                     del histogram  # it may be large
                 for rows in spool.row_groups():

@@ -73,7 +73,7 @@ class Scan:
         self, reader: "_Reader", tensor: Tensor, pieces: Sequence[Piece]
     ) -> Iterator[tuple[int, str, Histogram | NonFiniteWeight]]:
         rows, columns = tensor.shape
-        encoding = encoding_of(tensor)
+        encoding = encoding_of(self._header.path, tensor)
         tallies = [
             Tally(
                 f"{self._header.path.name}: tensor {tensor.name!r}",

@@ -9,7 +9,16 @@ from weightfit.errors import ContractError
 from weightfit.weights import whisper
 
 Reason = Literal[
-    "bias", "norm", "embedding", "convolution", "output head", "buffer", "pooler", "other stack", "other"
+    "bias",
+    "norm",
+    "embedding",
+    "convolution",
+    "output head",
+    "buffer",
+    "pooler",
+    "scale",
+    "other stack",
+    "other",
 ]
 """Why a tensor is not counted."""
 

@@ -28,6 +28,8 @@ from weightfit.errors import (
 )
 from weightfit.weights.families import DECLARED, FAMILIES, STACKS, TABLES, Fused, Layout, Table
 from weightfit.weights.header import Header, Tensor, require_countable
+from weightfit.weights.scales import is_scale, require_scale
+from weightfit.weights.unsupported import require_supported
 
 CONFIG_LIMIT = 1_000_000
 """Largest config.json that is read, in bytes."""
@@ -134,19 +136,26 @@ def plan(
     CohortError
         If the family has two stacks and ``stack`` is None, or has one and ``stack`` is given.
     UnknownTensor
-        If a name is in no table, or not in the table of the family to which the other names belong.
+        If a name is in no table, or not in the table of the family to which the other names belong. Scales of 8-bit
+        weights are known beside any table.
     IncompleteCheckpoint
-        If a matrix is missing or occurs twice, or its shape differs from that in other blocks or in config.json.
+        If a matrix is missing or occurs twice, its scale is in another file, or its shape differs from that in other
+        blocks or in config.json.
     ContradictoryCheckpoint
         If config.json describes another model.
     MalformedCheckpoint
-        If a counted tensor is not a matrix of F16, BF16 or F32, or a value in config.json has the wrong type.
+        If a counted tensor is not a matrix of one of the `ENCODINGS`, its scale has a strange shape, or a value in
+        config.json has the wrong type.
     """
     tensors = _merge(headers)
     if index is not None:
         _check_index(headers, index)
     where = str(headers[0].path if len(headers) == 1 else headers[0].path.parent)
-    names = {name: _template(name) for name in index or tensors}
+    every = index or tensors
+    scales = {name for name in every if is_scale(name, every, tensors)}
+    # Scales alone are no checkpoint, and refused like unknown names.
+    names = {name: _template(name) for name in every if name not in scales or len(scales) == len(every)}
+    require_supported(where, (name for name in names if not declared or names[name][0] not in declared))
     family = DECLARED if declared else _family(where, names, stack)
     table = declared or TABLES[family]
     for name, (template, _) in names.items():
@@ -182,6 +191,7 @@ def plan(
             continue
         path, tensor = tensors[name]
         require_countable(path, tensor)
+        require_scale(path, tensor, every)
         pieces[name] = _split(path, tensor, block, *table.counted[template], heads)
         for piece in pieces[name]:
             _check_extents(path, tensor, piece, extents)
@@ -192,7 +202,11 @@ def plan(
     return Plan(
         family,
         {name: pieces[name] for name in order},
-        {name: table.left_out[names[name][0]] for name in sorted(tensors) if name not in pieces},
+        {
+            name: "scale" if name in scales else table.left_out[names[name][0]]
+            for name in sorted(tensors)
+            if name not in pieces
+        },
     )
 
 

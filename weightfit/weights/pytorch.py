@@ -17,6 +17,7 @@ from weightfit.documents import quote
 from weightfit.errors import MalformedCheckpoint
 from weightfit.weights.header import Header, Tensor
 from weightfit.weights.safetensors import BITS, FOREIGN
+from weightfit.weights.scales import with_scales
 from weightfit.weights.tensor_pickle import StoredTensor, read_tensors
 
 PICKLE_LIMIT = 4 << 20
@@ -84,7 +85,7 @@ def read_header(path: Path) -> Header:
     if not tensors:
         raise MalformedCheckpoint(f"{path}: the checkpoint lists no tensors: {USE_SAFETENSORS}")
     tensors.sort(key=lambda tensor: (tensor.begin, tensor.end))
-    return Header(path, tensors[0].begin, tuple(tensors), {})
+    return Header(path, tensors[0].begin, tuple(with_scales(path, tensors)), {})
 
 
 def _require_zip(path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import BinaryIO
 from weightfit.documents import FETCH_AGAIN, parse_object, quote
 from weightfit.errors import MalformedCheckpoint
 from weightfit.weights.header import Header, Tensor
+from weightfit.weights.scales import with_scales
 
 HEADER_LIMIT = 25_000_000
 """Longest header that is read, in bytes (the limit of huggingface_hub; the format itself allows 100 MB)."""
@@ -87,7 +88,7 @@ def read_header(path: Path) -> Header:
     tensors = [_tensor(path, name, entry, length, size) for name, entry in entries.items()]
     tensors.sort(key=lambda tensor: (tensor.begin, tensor.end))
     _check_coverage(path, tensors, length, size)
-    return Header(path, length, tuple(tensors), metadata)
+    return Header(path, length, tuple(with_scales(path, tensors)), metadata)
 
 
 def _header_text(path: Path, file: BinaryIO, size: int) -> bytes:
