@@ -125,7 +125,7 @@ def needed(start: Path) -> set[str]:
     }.get(start.stem, ())
     starts = [start, *sorted(path for pattern in found for path in REPOSITORY.glob(pattern))]
     files = {*starts, *(REPOSITORY / module for one in starts for module in modules(one))}
-    read = yaml.safe_load((REPOSITORY / "cohorts/lab.yaml").read_text())["corpus"]["packages"]
+    read = yaml.safe_load((REPOSITORY / "cohorts/offline.yaml").read_text())["corpus"]["packages"]
     return set().union(*(imports(file) for file in sorted(files)), read if start.stem == "corpus" else ())
 
 

@@ -115,7 +115,7 @@ def code(name):
 
 rule fit:
     output:
-        temp("resources/lab/weights/a"),
+        temp("resources/offline/weights/a"),
     log:
         "fit.log",
     conda:
@@ -143,7 +143,7 @@ rule fit:
         "digest of its script": ('code("scripts/fit.py")', 'code("scripts/other.py")'),
         "script of another name": ("scripts/fit.py", "scripts/other.py"),
         "does not exist": ("scripts/fit.py", "elsewhere/fit.py"),
-        "temp()": ("resources/lab/weights/a", "results/lab/fits.parquet"),
+        "temp()": ("resources/offline/weights/a", "results/offline/fits.parquet"),
     }
     for law, (old, new) in changes.items():
         assert old in kept
@@ -212,7 +212,7 @@ def test_each_file_keeps_to_its_layer() -> None:
         ("weightfit/lab/model.py", "import jax.numpy", 0),
         ("weightfit/counts/histogram.py", "def f():\n    from jax import numpy", 1),
         ("weightfit/table.py", "import matplotlib.pyplot", 1),
-        ("weightfit/table.py", '"""Read results/lab/fits.parquet."""', 0),
+        ("weightfit/table.py", '"""Read results/offline/fits.parquet."""', 0),
         ("weightfit/table.py", 'path = f"results/{1}"', 1),
         ("weightfit/task.py", "snakemake.input", 1),
         ("scripts/fit.py", '"""Fit."""\nif __name__ == "__main__":\n    print(snakemake.params.trim)', 0),
@@ -394,7 +394,7 @@ def test_what_a_document_names_and_does_not_exist_is_noticed() -> None:
     present = [
         "weightfit/errors.py",
         "envs/*.yaml",
-        "results/lab/absent.csv",
+        "results/offline/absent.csv",
         "q/k",
         "tests/test_house.py::absent",
     ]

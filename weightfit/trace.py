@@ -260,7 +260,7 @@ def main(arguments: Sequence[str]) -> None:
         help="id of a printed number, such as T4.pythia-70m.lambda, or of a claim, such as ten-of-twelve",
     )
     parser.add_argument(
-        "--cohort", default="lab", help="name of a cohort, or the path of its file (default: lab)"
+        "--cohort", default="offline", help="name of a cohort, or the path of its file (default: offline)"
     )
     parser.add_argument(
         "--verify",

@@ -122,7 +122,7 @@ def peers() -> Iterator[Comparison]:
         print(reason)
         return
     yield from matrices(ENVIRONMENT / "bin" / "python")
-    cohort = yaml.safe_load((REPOSITORY / "cohorts" / "lab.yaml").read_text(encoding="utf-8"))
+    cohort = yaml.safe_load((REPOSITORY / "cohorts" / "offline.yaml").read_text(encoding="utf-8"))
     source = cohort["entries"]["minilm"]["unpack"]
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "minilm"

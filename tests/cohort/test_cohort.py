@@ -1,6 +1,7 @@
 """Cohort files and the configuration: the default ones are good, each mistake is named with file and key."""
 
 import copy
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from weightfit import cohort, documents
 from weightfit.cohort import SOURCES, check_configuration, read_cohort
 from weightfit.errors import CohortError
 
-LAB = yaml.safe_load((documents.ROOT / "cohorts" / "lab.yaml").read_text())
+LAB = yaml.safe_load((documents.ROOT / "cohorts" / "offline.yaml").read_text())
 TRAIN = next(
     entry["train"] for entry in LAB["entries"].values() if "train" in entry and not entry["train"]["base"]
 )
@@ -237,7 +238,7 @@ def test_bytes_that_are_no_text_are_refused(tmp_path):
 
 def test_a_cohort_that_does_not_exist_is_named(tmp_path):
     for name in ("absent", str(tmp_path / "absent.yaml"), str(tmp_path)):
-        with pytest.raises(CohortError, match=r"^config\.yaml: cohort: there is no cohort .*'lab'"):
+        with pytest.raises(CohortError, match=r"^config\.yaml: cohort: there is no cohort .*'offline'"):
             read_cohort(name)
 
 
@@ -254,7 +255,7 @@ def test_each_cohort_of_the_repository_is_good(name):
 
 
 def test_the_default_cohort_is_there():
-    assert "lab" in COHORTS
+    assert "offline" in COHORTS
 
 
 # config.yaml
@@ -264,7 +265,7 @@ CONFIGURATION = yaml.safe_load((documents.ROOT / "config.yaml").read_text())
 
 def test_the_configuration_of_the_repository_is_good():
     check_configuration(CONFIGURATION)
-    assert CONFIGURATION["cohort"] == "lab"
+    assert CONFIGURATION["cohort"] == "offline"
 
 
 @pytest.mark.parametrize(
@@ -301,3 +302,46 @@ def test_a_key_that_is_missing_in_the_configuration_is_named(key):
     configuration = {name: value for name, value in CONFIGURATION.items() if name != key}
     with pytest.raises(CohortError, match=rf"^config\.yaml: \(top level\): '{key}' is a required property"):
         check_configuration(configuration)
+
+
+# Cohorts that have the entries of others.
+
+
+def including(monkeypatch, tmp_path, **others):
+    """Return what is read of a cohort that includes others, which are written beside it."""
+    for folder in ("paper", "workflow"):
+        shutil.copytree(documents.ROOT / folder, tmp_path / folder)
+    (tmp_path / "cohorts").mkdir()
+    for name, document in others.items():
+        (tmp_path / f"cohorts/{name}.yaml").write_text(yaml.safe_dump(document))
+    monkeypatch.setattr(documents, "ROOT", tmp_path)
+    return read_cohort("own").entries
+
+
+def small(name, entries, **more):
+    linked = {entry: {"paper_entry": None, "stand_in": False, "link": {"folder": "f"}} for entry in entries}
+    return {"name": name, "description": "Text.", "entries": linked, **more}
+
+
+def test_a_cohort_has_its_own_entries_and_then_those_that_it_includes(monkeypatch, tmp_path):
+    own, other = small("own", ["z"], include=["other"]), small("other", ["b", "a"])
+    assert list(including(monkeypatch, tmp_path, own=own, other=other)) == ["z", "b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("other", "law"),
+    [
+        (small("other", ["z"]), "cohort 'other' has an entry 'z' too"),
+        (small("other", ["b"], include=["own"]), "'own' includes itself"),
+        (small("other", ["b"], include=["absent"]), "'absent' is no cohort of cohorts/"),
+    ],
+)
+def test_what_a_cohort_cannot_include(monkeypatch, tmp_path, other, law):
+    with pytest.raises(CohortError, match=f"^o.*: include: {law}"):
+        including(monkeypatch, tmp_path, own=small("own", ["z"], include=["other"]), other=other)
+
+
+def test_the_default_cohort_has_the_real_models():
+    offline, models = read_cohort("offline"), read_cohort("models")
+    assert list(offline.entries)[-len(models.entries) :] == list(models.entries)
+    assert all(entry.model for entry in models.entries.values())

@@ -222,7 +222,7 @@ def test_the_readme_explains_every_key(folder):
 
 
 def test_a_stand_in_has_its_own_facts_and_nothing_of_the_papers():
-    cohort = read_cohort("lab")
+    cohort = read_cohort("offline")
     published = paper.training("paper")
     for key in cohort.of("train"):
         entry = cohort.entries[key]
@@ -247,7 +247,7 @@ def test_weights_of_unknown_origin_have_no_facts():
 
 
 def test_a_simulated_initialization_has_the_shape_of_its_model_and_no_training():
-    cohort = read_cohort("lab")
+    cohort = read_cohort("offline")
     facts = entry_facts(cohort.entries["pythia-1b-initialization"], cohort.training)
     known = {"family": "Pythia", "storage": "merged", "n_q": 8, "n_kv": 8, "qk_norm": False}
     assert facts == {"paper_entry": None, "stand_in": False} | UNKNOWN | known

@@ -23,7 +23,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 def described() -> dict[str, Any]:
     """Return `corpus` of the default cohort."""
-    text = (REPOSITORY / "cohorts" / "lab.yaml").read_text(encoding="utf-8")
+    text = (REPOSITORY / "cohorts" / "offline.yaml").read_text(encoding="utf-8")
     corpus: dict[str, Any] = yaml.safe_load(text)["corpus"]
     return corpus
 

@@ -322,8 +322,8 @@ def test_settings_that_are_missing_are_refused() -> None:
 
 
 def test_the_cohort_stands_in_for_every_entry_of_the_paper() -> None:
-    document = yaml.safe_load((REPOSITORY / "cohorts" / "lab.yaml").read_text(encoding="utf-8"))
-    cohort = read_cohort("lab")
+    document = yaml.safe_load((REPOSITORY / "cohorts" / "offline.yaml").read_text(encoding="utf-8"))
+    cohort = read_cohort("offline")
     entries = {key: cohort.entries[key] for key in cohort.of("train")}
     settings = {
         key: read_settings(key, document["training"], entry.settings) for key, entry in entries.items()

@@ -1,4 +1,4 @@
-"""CPU seconds and memory of a run by rule, from its own benchmark files; ``make bench`` takes them from results/lab."""
+"""CPU seconds and memory of a run by rule, from its own benchmark files; ``make bench`` reads results/offline."""
 
 import csv
 import re
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from weightfit.documents import ROOT
 
-RESULTS = ROOT / "results" / "lab"
+RESULTS = ROOT / "results" / "offline"
 TABLE = ROOT / "tests" / "benchmarks" / "by_rule.tsv"
 """The measured runs: one row for each rule, with the columns of two runs on the same machine in the same session."""
 
@@ -79,7 +79,7 @@ if __name__ == "__main__":
     if (RESULTS / "benchmarks").is_dir():
         update(RESULTS)
         print(
-            f"{TABLE.relative_to(ROOT)} has the CPU seconds of the run in results/lab; `make docs` shows them"
+            f"{TABLE.relative_to(ROOT)} has the CPU seconds of the run in results/offline; `make docs` shows them"
         )
     else:
-        print("no run in results/lab: run `make all` to measure CPU seconds by rule")
+        print("no run in results/offline: run `make all` to measure CPU seconds by rule")

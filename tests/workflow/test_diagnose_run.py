@@ -58,12 +58,12 @@ def test_a_folder(checkout: Checkout) -> None:
 
 def test_a_cohort_around_it_that_was_not_run_is_told(checkout: Checkout) -> None:
     chosen = ("--config", "model=my model")
-    run = checkout.snakemake("--cores", "1", "diagnose", *chosen, "around=lab", status=1)
+    run = checkout.snakemake("--cores", "1", "diagnose", *chosen, "around=offline", status=1)
     assert (
-        "results/lab/fits.parquet is missing: run `snakemake --cores all fits --config cohort=lab`"
+        "results/offline/fits.parquet is missing: run `snakemake --cores all fits --config cohort=offline`"
         in run.text
     )
-    run = checkout.snakemake("--cores", "1", "diagnose", *chosen, "around=labb", status=1)
+    run = checkout.snakemake("--cores", "1", "diagnose", *chosen, "around=offlineb", status=1)
     assert "around: config.yaml: cohort: there is no cohort 'labb'" in run.text
 
 

@@ -551,13 +551,13 @@ def test_results_in_a_newer_clone_are_not_made_again(
 
 def test_a_lock_file_that_was_only_checked_out_again_unpacks_nothing(tmp_path: Path) -> None:
     checkout = Checkout(tmp_path / "checkout")
-    made = checkout / "results/lab/manifests/minilm.json"
+    made = checkout / "results/offline/manifests/minilm.json"
     made.parent.mkdir(parents=True)
     made.write_text("{}")
     os.utime(made, (0, 0))
-    assert checkout.plan("results/lab/manifests/minilm.json") == {}
+    assert checkout.plan("results/offline/manifests/minilm.json") == {}
     made.unlink()
-    assert checkout.plan("results/lab/manifests/minilm.json") == {"unpack": 1}
+    assert checkout.plan("results/offline/manifests/minilm.json") == {"unpack": 1}
 
 
 def at_end(line: str):

@@ -36,6 +36,8 @@ class CohortEntry:
         Names of its tensors, if the model belongs to no known family.
     stack
         ``encoder`` or ``decoder``, if the model has both; the blocks of each are an entry of their own.
+    model
+        What is known of a real model outside the paper's cohort, or None.
     """
 
     id: str
@@ -46,6 +48,7 @@ class CohortEntry:
     exclude: dict[str, str]
     architecture: dict[str, Any] | None = None
     stack: str | None = None
+    model: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -133,8 +136,8 @@ def read_cohort(name: str) -> Cohort:
     Raises
     ------
     CohortError
-        If the file is missing, breaks its schema, names an entry of the paper that does not exist, or an
-        entry has not exactly one source.
+        If the file is missing, breaks its schema, names an entry of the paper that does not exist, has an entry of a
+        cohort that it includes, or an entry has not exactly one source.
     """
     path = Path(name) if name.endswith(".yaml") else data(f"cohorts/{name}.yaml")
     if not path.is_file():
@@ -144,7 +147,7 @@ def read_cohort(name: str) -> Cohort:
         )
     document = _load(path)
     _validate(path.name, document, "cohort")
-    entries = {key: _entry(path.name, key, value) for key, value in document["entries"].items()}
+    entries = _entries(path.name, document, [path.stem])
     cohort = Cohort(
         document["name"],
         document["description"],
@@ -200,6 +203,26 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.")
 
 
+def _entries(where: str, document: dict[str, Any], seen: list[str]) -> dict[str, CohortEntry]:
+    """Return the entries of a cohort file, and after them those of the cohorts that it includes."""
+    entries = {key: _entry(where, key, value) for key, value in document["entries"].items()}
+    for name in document.get("include", []):
+        path = data(f"cohorts/{name}.yaml")
+        if name in seen or not path.is_file():
+            law = "includes itself" if name in seen else "is no cohort of cohorts/"
+            raise CohortError(f"{where}: include: {name!r} {law}; correct or remove it")
+        included = _load(path)
+        _validate(path.name, included, "cohort")
+        more = _entries(path.name, included, [*seen, name])
+        doubled = sorted(set(entries) & set(more))
+        if doubled:
+            raise CohortError(
+                f"{where}: include: cohort {name!r} has an entry {doubled[0]!r} too; rename or remove one of them"
+            )
+        entries |= more
+    return entries
+
+
 def _entry(where: str, key: str, document: dict[str, Any]) -> CohortEntry:
     excluded = [item["matrix"] for item in document.get("exclude", [])]
     doubled = sorted({matrix for matrix in excluded if excluded.count(matrix) > 1})
@@ -224,6 +247,7 @@ def _entry(where: str, key: str, document: dict[str, Any]) -> CohortEntry:
         exclude={item["matrix"]: item["reason"] for item in document.get("exclude", [])},
         architecture=document.get("architecture"),
         stack=document.get("stack"),
+        model=document.get("model"),
     )
 
 
