@@ -313,7 +313,7 @@ def including(monkeypatch, tmp_path, **others):
         shutil.copytree(documents.ROOT / folder, tmp_path / folder)
     (tmp_path / "cohorts").mkdir()
     for name, document in others.items():
-        (tmp_path / f"cohorts/{name}.yaml").write_text(yaml.safe_dump(document))
+        (tmp_path / f"cohorts/{name}.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
     monkeypatch.setattr(documents, "ROOT", tmp_path)
     return read_cohort("own").entries
 
