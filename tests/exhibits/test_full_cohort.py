@@ -26,8 +26,8 @@ from weightfit.studies.tail import tail
 from weightfit.studies.theory import theory
 
 LABELS = list(exhibits.read())
-FIGURES = [label for label in LABELS if label.startswith("figure")]
-TABLES = [label for label in LABELS if label.startswith("table")]
+FIGURES = [label for label, item in exhibits.read().items() if item.kind == "figures"]
+TABLES = [label for label, item in exhibits.read().items() if item.kind == "tables"]
 
 
 def origins() -> dict[str, Origin]:

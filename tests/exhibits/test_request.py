@@ -22,7 +22,9 @@ def facts(paper_entry=None, stand_in=False, exclude=None, initialization_of=None
 
 def asked(entries, absent=None, steps=None, blocks=None, **content):
     content = {"entries": SIZES} | content
-    exhibit = Exhibit("figure_03", "Figure 3", "", "", (), 2, "the weights of Pythia sizes", content)
+    exhibit = Exhibit(
+        "figure_03", "figures", "Figure 3", "", "", (), 2, "the weights of Pythia sizes", content
+    )
     cohort = {"steps": steps or {}, "blocks": blocks or {}, "absent": absent or {}}
     return Request(exhibit, entries, cohort, {}, {})
 

@@ -39,7 +39,7 @@ def test_exhibits_come_in_the_order_of_the_file(listed):
     found = listed(GOOD)
     assert list(found) == ["table_7", "figure_05"]
     assert found["table_7"] == exhibits.Exhibit(
-        "table_7", "Table 7", "One two", "all", ("fits", "theory"), 2, "b", {"rows": ["a"]}
+        "table_7", "tables", "Table 7", "One two", "all", ("fits", "theory"), 2, "b", {"rows": ["a"]}
     )
     assert (found["figure_05"].minimum, found["figure_05"].needs) == (0, "")
     assert (found["table_7"].kind, found["figure_05"].numbers) == ("tables", "figures/figure_05.csv")

@@ -28,7 +28,13 @@ PROTOCOLS = [Protocol("centred", "both", (0.80, 0.90, 1.00), pools=True, steps="
 
 
 def facts(**changes: object) -> dict[str, object]:
-    return {"paper_entry": None, "stand_in": False, "exclude": {}, "initialization_of": None} | changes
+    return {
+        "paper_entry": None,
+        "stand_in": False,
+        "exclude": {},
+        "initialization_of": None,
+        "model": None,
+    } | changes
 
 
 ENTRIES = {f"full-{key}": facts(paper_entry=key) for key in paper.entries()}

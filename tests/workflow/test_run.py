@@ -85,8 +85,8 @@ SOURCES = {
     for entry, facts in COHORT["entries"].items()
 }
 ENTRIES = tuple(SOURCES)
-FIGURES = tuple(label for label in exhibits.read() if label.startswith("figure"))
-TABLES = tuple(label for label in exhibits.read() if label.startswith("table"))
+FIGURES = tuple(label for label, item in exhibits.read().items() if item.kind == "figures")
+TABLES = tuple(label for label, item in exhibits.read().items() if item.kind == "tables")
 OF_FITS = (
     "ablation",
     "closure",

@@ -21,6 +21,7 @@ def of_entries(cohort: Cohort) -> dict[str, dict[str, Any]]:
             "stand_in": entry.stand_in,
             "exclude": entry.exclude,
             "initialization_of": _initialization_of(entry),
+            "model": entry.model,
         }
         for entry in cohort.entries.values()
     }

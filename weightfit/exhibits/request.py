@@ -50,7 +50,8 @@ class Request:
     exhibit
         Item of the exhibit in `paper/exhibits.yaml`.
     entries
-        Facts of this cohort's entries by id: ``paper_entry``, ``stand_in``, ``exclude``, ``initialization_of``.
+        Facts of this cohort's entries by id: ``paper_entry``, ``stand_in``, ``exclude``, ``initialization_of``,
+        ``model``.
     cohort
         ``steps`` and ``blocks`` (those that stand for the ones that the paper names; empty where each stands for
         itself) and ``absent`` (entries of the paper that the cohort cannot include, with the reason).
@@ -74,6 +75,11 @@ class Request:
     def read(self, name: str) -> pa.Table:
         """Read one of the tables that the exhibit lists as inputs."""
         return table.read(self.tables[name], name)
+
+    @property
+    def models(self) -> dict[str, Mapping[str, Any]]:
+        """What is known of each real model outside the paper's cohort, by id of the entry, in the cohort's order."""
+        return {entry: facts["model"] for entry, facts in self.entries.items() if facts.get("model")}
 
     @cached_property
     def cast(self) -> Cast:

@@ -1,4 +1,4 @@
-"""The paper's tables and figures as listed in `paper/exhibits.yaml`: title, caption, content and inputs."""
+"""Tables and figures, the paper's and those beyond it, as listed in `paper/exhibits.yaml`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,8 +21,10 @@ class Exhibit:
     ----------
     label
         Name of the rule, the module and the files of the exhibit.
+    kind
+        Folder of its module and its files: ``figures`` or ``tables``.
     title
-        Title with the paper's number.
+        Title, with the paper's number if it is an exhibit of the paper.
     caption
         Caption, which says what the exhibit shows.
     shows
@@ -38,6 +40,7 @@ class Exhibit:
     """
 
     label: str
+    kind: str
     title: str
     caption: str
     shows: str
@@ -45,11 +48,6 @@ class Exhibit:
     minimum: int
     needs: str
     content: Mapping[str, Any]
-
-    @property
-    def kind(self) -> str:
-        """Folder of its module and its files: ``figures`` or ``tables``."""
-        return f"{self.label.partition('_')[0]}s"
 
     @property
     def module(self) -> str:
@@ -89,6 +87,7 @@ def read() -> dict[str, Exhibit]:
     return {
         label: Exhibit(
             label,
+            f"{item.get('kind', label.partition('_')[0])}s",
             item["title"],
             " ".join(item["caption"].split()),
             item["shows"],
