@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from weightfit.weights.gguf_types import QUANTISED, dequantised
 
 Bytes = NDArray[np.uint8]
 Decode = Callable[[Bytes], NDArray[Any]]
@@ -35,5 +38,11 @@ class Encoding:
 WIDTHS: Mapping[str, int] = {"F16": 2, "BF16": 2, "F32": 4}
 """Bytes of a value of each dtype in which values are counted."""
 
-ENCODINGS: Mapping[str, Encoding] = {dtype: Encoding(width, 1, dtype) for dtype, width in WIDTHS.items()}
+ENCODINGS: Mapping[str, Encoding] = {
+    **{dtype: Encoding(width, 1, dtype) for dtype, width in WIDTHS.items()},
+    **{
+        kind.name: Encoding(kind.block_bytes, kind.block_values, "F32", partial(dequantised, kind.name))
+        for kind in QUANTISED
+    },
+}
 """Every type whose values can be counted, by the name that `weightfit.weights.header.Tensor.dtype` has."""

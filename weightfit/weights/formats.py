@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from weightfit.weights import pytorch, safetensors
+from weightfit.weights import gguf, pytorch, safetensors
 from weightfit.weights.header import Header
 
 START = 64
@@ -32,6 +32,7 @@ class Format:
 
 FORMATS = (
     Format((".bin", ".pt", ".pth"), pytorch.recognises, pytorch.read_header),
+    Format((".gguf",), gguf.recognises, gguf.read_header),
     # The last one takes what the others do not recognise, and says what such a file is.
     Format((".safetensors",), bool, safetensors.read_header),
 )
