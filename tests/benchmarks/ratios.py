@@ -23,12 +23,15 @@ import npm_weibull
 import numpy as np
 from comparison import Comparison, alternate, compare
 from fetching import served
+from gguf import GGMLQuantizationType, GGUFReader
 from peak_memory import FILE, peak_memory
 from peers import peers
+from quantised import WEIGHTS, count, dequantised, quantised
 
 from weightfit.counts.histogram import DISTINCT_LIMIT, Tally, histogram_of
 from weightfit.counts.scan import BUFFER_BYTES, Scan
 from weightfit.fits.probability_plot import fit, magnitudes
+from weightfit.weights import formats
 from weightfit.weights.plan import plan
 from weightfit.weights.safetensors import read_header
 from weightfit.weights.writer import CheckpointWriter
@@ -106,6 +109,35 @@ def other_counters() -> Iterator[Comparison]:
                     "million weights/s",
                     aim,
                 )
+
+
+def gguf_files() -> Iterator[Comparison]:
+    """Reading and counting quantised weights against what the gguf package takes to dequantise them."""
+    weights = gaussian(1 << 22)
+    with quantised(weights, GGMLQuantizationType.Q4_1, tokens=49_152) as file:
+        reader = GGUFReader(file)
+        others: dict[str, tuple[Callable[[], object], str]] = {
+            "GGUFReader, dequantize and numpy.unique": (lambda: dequantised(GGUFReader(file), True), ">= 1"),
+            "GGUFReader and dequantize": (lambda: dequantised(GGUFReader(file)), ">= 1"),
+            "dequantize": (lambda: dequantised(reader), ""),
+        }
+        for theirs, (work, aim) in others.items():
+            mine, other = alternate(lambda: count(file), work, 3)
+            yield compare(
+                f"GGUF file of {WEIGHTS / 1e6:.0f} million weights, Q4_1, with a vocabulary of 49,152 tokens",
+                ("header and histograms", WEIGHTS / mine / 1e6),
+                (theirs, WEIGHTS / other / 1e6),
+                "million weights/s",
+                aim,
+            )
+        mine, other = alternate(lambda: formats.read_header(file), lambda: GGUFReader(file), 3)
+        yield compare(
+            "header of a GGUF file with a vocabulary of 49,152 tokens",
+            ("read_header", mine),
+            ("GGUFReader", other),
+            "s",
+            "<= 0.05",
+        )
 
 
 def fitting() -> Iterator[Comparison]:
@@ -277,7 +309,7 @@ def main() -> None:
         names = [*(field.name for field in fields(Comparison)), "processor"]
         table = csv.DictWriter(stream, names, delimiter="\t", lineterminator="\n")
         table.writeheader()
-        for group in (copying, other_counters, fitting, peers, files):
+        for group in (copying, other_counters, gguf_files, fitting, peers, files):
             for line in group():
                 aim = f" (aim {line.aim}: {line.met})" if line.aim else ""
                 result = f"{line.result}{aim}; " if line.result else ""

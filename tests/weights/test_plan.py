@@ -243,6 +243,31 @@ def antiberty():
     return tensors
 
 
+def gguf(*, layers, hidden, inner, heads, key_heads, width, vocabulary, norms=(), bias=False, dtype="F32"):
+    """Models of several families as llama.cpp names them; the output head is tied."""
+    query, key = heads * width, key_heads * width
+    tensors = [("token_embd.weight", dtype, (vocabulary, hidden)), ("output_norm.weight", "F32", (hidden,))]
+    for block in range(layers):
+        start = f"blk.{block}."
+        for name, shape in {
+            "attn_q.weight": (query, hidden),
+            "attn_k.weight": (key, hidden),
+            "attn_v.weight": (key, hidden),
+            "attn_output.weight": (hidden, query),
+            "ffn_gate.weight": (inner, hidden),
+            "ffn_up.weight": (inner, hidden),
+            "ffn_down.weight": (hidden, inner),
+        }.items():
+            tensors.append((start + name, dtype, shape))
+        if bias:
+            for name, rows in (("q", query), ("k", key), ("v", key)):
+                tensors.append((f"{start}attn_{name}.bias", "F32", (rows,)))
+        for name in ("attn_norm", "ffn_norm", *norms):
+            rows = width if name.startswith("attn_q_") or name.startswith("attn_k_") else hidden
+            tensors.append((f"{start}{name}.weight", "F32", (rows,)))
+    return tensors
+
+
 def header(tensors, path="model.safetensors", length=1000):
     entries, end = [], length
     for name, dtype, shape in tensors:
@@ -723,6 +748,7 @@ def test_every_reason_and_component_is_from_its_closed_list():
 def test_tables_agree_with_themselves():
     for family, table in TABLES.items():
         assert not table.counted.keys() & table.left_out.keys(), family
+        assert not any(name in table for name in table.refused), family
         assert all(mark in table for mark in table.marks), family
         assert all(name.count("{i}") == 1 for name in table.counted), family
     classes = [
@@ -817,6 +843,7 @@ SMALL = {
     "whisper-encoder": whisper(**SIZES, frames=6, tokens=7),
     "whisper-decoder": whisper(**SIZES, frames=6, tokens=7),
     "nanochat": nanochat(**SHARED),
+    "gguf": gguf(**SHARED, width=4),
 }
 HEADS = {"num_attention_heads": 2}
 
@@ -968,9 +995,19 @@ def test_a_missing_mark_is_named():
         plan([header(rest)], None)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+WITH_CLASSES = {family: table for family, table in TABLES.items() if table.architectures}
+
+
+def test_names_of_gguf_stand_for_any_class():
+    assert TABLES.keys() - WITH_CLASSES.keys() == {"gguf"}
+    for table in WITH_CLASSES.values():
+        config = {**HEADS, "architectures": list(table.architectures)}
+        assert plan([header(SMALL["gguf"])], config).family == "gguf"
+
+
+@pytest.mark.parametrize("family", WITH_CLASSES)
 def test_another_class_in_the_config_is_refused(family):
-    for table in TABLES.values():
+    for other, table in WITH_CLASSES.items():
         config = {**HEADS, "architectures": list(table.architectures[:1])}
         if table.architectures == TABLES[family].architectures:
             assert small_plan(family, config=config).family == family

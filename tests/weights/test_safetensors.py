@@ -66,7 +66,6 @@ MALFORMED = [
     ("pickle", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "is a Python pickle"),
     ("gzip", b"\x1f\x8b\x08\x08abcd" + bytes(50), "is compressed with gzip"),
     ("gzip, no date", b"\x1f\x8b\x08" + bytes(600_000), "is compressed with gzip"),
-    ("gguf", b"GGUF\x03\0\0\0" + bytes(100), "is a GGUF file"),
     ("hdf5", b"\x89HDF\r\n\x1a\n" + bytes(100), "is an HDF5 file"),
     # the JSON
     ("not utf-8", framed(b'{"\xff":1}'), "not UTF-8 at its byte 2"),

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from weightfit.weights.gguf_types import QUANTISED, dequantised
 
 Bytes = NDArray[np.uint8]
 Decode = Callable[[Bytes], NDArray[Any]]
@@ -54,5 +57,9 @@ ENCODINGS: Mapping[str, Encoding] = {
     **{dtype: Encoding(width, 1, dtype) for dtype, width in WIDTHS.items()},
     "F8_E4M3": Encoding(1, 1, "F16", _float8_e4m3().__getitem__),
     "F8_E5M2": Encoding(1, 1, "F16", _float8_e5m2().__getitem__),
+    **{
+        kind.name: Encoding(kind.block_bytes, kind.block_values, "F32", partial(dequantised, kind.name))
+        for kind in QUANTISED
+    },
 }
 """Every type whose values can be counted, by the name that `weightfit.weights.header.Tensor.dtype` has."""

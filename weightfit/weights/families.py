@@ -93,6 +93,8 @@ class Table:
         For each key of transformers, the key that the family has in its place in config.json.
     stack
         Which of `STACKS` is counted, if the family has both; a checkpoint then has a table for each.
+    refused
+        For each name that other models have beside these names, what its tensor holds and why it cannot be counted.
     """
 
     architectures: tuple[str, ...]
@@ -102,6 +104,7 @@ class Table:
     needs: tuple[str, ...] = ()
     keys: Mapping[str, str] = field(default_factory=dict)
     stack: str | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     def __contains__(self, template: str) -> bool:
         return template in self.counted or template in self.left_out
@@ -398,6 +401,46 @@ def _whisper(stack: str, other: str) -> Table:
     )
 
 
+# llama.cpp has one set of names for the models of many families (gguf-py/gguf/constants.py of ggml-org/llama.cpp).
+_FUSED = "holds queries, keys and values together, and the file does not say how"
+_EXPERTS = "holds the matrices of all experts together, which are not counted"
+GGUF = Table(
+    architectures=(),
+    counted={
+        "blk.{i}.attn_q.weight": (_whole, ("q",)),
+        "blk.{i}.attn_k.weight": (_whole, ("k",)),
+        "blk.{i}.attn_v.weight": (_whole, ("v",)),
+        "blk.{i}.attn_output.weight": (_whole, ("o",)),
+        "blk.{i}.ffn_gate.weight": (_whole, ("gate",)),
+        "blk.{i}.ffn_up.weight": (_whole, ("up",)),
+        "blk.{i}.ffn_down.weight": (_whole, ("down",)),
+    },
+    left_out={
+        "blk.{i}.attn_q.bias": "bias",
+        "blk.{i}.attn_k.bias": "bias",
+        "blk.{i}.attn_v.bias": "bias",
+        "blk.{i}.attn_output.bias": "bias",
+        "blk.{i}.attn_norm.weight": "norm",
+        "blk.{i}.attn_q_norm.weight": "norm",
+        "blk.{i}.attn_k_norm.weight": "norm",
+        "blk.{i}.post_attention_norm.weight": "norm",
+        "blk.{i}.ffn_norm.weight": "norm",
+        "blk.{i}.post_ffw_norm.weight": "norm",
+        "output_norm.weight": "norm",
+        "token_embd.weight": "embedding",
+        "output.weight": "output head",  # absent where it is tied to the embedding
+        "rope_freqs.weight": "buffer",
+    },
+    refused={
+        "blk.{i}.attn_qkv.weight": _FUSED,
+        "blk.{i}.attn_qkv.bias": _FUSED,
+        "blk.{i}.ffn_gate_exps.weight": _EXPERTS,
+        "blk.{i}.ffn_up_exps.weight": _EXPERTS,
+        "blk.{i}.ffn_gate_up_exps.weight": _EXPERTS,
+        "blk.{i}.ffn_down_exps.weight": _EXPERTS,
+    },
+)
+
 TABLES: Mapping[str, Table] = {
     "gpt-neox": GPT_NEOX,
     "llama": LLAMA,
@@ -410,6 +453,7 @@ TABLES: Mapping[str, Table] = {
     "whisper-encoder": _whisper("encoder", "decoder"),
     "whisper-decoder": _whisper("decoder", "encoder"),
     "nanochat": NANOCHAT,
+    "gguf": GGUF,
 }
 
 FAMILIES = tuple(TABLES)

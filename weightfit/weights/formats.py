@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from weightfit.weights import ctranslate2, pytorch, safetensors
+from weightfit.weights import ctranslate2, gguf, pytorch, safetensors
 from weightfit.weights.header import Header
 
 START = 64
@@ -34,6 +34,7 @@ class Format:
 FORMATS = (
     Format((".bin", ".pt", ".pth"), pytorch.recognises, pytorch.read_header),
     Format((".bin",), ctranslate2.recognises, ctranslate2.read_header),
+    Format((".gguf",), gguf.recognises, gguf.read_header),
     # The last one takes what the others do not recognise, and says what such a file is.
     Format((".safetensors",), bool, safetensors.read_header),
 )

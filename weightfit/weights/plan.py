@@ -158,19 +158,10 @@ def plan(
     require_supported(where, (name for name in names if not declared or names[name][0] not in declared))
     family = DECLARED if declared else _family(where, names, stack)
     table = declared or TABLES[family]
-    for name, (template, _) in names.items():
-        if template not in table:
-            file = tensors[name][0] if name in tensors else where
-            if declared:
-                raise UnknownTensor(
-                    f"{file}: tensor {quote(name)} is not declared: add {quote(template.replace('{i}', '{block}'))} "
-                    "to the matrices or to left_out of the entry's architecture in the cohort file"
-                )
-            raise UnknownTensor(
-                f"{file}: tensor {quote(name)} is no name of {family}, the family of the others: "
-                f"use a checkpoint as transformers writes it, or {DECLARE}"
-            )
-    model = _Config(where, config or headers[0].config, table.keys)
+    files = {name: str(tensors[name][0]) if name in tensors else where for name in names}
+    _check_names(files, names, family, table)
+    source = "config.json" if config else "the header"
+    model = _Config(where, source, config or headers[0].config, table.keys)
     model.require(family, table)
 
     heads = model.count("num_attention_heads") or 0  # 0 only for families whose layouts do not use it
@@ -230,9 +221,10 @@ def read_config(folder: Path) -> dict[str, object] | None:
 
 @dataclass(frozen=True)
 class _Config:
-    """What config.json says about the model's shape."""
+    """What config.json, or the header in its place, says about the model's shape."""
 
     where: str
+    source: str
     values: Mapping[str, object]
     keys: Mapping[str, str]
 
@@ -246,7 +238,7 @@ class _Config:
             return None
         if type(value) is not int or value < 1:
             raise MalformedCheckpoint(
-                f"{self.where}: config.json has {key} {quote(value)}, it must be a positive integer: "
+                f"{self.where}: {self.source} has {key} {quote(value)}, it must be a positive integer: "
                 "fetch it again"
             )
         return value
@@ -281,14 +273,14 @@ class _Config:
         )
         if heads and key_heads and heads % key_heads:
             raise ContradictoryCheckpoint(
-                f"{self.where}: config.json has {heads} heads, which {key_heads} heads of keys and values "
+                f"{self.where}: {self.source} has {heads} heads, which {key_heads} heads of keys and values "
                 f"cannot share evenly: {OWN_CONFIG}"
             )
         if width is None and hidden and heads:
             width, rest = divmod(hidden, heads)
             if rest:
                 raise ContradictoryCheckpoint(
-                    f"{self.where}: config.json has hidden_size {hidden}, which {heads} heads cannot share "
+                    f"{self.where}: {self.source} has hidden_size {hidden}, which {heads} heads cannot share "
                     f"evenly: {OWN_CONFIG}"
                 )
         found = {
@@ -297,7 +289,7 @@ class _Config:
             "query": heads and width and heads * width,
             "key": key_heads and width and key_heads * width,
         }
-        return {name: (value, "config.json") for name, value in found.items() if value}
+        return {name: (value, self.source) for name, value in found.items() if value}
 
     def blocks(self) -> list[int] | range | None:
         """Return the numbers of the blocks that must be present, or None if config.json does not say."""
@@ -395,6 +387,32 @@ def _family(where: str, names: Mapping[str, tuple[str, int]], stack: str | None)
     return best
 
 
+def _check_names(
+    files: Mapping[str, str], names: Mapping[str, tuple[str, int]], family: str, table: Table
+) -> None:
+    """Raise unless the table has every name."""
+    # What is refused for a reason of its own comes first, because such models have further names.
+    for name, (template, _) in names.items():
+        if template in table.refused:
+            raise UnknownTensor(
+                f"{files[name]}: tensor {quote(name)} {table.refused[template]}: use a checkpoint with a tensor for "
+                f"each matrix, or {DECLARE}"
+            )
+    for name, (template, _) in names.items():
+        if template in table:
+            continue
+        if family == DECLARED:
+            raise UnknownTensor(
+                f"{files[name]}: tensor {quote(name)} is not declared: add "
+                f"{quote(template.replace('{i}', '{block}'))} to the matrices or to left_out of the entry's "
+                "architecture in the cohort file"
+            )
+        raise UnknownTensor(
+            f"{files[name]}: tensor {quote(name)} is no name of {family}, the family of the others: "
+            f"use a checkpoint as transformers writes it, or {DECLARE}"
+        )
+
+
 def _split(
     path: Path, tensor: Tensor, block: int, layout: Layout, contents: tuple[str, ...], heads: int
 ) -> tuple[Piece, ...]:
@@ -446,6 +464,6 @@ def _check_blocks(
     if beyond:
         name = min(name for name, (_, block) in names.items() if block in beyond)
         raise ContradictoryCheckpoint(
-            f"{where}: tensor {quote(name)} belongs to none of the {len(expected)} blocks that config.json "
-            f"announces: {OWN_CONFIG}"
+            f"{where}: tensor {quote(name)} belongs to none of the {len(expected)} blocks that "
+            f"{model.source} announces: {OWN_CONFIG}"
         )

@@ -56,7 +56,6 @@ FOREIGN = (
     (b"PK\x03\x04", "is a ZIP archive (a PyTorch .bin file or a wheel): convert or unpack it first"),
     (b"\x80\x02", "is a Python pickle (an old PyTorch .bin file), which is never loaded: convert it first"),
     (b"\x1f\x8b", "is compressed with gzip: decompress it first"),
-    (b"GGUF", "is a GGUF file: use the checkpoint in safetensors format"),
     (b"\x89HDF", "is an HDF5 file: use the checkpoint in safetensors format"),
 )
 WRITE_AGAIN = "write it again with a safetensors library"
