@@ -205,11 +205,13 @@ def at_another_place() -> bytes:
     return bytes(data)
 
 
-def too_long() -> bytes:
-    """The archive's list says that the storage is longer than the rest of the file."""
+def too_long(size: int | None = None) -> bytes:
+    """The archive's list says that the storage is as long as this, or as all from its header to the list."""
     data = bytearray(GOOD)
     place = data.rindex(b"pytorch_model/data/0") - 46
-    data[place + 20 : place + 28] = struct.pack("<II", 9999, 9999)
+    (begin,) = struct.unpack("<I", data[place + 42 : place + 46])
+    size = size or data.index(b"PK\1\2") - begin
+    data[place + 20 : place + 28] = struct.pack("<II", size, size)
     return bytes(data)
 
 
@@ -251,8 +253,11 @@ FORMS = [
     ("no storage", by_hand.archive(members(storage=None)), "is in storage '0', which the archive lacks"),
     ("short storage", by_hand.archive(members(storage=b"12")), "of 6 values in F16, but the archive has 2 bytes of it"),
     ("at another place", at_another_place(), "member 'pytorch_model/data/0' is not where the archive's list says"),
-    ("too long", too_long(), "member 'pytorch_model/data/0' runs into the archive's list"),
+    ("too long", too_long(0xFFFFFFFE), "member 'pytorch_model/data/0' does not lie before the archive's list"),
+    ("a little too long", too_long(), "member 'pytorch_model/data/0' runs into the archive's list"),
     ("overlapping", overlapping(), "storage '1' overlaps the one before"),
+    ("a name that is no text", by_hand.archive({**members(), "\xe9": b""}).replace(b"\xc3\xa9", b"\xc3\xff"),
+     "the ZIP archive is damaged"),
     ("damaged pickle", GOOD.replace(b"HalfStorage", b"HalfStorags"), "the ZIP archive is damaged (bad crc-32"),
     # tensors
     ("transposed", weight((3, 2), (1, 3)), "tensor 'weight' has shape [3, 2] with strides [1, 3], so its values do"),
@@ -372,6 +377,8 @@ PROGRAMS = [
     ("no end", b"\x80\x02N", "is no whole pickle (pickle exhausted before seeing STOP)"),
     ("an unknown operation", b"\x80\x02\xff.", "is no whole pickle (at position 2, opcode b'\\xff' unknown)"),
     ("a text that ends early", b"\x80\x02X\xff\xff\xff\x7fN.", "is no whole pickle"),
+    ("a strange escape", b"\x80\x02ctor\\qch\nload\n.", "is no whole pickle (invalid escape sequence '\\q')"),
+    ("a line in a name", b"\x80\x02ctor\x1bch\rload\n\n.", "names tor\\x1bch\\rload."),
     ("nothing", b"", "is no whole pickle (pickle exhausted"),
     ("a list", b"\x80\x02].", "holds [] instead of a table of tensors"),
     ("a number in the table", b"\x80\x02}" + by_hand.text("a") + b"K\x01s.", "has 'a': 1, a checkpoint has names"),

@@ -8,6 +8,7 @@ the tensors, ``ROOT/data/KEY`` holds the bytes of one storage, and ``ROOT/byteor
 
 import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
@@ -35,6 +36,9 @@ OTHER_FORMS = (
     (b"\x80", "is a bare pickle"),
     *((magic, kind.partition(":")[0]) for magic, kind in FOREIGN if not magic.startswith((b"PK", b"\x80"))),
 )
+# What zipfile raises for an archive that is none, names that are no text, and members that cannot be decompressed.
+DAMAGED = (zipfile.BadZipFile, RuntimeError, ValueError, EOFError, struct.error, zlib.error)
+
 USE_SAFETENSORS = "use a revision that has safetensors, or write it again with PyTorch 1.6 or later"
 FETCH_AGAIN = "fetch it again"
 
@@ -74,7 +78,7 @@ def read_header(path: Path) -> Header:
     try:
         with zipfile.ZipFile(path) as archive:
             members, text = _members(path, archive)
-    except (zipfile.BadZipFile, NotImplementedError, struct.error) as error:
+    except DAMAGED as error:
         raise MalformedCheckpoint(
             f"{path}: the ZIP archive is damaged ({str(error).lower()}): {FETCH_AGAIN}"
         ) from error
@@ -112,6 +116,12 @@ def _members(path: Path, archive: zipfile.ZipFile) -> tuple[dict[str, _Member], 
             f"{path}: the archive has {len(pickles)} members named data.pkl, a checkpoint of PyTorch has one: "
             f"{USE_SAFETENSORS}"
         )
+    # Otherwise zipfile would look before the file's begin, or make room for more bytes than there are.
+    for name, item in items.items():
+        if item.header_offset < 0 or item.header_offset + item.compress_size > archive.start_dir:
+            raise MalformedCheckpoint(
+                f"{path}: member {quote(name)} does not lie before the archive's list: {FETCH_AGAIN}"
+            )
     root = pickles[0].removesuffix("data.pkl")
     if items[pickles[0]].file_size > PICKLE_LIMIT:
         raise MalformedCheckpoint(f"{path}: data.pkl exceeds {PICKLE_LIMIT} bytes: {USE_SAFETENSORS}")

@@ -6,6 +6,7 @@ nothing, and refuses every other operation and name.
 """
 
 import pickletools
+import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -103,7 +104,7 @@ class _Name:
     text: str
 
     def __repr__(self) -> str:
-        return self.text.replace(" ", ".")
+        return repr(self.text.replace(" ", "."))[1:-1]  # no control character gets into a message
 
 
 class _Senseless(Exception):
@@ -128,10 +129,12 @@ def read_tensors(text: bytes, what: str) -> dict[str, StoredTensor]:
         If the pickle names or does anything else, or has several such tables.
     """
     try:
-        table = _Machine().run(text)
+        # The library's parser warns of strange escapes in names, which PyTorch never writes.
+        with warnings.catch_warnings(action="error", category=DeprecationWarning):
+            table = _Machine().run(text)
     except _Senseless as error:
         raise MalformedCheckpoint(f"{what} {error}: {REMEDY}") from None
-    except (ValueError, IndexError, OverflowError) as error:
+    except (ValueError, IndexError, OverflowError, DeprecationWarning) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise MalformedCheckpoint(f"{what} is no whole pickle ({reason}): fetch it again") from error
     if not isinstance(table, dict):
