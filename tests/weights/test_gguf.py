@@ -63,7 +63,7 @@ def test_every_type_that_the_package_decodes_can_be_counted() -> None:
         except NotImplementedError:
             continue
         decoded.add(kind.name)
-    assert decoded == ENCODINGS.keys()
+    assert decoded == {name for name in ENCODINGS if not name.startswith("F8_")}
     assert len(NAMES) == len(decoded - PLAIN.keys()) == 23
 
 

@@ -200,9 +200,9 @@ def test_scales_are_left_out_in_every_family(family):
     extra += [(stem + name, "F32", ()) for stem in stems for name in ("input_scale", "k_scale", "v_scale")]
     whole_file = header([*tensors, *extra])
     scaled = replace(whole_file, tensors=tuple(with_scales(whole_file.path, whole_file.tensors)))
-    found = plan([scaled], HEADS)
+    found = plan([scaled], HEADS, stack=TABLES[family].stack)
     assert {name for name, reason in found.left_out.items() if reason == "scale"} == {one[0] for one in extra}
-    plain = plan([header(SMALL[family])], HEADS)
+    plain = plan([header(SMALL[family])], HEADS, stack=TABLES[family].stack)
     assert found.pieces == plain.pieces
     assert "scale" not in {reason for table in TABLES.values() for reason in table.left_out.values()}
 

@@ -185,7 +185,7 @@ class _Source:
                 place += _LENGTH.size + unpack(buffer, place)[0]
                 number -= 1
             self._place = place
-        pass
+        self.require(0, what)
 
     def _fill(self, size: int, what: str) -> None:
         """Have the next ``size`` bytes in the buffer."""
