@@ -102,3 +102,8 @@ def main_entries(cohort: Cohort) -> list[str]:
         for entry in cohort.entries.values()
         if entry.paper_entry and "main" in known[entry.paper_entry].cohort
     ]
+
+
+def real_models(cohort: Cohort) -> dict[str, dict[str, Any]]:
+    """Return what is known of each real model outside the paper's cohort, by id of its entry."""
+    return {entry.id: entry.model for entry in cohort.entries.values() if entry.model}

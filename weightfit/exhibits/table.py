@@ -27,7 +27,9 @@ def make(request: Request, module: ModuleType) -> None:
         Module of the table. ``COLUMNS`` are the columns of its CSV, the first of them ``row``. ``rows(request)``
         returns the numbers behind the table. ``display(row)`` returns a row as text for people, by displayed column;
         a column that it leaves out has an empty cell. ``notes(request)``, if there is one, returns further sentences
-        that stand below the table.
+        that stand below the table. ``headings(request)``, if there is one, returns the headings of further columns,
+        which depend on the cohort; ``displayed(found)``, if there is one, makes the rows for people in
+        place of ``display``.
     """
     lacking = need(request)
     found = [] if lacking else module.rows(request)
@@ -38,12 +40,14 @@ def make(request: Request, module: ModuleType) -> None:
         column: _capital(str(heading).replace("{measured}", measured))
         for column, heading in request.content["columns"].items()
     }
+    if found and hasattr(module, "headings"):
+        headings |= module.headings(request)
     write_table(
         request.paths,
         request.exhibit.title,
         request.exhibit.caption,
         headings,
-        [module.display(row) for row in found],
+        module.displayed(found) if hasattr(module, "displayed") else [module.display(row) for row in found],
         [*request.cast.notes, *own],
         request.content.get("words", ()),
     )

@@ -299,6 +299,51 @@ rule multiverse:
         "../../scripts/multiverse.py"
 
 
+rule format_null:
+    input:
+        histograms=expand(rules.join.output, entry=COHORT.entries),
+    output:
+        f"{RESULTS}/format_null.parquet",
+    log:
+        f"{RESULTS}/logs/format_null.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/format_null.tsv"
+    conda:
+        "../../envs/measure.yaml"
+    params:
+        code=code("scripts/format_null.py"),
+    message:
+        "Compute what Gaussian weights would give in the format of each matrix."
+    script:
+        "../../scripts/format_null.py"
+
+
+rule beyond:
+    input:
+        fits=rules.fits.output.fits,
+        moments=rules.fits.output.moments,
+        closure=rules.closure.output[0],
+        super_weights=rules.super_weights.output[0],
+        format_null=rules.format_null.output[0],
+        theory=rules.theory.output[0],
+    output:
+        f"{RESULTS}/beyond.parquet",
+    log:
+        f"{RESULTS}/logs/beyond.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/beyond.tsv"
+    conda:
+        "../../envs/measure.yaml"
+    params:
+        code=code("scripts/beyond.py"),
+        paper=digests(["paper/claims.yaml", "paper/reported.tsv"]),
+        models=facts.real_models(COHORT),
+    message:
+        "Ask what the paper claims of real models that it did not measure."
+    script:
+        "../../scripts/beyond.py"
+
+
 rule database:
     input:
         fits=rules.fits.output.fits,
@@ -340,4 +385,6 @@ rule studies:
         rules.calibration.output,
         rules.bimodality.output,
         rules.multiverse.output,
+        rules.format_null.output,
+        rules.beyond.output,
         rules.database.output,
