@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
@@ -79,11 +79,11 @@ def draw(found: Sequence[Row], request: Request) -> "Figure":
         axes.axis("off")
     for line in grid:
         line[0].set_ylabel("shape k")
-    handles = {}
+    handles: dict[str, Any] = {}
     for axes in grid.flat:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=5)
+    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=5)
     return figure
 
 

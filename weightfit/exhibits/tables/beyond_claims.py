@@ -79,7 +79,7 @@ def notes(request: Request) -> list[str]:
     return [
         f"Inside the scope of the claims {counts[0][0]} of {counts[0][1]} questions are answered by 'holds', in "
         f"extrapolations {counts[1][0]} of {counts[1][1]}. The two are not added.",
-        "The models were chosen because packages carry them; some are fine-tuned, distilled or quantised, as the head of "
-        "their column says. What holds for them need not hold for others, and what does not hold for one of them "
+        "The models were chosen because packages carry them; some are fine-tuned, distilled or quantised, as the head "
+        "of their column says. What holds for them need not hold for others, and what does not hold for one of them "
         "contradicts a general statement only inside its scope.",
     ]
