@@ -2,7 +2,7 @@
 
 import ast
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -43,7 +43,7 @@ def modules(script: str | Path) -> list[str]:
 @cache
 def _imports(path: Path) -> frozenset[Path]:
     files: set[Path] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in _statements(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -51,18 +51,27 @@ def _imports(path: Path) -> frozenset[Path]:
         else:
             continue
         for name in names:
-            parts = name.split(".")
-            if parts[0] == PACKAGE:
-                files.update(_files(parts))
+            if name.partition(".")[0] == PACKAGE:
+                files |= _files(documents.ROOT, name)
     return frozenset(files)
 
 
-def _files(parts: list[str]) -> Iterable[Path]:
-    for depth in range(1, len(parts) + 1):
-        folder = data("/".join(parts[:depth])).resolve()
-        for candidate in (folder / "__init__.py", folder.with_suffix(".py")):
-            if candidate.is_file():
-                yield candidate
+def _statements(block: ast.AST) -> Iterator[ast.AST]:
+    """Yield every statement below a module; expressions, which are most of a tree, are not looked through."""
+    for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for node in getattr(block, field, ()):
+            yield node
+            yield from _statements(node)
+
+
+@cache
+def _files(root: Path, name: str) -> frozenset[Path]:
+    """Find the files of a module and of the packages around it, as far as they exist below a root folder."""
+    package, _, _ = name.rpartition(".")
+    folder = root.resolve() / name.replace(".", "/")
+    candidates = (folder / "__init__.py", folder.with_suffix(".py"))
+    own = frozenset(path for path in candidates if path.is_file())
+    return own | _files(root, package) if package else own
 
 
 def sha256(path: Path) -> str:
