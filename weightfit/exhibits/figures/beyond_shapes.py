@@ -43,7 +43,7 @@ def rows(request: Request) -> list[Row]:
     chosen = request.read("fits").filter(
         pc.field("terminal") & protocol() & in_blocks() & of_components(COMPONENTS)
     )
-    found = []
+    found: list[Row] = []
     for entry in request.models:
         own = chosen.filter(pc.field("entry") == entry).to_pylist()
         for row in sorted(own, key=lambda row: (COMPONENTS.index(row["component"]), row["block"])):
