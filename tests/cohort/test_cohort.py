@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from weightfit import cohort, documents
-from weightfit.cohort import SOURCES, check_configuration, read_cohort
+from weightfit.cohort import SOURCES, check_configuration, facts, read_cohort
 from weightfit.errors import CohortError
 
 LAB = yaml.safe_load((documents.ROOT / "cohorts" / "offline.yaml").read_text())
@@ -84,6 +84,28 @@ def test_a_good_file(tmp_path):
     assert entry.exclude == {"0.q": "all its values are zero"}
     assert found.entries["lab-b"].settings["base"] == "lab-a"
     assert (found.steps, found.blocks, found.absent) == ({}, {}, {})
+
+
+def test_an_entry_with_weights_on_disk_may_be_stored_in_further_formats(tmp_path):
+    document = copy.deepcopy(GOOD)
+    document["entries"]["mine"]["precision"] = True
+    path = tmp_path / "toy.yaml"
+    path.write_text(yaml.safe_dump(document))
+    found = read_cohort(str(path))
+    assert found.with_precision == ["mine"]
+    expected = {"exclude": found.entries["mine"].exclude, "architecture": None, "stack": None}
+    assert facts.of_stored(found) == {"mine": expected}
+    document["start"] = "archive"
+    path.write_text(yaml.safe_dump(document))
+    assert read_cohort(str(path)).with_precision == []
+    del document["entries"]["mine"]["link"]
+    document["entries"]["mine"]["download"] = {"repository": "a/b", "revisions": {"main": None}}
+    path.write_text(yaml.safe_dump(document))
+    with pytest.raises(
+        CohortError, match=r"entries\.mine\.precision: an entry that the workflow fetches from the Hub"
+    ):
+        read_cohort(str(path))
+    assert read_cohort("models").with_precision == ["minilm"]
 
 
 def test_a_stack_of_a_model_is_an_entry(tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from exhibit_maker import ENDINGS, make, request
-from full_cohort import COHORT, ENTRIES, facts, fits, parts
+from full_cohort import COHORT, ENTRIES, facts, fits, parts, stored_matrices
 from svg_text import faults
 
 from weightfit import paper, table
@@ -19,6 +19,8 @@ from weightfit.studies.bimodality import bimodality
 from weightfit.studies.calibration import calibration
 from weightfit.studies.density import density
 from weightfit.studies.drift import drift
+from weightfit.studies.precision import drawn as drawn_laws
+from weightfit.studies.precision import precision
 from weightfit.studies.scaling import scaling
 from weightfit.studies.steady_state import Origin, steady_state, steady_state_lines
 from weightfit.studies.super_weights import super_weights
@@ -61,6 +63,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made["tail"] = tail(made["fits"], paths, milestones)
     made["bimodality"] = bimodality(paths, made["fits"])
     made["calibration"] = calibration()
+    made["precision"] = precision(drawn_laws(64), stored_matrices())
     for name, rows in made.items():
         table.write(folder / f"{name}.parquet", name, rows, {})
     return folder

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
 from weightfit.studies.law_families import FAMILIES
 from weightfit.studies.law_fits import EDGES, fit_families
@@ -200,3 +200,97 @@ def test_fits_do_not_depend_on_their_neighbours(samples):
         assert together[family.name].log_likelihood[15] == pytest.approx(
             alone[family.name].log_likelihood[0], rel=1e-12
         )
+
+
+def ends_of_body(counts):
+    """Return the edges of cells that are nearest to the 10 % and the 90 % quantile."""
+    through = np.concatenate([[0], np.cumsum(counts)]) / counts.sum()
+    return [EDGES[1 + np.abs(through[1:] - quantile).argmin()] for quantile in (0.1, 0.9)]
+
+
+@pytest.mark.parametrize(
+    "name", ["half_normal", "student_t", "generalised_normal", "lognormal", "gamma", "weibull"]
+)
+def test_the_fit_of_the_body_is_the_likeliest_law_of_a_censored_sample(name):
+    sample = draw(name, 3, 6000)
+    counts = cell_counts(sample)
+    low, high = ends_of_body(counts)
+    inside = sample[(sample >= low) & (sample < high)]
+    below, above = (sample < low).sum(), (sample >= high).sum()
+    assert 0.79 < inside.size / sample.size < 0.81
+
+    def loss(point):
+        scale, shape = np.exp(point[0]), np.exp(point[-1]) if len(point) > 1 else None
+        law = SCIPY[name](scale, shape)
+        double = 2 if name in FOLDED else 1
+        inner = law.logpdf(inside).sum() + inside.size * math.log(double)
+        return -(inner + below * np.log(cdf(name, scale, shape, low)) + above * np.log(double * law.sf(high)))
+
+    scale, shape = PLANTED[name]
+    start = np.log([scale] if shape is None else [scale, shape])
+    best = optimize.minimize(loss, start, method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-8})
+    fit = fit_families(counts[None], "body")[name]
+    assert fit.converged.all()
+    # What counting in cells loses is a small part of the standard errors.
+    assert abs(fit.scale[0] - math.exp(best.x[0])) < 0.1 * fit.scale_se[0]
+    if shape is not None:
+        assert abs(fit.shape[0] - math.exp(best.x[1])) < 0.1 * fit.shape_se[0]
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_planted_parameters_come_back_from_the_body(name):
+    repeats, size = 160, 16384
+    scale, shape = PLANTED[name]
+    counts = np.stack([cell_counts(draw(name, 1 + seed, size)) for seed in range(repeats)])
+    fit = fit_families(counts, "body")[name]
+    assert fit.converged.all()
+    deviations = [(fit.scale - scale) / fit.scale_se]
+    if shape is not None and name != "student_t":  # of its degrees, the body alone knows little
+        deviations.append((np.log(fit.shape) - math.log(shape)) * fit.shape / fit.shape_se)
+    for deviation in deviations:
+        median = np.median(deviation)
+        assert abs(median) < 4 * 1.25 / math.sqrt(repeats)
+        assert np.diff(np.quantile(deviation, [0.16, 0.84]))[0] / 2 == pytest.approx(1, abs=0.3)
+
+
+def test_likelihood_and_distance_of_the_body_are_those_of_scipys_law(samples):
+    for name, sample in samples.items():
+        counts = cell_counts(sample)
+        low, high = ends_of_body(counts)
+        fit = fit_families(counts[None], "body")[name]
+        scale, shape = parameters(fit, 0)
+        law = name if shape is not None or name == "half_normal" else "half_normal"
+        edges = np.concatenate([[0.0], EDGES[(low <= EDGES) & (high >= EDGES)], [np.inf]])
+        inside = np.histogram(sample, edges)[0]
+        through = cdf(law, scale, shape, edges[1:-1])
+        probability = np.diff(np.concatenate([[0.0], through, [1.0]]))
+        assert fit.log_likelihood[0] == pytest.approx(inside @ np.log(probability), rel=3e-7)
+        largest = np.abs(np.cumsum(inside)[:-1] / N - through).max()
+        assert fit.ks_distance[0] == pytest.approx(largest, rel=1e-5, abs=1e-8)
+
+
+def test_the_half_normal_law_wins_the_body_of_gaussian_weights_as_often_as_that_of_all():
+    repeats = 1500
+    probability = cell_probabilities("half_normal", 1.0, None)
+    random = np.random.default_rng(106)
+    counts = random.multinomial(16384, probability / probability.sum(), repeats).astype(np.float64)
+    likelihood = {name: fit.log_likelihood for name, fit in fit_families(counts, "body").items()}
+    error = math.sqrt(0.16 * 0.84 / repeats)
+    rises = {name: 2 * (likelihood[name] - likelihood["half_normal"]) > 2 for name in likelihood}
+    beyond = stats.chi2(1).sf(2)
+    assert rises["generalised_normal"].mean() == pytest.approx(beyond, abs=4 * error)
+    assert rises["student_t"].mean() == pytest.approx(beyond / 2, abs=4 * error)
+    assert not any(rises[name].any() for name in ("lognormal", "gamma", "weibull"))
+
+
+def test_what_lies_outside_of_the_body_counts_by_its_side_only():
+    counts = cell_counts(draw("student_t", 4))
+    low, high = ends_of_body(counts)
+    moved = counts.copy()
+    above = EDGES[:-1] >= high
+    moved[above] = 0
+    moved[-100] = counts[above].sum()
+    plain, other = (fit_families(one[None], "body") for one in (counts, moved))
+    for family in FAMILIES:
+        assert plain[family.name].scale[0] == pytest.approx(other[family.name].scale[0], rel=1e-6)
+    assert low < high

@@ -66,7 +66,34 @@ def planted(tmp_path_factory):
 def rows(planted):
     found = laws([planted], {"planted": {"0.up": "left out for this test"}, "other": {}})
     table.check("laws", found)
-    return {(row["step"], row["component"], row["law"]): row for row in found.to_pylist()}
+    return {
+        (row["step"], row["component"], row["law"]): row
+        for row in found.to_pylist()
+        if row["range"] == "whole"
+    }
+
+
+@pytest.fixture(scope="module")
+def body(planted):
+    found = laws([planted], {"planted": {"0.up": "left out for this test"}}).to_pylist()
+    return {(row["step"], row["component"], row["law"]): row for row in found if row["range"] == "body"}
+
+
+def test_the_body_has_rows_of_its_own_beside_the_whole_range(rows, body):
+    assert list(body) == list(rows)
+    for key, row in body.items():
+        assert row["n"] == rows[key]["n"] and row["terminal"] == rows[key]["terminal"]
+        assert row["log_likelihood"] > rows[key]["log_likelihood"]  # it tells fewer cells apart
+    weibull, student = body[9, "q", "weibull"], body[9, "k", "student_t"]
+    assert weibull["best"]
+    assert abs(weibull["shape"] - 1.4) < 4 * weibull["shape_se"]
+    assert abs(weibull["scale"] - 0.02) < 4 * weibull["scale_se"]
+    assert weibull["shape_se"] > rows[9, "q", "weibull"]["shape_se"]
+    assert abs(student["scale"] - 0.01) < 4 * student["scale_se"]
+    null = body[0, "o", "weibull"]
+    assert abs(null["shape"] - null["shape_null"]) < 4.5 * null["shape_se"]
+    assert null["shape_null"] < rows[0, "o", "weibull"]["shape_null"]
+    assert body[0, "o", "half_normal"]["delta_aic_null"] < 1 < body[0, "o", "weibull"]["delta_aic_null"]
 
 
 def test_every_matrix_at_both_ends_has_every_law(rows):
@@ -131,7 +158,9 @@ def test_rounding_to_a_format_changes_little(tmp_path):
     for dtype in ("F32", "F16", "BF16"):
         (tmp_path / dtype).mkdir()
         made = laws([part(tmp_path / dtype, {None: TRUTH}, dtype)], {})
-        found[dtype] = {(row["component"], row["law"]): row for row in made.to_pylist()}
+        found[dtype] = {
+            (row["component"], row["law"]): row for row in made.to_pylist() if row["range"] == "whole"
+        }
     for key, exact in found["F32"].items():
         assert exact["step"] is None and exact["terminal"]
         for dtype in ("F16", "BF16"):
@@ -160,7 +189,7 @@ def test_matrices_without_a_likeliest_law_are_all_named(tmp_path):
         laws([planted], {})
     message = str(refusal.value)
     assert all(f"\n  planted: step 3, block 0, {name}: " in message for name in COMPONENTS)
-    assert "half_normal" not in message
+    assert "half_normal" not in message.replace("half_normal, body", "")
 
 
 def test_the_same_table_comes_out_twice(planted):

@@ -12,6 +12,7 @@ from weightfit.counts.histogram import histogram_of
 from weightfit.counts.part import Matrix, describe
 from weightfit.fits.fit import fit_part
 from weightfit.fits.units import Protocol
+from weightfit.studies.precision import Sample
 
 BLOCKS, SIDE = 4, 32
 STEPS = (0, 1, 8, 64, 512, 1000, 2000, 5000, 10000, 20000, 40000, 80000, 120000, 143000)
@@ -105,3 +106,22 @@ def fits(paths: list[Path]) -> dict[str, pa.Table]:
     return {
         name: pa.concat_tables(one[place] for one in made) for place, name in enumerate(("fits", "moments"))
     }
+
+
+def stored_matrices() -> Iterator[Sample]:
+    """Draw the matrices of a model that is stored in several formats, some with heavier tails."""
+    for block in range(2):
+        for place, component in enumerate(("q", "k", "v", "o", "ffn_in", "ffn_out")):
+            random = np.random.default_rng([block, place])
+            yield Sample(
+                f"minilm: block {block}, {component}",
+                {
+                    "entry": "minilm",
+                    "step": None,
+                    "block": block,
+                    "component": component,
+                    "law": None,
+                    "degrees": None,
+                },
+                (0.04 * random.standard_t(4 + 2 * place, (SIDE, 2 * SIDE))).astype(np.float32),
+            )

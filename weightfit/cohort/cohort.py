@@ -32,6 +32,8 @@ class CohortEntry:
         Settings of this rule.
     exclude
         Matrices (``block.component``) that are left out, with the reason.
+    precision
+        Whether its matrices are stored in further number formats, while its weights are on disk.
     architecture
         Names of its tensors, if the model belongs to no known family.
     stack
@@ -46,6 +48,7 @@ class CohortEntry:
     source: str
     settings: dict[str, Any]
     exclude: dict[str, str]
+    precision: bool = False
     architecture: dict[str, Any] | None = None
     stack: str | None = None
     model: dict[str, Any] | None = None
@@ -101,6 +104,11 @@ class Cohort:
             if key in reasons and entry.paper_entry is not None
         }
         return replace(self, entries=kept, absent=self.absent | told)
+
+    @property
+    def with_precision(self) -> list[str]:
+        """Ids of the entries that are stored in further formats; none where there are counts, but no weights."""
+        return [] if self.start else [entry.id for entry in self.entries.values() if entry.precision]
 
 
 def check_configuration(config: Mapping[str, object]) -> None:
@@ -233,6 +241,12 @@ def _entry(where: str, key: str, document: dict[str, Any]) -> CohortEntry:
         raise CohortError(
             f"{where}: entries.{key}: {len(sources)} sources of weights; give exactly one of {list(SOURCES)}"
         )
+    # A change of code stores matrices again, and must not fetch weights again.
+    if document.get("precision") and sources == ["download"]:
+        raise CohortError(
+            f"{where}: entries.{key}.precision: an entry that the workflow fetches from the Hub is not stored in "
+            "further formats; fetch the model yourself and link its folder, or remove precision"
+        )
     if "stack" in document and "architecture" in document:
         raise CohortError(
             f"{where}: entries.{key}.stack: a declared architecture says itself which tensors are counted; name the "
@@ -245,6 +259,7 @@ def _entry(where: str, key: str, document: dict[str, Any]) -> CohortEntry:
         source=sources[0],
         settings=document[sources[0]],
         exclude={item["matrix"]: item["reason"] for item in document.get("exclude", [])},
+        precision=document.get("precision", False),
         architecture=document.get("architecture"),
         stack=document.get("stack"),
         model=document.get("model"),

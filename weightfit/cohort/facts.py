@@ -83,6 +83,15 @@ def excluded(cohort: Cohort) -> dict[str, dict[str, str]]:
     return {entry.id: entry.exclude for entry in cohort.entries.values()}
 
 
+def of_stored(cohort: Cohort) -> dict[str, dict[str, Any]]:
+    """Return, of each entry that is stored in further formats, what its matrices are read by."""
+    entries = (cohort.entries[entry] for entry in cohort.with_precision)
+    return {
+        entry.id: {"exclude": entry.exclude, "architecture": entry.architecture, "stack": entry.stack}
+        for entry in entries
+    }
+
+
 def milestones(cohort: Cohort) -> list[int]:
     """List the cohort's steps that stand for the paper's steps whose distributions the exhibits draw."""
     printed = {

@@ -13,6 +13,18 @@ EDGES: Values = np.concatenate(
 )
 """Edges of the cells, in units of a matrix's standard deviation; Gaussian weights put at most 1.6 % in one cell."""
 
+RANGES = ("whole", "body")
+"""Ranges to which laws are fitted: all magnitudes, or those inside `BODY`, with the others known to lie outside."""
+
+# ASSUME body-range: the body lies between the 10 % and the 90 % quantile, as the paper's trim of 0.80 does.
+# Its ends are the edges of cells that are nearest to these quantiles.
+BODY = (0.1, 0.9)
+
+# No body ends above the fine cells: by Chebyshev's inequality, at most 1/16 of all weights lie beyond 4 deviations.
+_FINE = int(np.searchsorted(EDGES, 4.0))
+_BODY_EDGES = np.concatenate(
+    [EDGES[1:_FINE], EDGES[_FINE::3]]
+)  # densities above are integrated in wider cells
 _CHUNK = 64  # matrices at a time, so that the data fit into a processor's cache
 _MOST_STEPS = 200
 _SMALL_GAIN = 1e-6  # in log likelihood
@@ -34,7 +46,8 @@ class FamilyFit:
     log_likelihood
         Log likelihood of the counts, from the probabilities of their cells.
     ks_distance
-        Largest distance between the empirical and the fitted distribution function over the edges of the cells.
+        Largest distance between the empirical and the fitted distribution function over the edges of the cells, in the
+        body from one of its ends to the other.
     converged
         Whether a maximum of the likelihood was found.
     """
@@ -61,26 +74,68 @@ class _Nodes:
     start: NDArray[np.int64]
 
     @classmethod
-    def of(cls, cells: int) -> "_Nodes":
-        """Place nodes in the first ``cells`` cells."""
+    def of(cls, edges: Values) -> "_Nodes":
+        """Place nodes below the first edge and between the others."""
         depth, share = np.polynomial.laguerre.laggauss(16)
         at, width = np.polynomial.legendre.leggauss(3)
-        log_edge = np.log(EDGES[1 : cells + 1])
+        log_edge = np.log(edges)
         middle, half = (log_edge[1:] + log_edge[:-1]) / 2, np.diff(log_edge) / 2
         return cls(
             log=np.concatenate([log_edge[0] - depth, (middle[:, None] + half[:, None] * at).ravel()]),
             weight=np.concatenate([share * np.exp(depth), (half[:, None] * width).ravel()]),
-            start=np.concatenate([[0], depth.size + at.size * np.arange(cells - 1)]),
+            start=np.concatenate([[0], depth.size + at.size * np.arange(edges.size - 1)]),
         )
 
 
-def fit_families(counts: Values) -> dict[str, FamilyFit]:
+@dataclass(frozen=True)
+class _Cells:
+    """Counts of several matrices in cells, of which each matrix has a first and a last one.
+
+    The first one reaches down to zero, and the last one up to the end of the nodes. Outside of the body they hold all
+    that is known: that so many magnitudes lie there.
+    """
+
+    counts: Values
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    nodes: _Nodes
+    censored: bool
+
+    @classmethod
+    def whole(cls, counts: Values) -> "_Cells":
+        """Keep every cell up to the last one that holds a count."""
+        matrices, cells = counts.shape
+        first, last = np.zeros(matrices, np.int64), np.full(matrices, cells - 1)
+        return cls(counts, first, last, _Nodes.of(EDGES[1 : cells + 1]), False)
+
+    @classmethod
+    def body(cls, counts: Values) -> "_Cells":
+        """Keep the cells of each matrix's body and put all counts outside of it into one cell below and one above."""
+        through = np.cumsum(counts, axis=1) / counts.sum(axis=1)[:, None]
+        low, high = (np.minimum(1 + np.abs(through - quantile).argmin(axis=1), _FINE) for quantile in BODY)
+        nodes = _Nodes.of(_BODY_EDGES)
+        first, last = low - 1, high
+        kept = np.zeros((counts.shape[0], nodes.start.size))
+        for place, (begin, end) in enumerate(zip(low, high, strict=True)):
+            kept[place, first[place]] = counts[place, :begin].sum()
+            kept[place, first[place] + 1 : last[place]] = counts[place, begin:end]
+            kept[place, last[place]] = counts[place, end:].sum()
+        return cls(kept, first, last, nodes, True)
+
+    def only(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> "_Cells":
+        """Return the cells of some of the matrices."""
+        return replace(self, counts=self.counts[chosen], first=self.first[chosen], last=self.last[chosen])
+
+
+def fit_families(counts: Values, kept: str = "whole") -> dict[str, FamilyFit]:
     """Fit every family to the counts of every matrix.
 
     Parameters
     ----------
     counts
         Counts of magnitudes in the cells between `EDGES`, ``(m, cells)``; they need not be whole numbers.
+    kept
+        One of `RANGES`.
 
     Returns
     -------
@@ -93,8 +148,12 @@ def fit_families(counts: Values) -> dict[str, FamilyFit]:
     cell is the integral of the density over it, whatever zeros and ties there are. Standard errors are those of the
     delta method on the counts, A^-1 B A^-1, where A is the curvature of the log likelihood and B the sum of squared
     scores. They remain valid if the weights follow no law of the family (White, Econometrica 50, 1982).
+
+    The likelihood of the body is that of magnitudes that are censored at both ends: F(low)^a (1 - F(high))^b times the
+    probabilities of the cells between, where a magnitudes lie below the body and b above. Its observations are not
+    those of the whole range, so that likelihoods of the two ranges do not compare.
     """
-    chunks = [_fit_chunk(counts[first : first + _CHUNK]) for first in range(0, counts.shape[0], _CHUNK)]
+    chunks = [_fit_chunk(counts[first : first + _CHUNK], kept) for first in range(0, counts.shape[0], _CHUNK)]
     return {
         family.name: FamilyFit(
             *(
@@ -106,17 +165,17 @@ def fit_families(counts: Values) -> dict[str, FamilyFit]:
     }
 
 
-def _fit_chunk(counts: Values) -> dict[str, FamilyFit]:
-    cells = int(np.flatnonzero(counts.any(axis=0))[-1]) + 1
-    kept = np.ascontiguousarray(counts[:, :cells])
-    nodes = _Nodes.of(cells)
-    rough = _sketch(kept)
-    half_normal = _fit_family(HALF_NORMAL, kept, nodes, rough)
-    sketch = replace(rough, excess_kurtosis=_excess_kurtosis(half_normal, kept, nodes))
+def _fit_chunk(counts: Values, kept: str) -> dict[str, FamilyFit]:
+    occupied = int(np.flatnonzero(counts.any(axis=0))[-1]) + 1
+    seen = np.ascontiguousarray(counts[:, :occupied])
+    cells = _Cells.body(seen) if kept == "body" else _Cells.whole(seen)
+    rough = _sketch(seen)
+    half_normal = _fit_family(HALF_NORMAL, cells, rough)
+    sketch = replace(rough, excess_kurtosis=_excess_kurtosis(half_normal, cells))
     found = {HALF_NORMAL.name: half_normal}
     for family in FAMILIES[1:]:
         inside = ~family.at_limit(sketch)
-        fit = _fit_family(family, kept[inside], nodes, sketch.only(inside))
+        fit = _fit_family(family, cells.only(inside), sketch.only(inside))
         found[family.name] = _with_limit(half_normal, fit, inside)
     return found
 
@@ -129,11 +188,14 @@ def _sketch(counts: Values) -> Sketch:
     return Sketch(log_mean, np.sqrt(variance), np.zeros_like(log_mean))
 
 
-def _excess_kurtosis(half_normal: FamilyFit, counts: Values, nodes: _Nodes) -> Values:
-    """Return four times the slope per weight, at 0, of the log likelihood of Student's t over 1 / degrees."""
+def _excess_kurtosis(half_normal: FamilyFit, cells: _Cells) -> Values:
+    """Return four times the slope per weight, at 0, of the log likelihood of Student's t over 1 / degrees.
+
+    It has the sign of what decides on the limit in either range, and the size of the excess kurtosis in the whole one.
+    """
     point = np.stack([np.log(half_normal.scale), np.zeros_like(half_normal.scale)], axis=1)
-    slope = _sums_at(STUDENT_LIMIT, point, counts, nodes)[:, 2]
-    return np.asarray(4 * slope / counts.sum(axis=1))
+    slope = _sums_at(STUDENT_LIMIT, point, cells)[:, 2]
+    return np.asarray(4 * slope / cells.counts.sum(axis=1))
 
 
 def _with_limit(limit: FamilyFit, fit: FamilyFit, inside: NDArray[np.bool_]) -> FamilyFit:
@@ -146,10 +208,10 @@ def _with_limit(limit: FamilyFit, fit: FamilyFit, inside: NDArray[np.bool_]) -> 
     return FamilyFit(*columns)
 
 
-def _fit_family(family: Family, counts: Values, nodes: _Nodes, sketch: Sketch) -> FamilyFit:
+def _fit_family(family: Family, cells: _Cells, sketch: Sketch) -> FamilyFit:
     point = np.stack(family.guess(sketch), axis=1)
-    sums = _sums_at(family, point, counts, nodes)
-    fraction = np.ones(counts.shape[0])
+    sums = _sums_at(family, point, cells)
+    fraction = np.ones(point.shape[0])
     for _ in range(_MOST_STEPS):
         step, gain = _newton_step(sums)
         moving = np.flatnonzero(gain > _SMALL_GAIN)
@@ -157,14 +219,14 @@ def _fit_family(family: Family, counts: Values, nodes: _Nodes, sketch: Sketch) -
             break
         longest = np.maximum(np.abs(step).max(axis=1), _LONGEST_STEP)
         step *= (fraction * _LONGEST_STEP / longest)[:, None]
-        trial = _sums_at(family, (point + step)[moving], counts[moving], nodes)
+        trial = _sums_at(family, (point + step)[moving], cells.only(moving))
         # Near the maximum, of about 1e8, the rounding error of the sum may exceed the gain of a step.
         better = trial[:, 0] >= sums[moving, 0] * (1 + 1e-14)
         better &= np.abs((point + step)[moving]).max(axis=1) < _FARTHEST
         fraction[moving] = np.where(better, np.minimum(2 * fraction[moving], 1), fraction[moving] / 4)
         point[moving[better]] += step[moving[better]]
         sums[moving[better]] = trial[better]
-    return _result(family, counts, nodes, point, sums)
+    return _result(family, cells, point, sums)
 
 
 def _newton_step(sums: Values) -> tuple[Values, Values]:
@@ -175,7 +237,8 @@ def _newton_step(sums: Values) -> tuple[Values, Values]:
     return np.einsum("mij,mj->mi", direction, step), (along * step).sum(axis=1) / 2
 
 
-def _result(family: Family, counts: Values, nodes: _Nodes, point: Values, sums: Values) -> FamilyFit:
+def _result(family: Family, cells: _Cells, point: Values, sums: Values) -> FamilyFit:
+    counts, nodes = cells.counts, cells.nodes
     second = family.parameters == 2
     free = slice(0, family.parameters)
     bread = np.linalg.pinv(sums[:, _HESSIAN][:, free, free], hermitian=True)
@@ -183,6 +246,10 @@ def _result(family: Family, counts: Values, nodes: _Nodes, point: Values, sums: 
     density = np.exp(_terms_at(family, point, nodes)[0])
     law = np.cumsum(np.add.reduceat(density * nodes.weight, nodes.start, axis=1), axis=1)
     empirical = np.cumsum(counts, axis=1) / counts.sum(axis=1)[:, None]
+    distance = np.abs(law - empirical)
+    if cells.censored:
+        place = np.arange(counts.shape[1])
+        distance[(place < cells.first[:, None]) | (place >= cells.last[:, None])] = 0
     none = np.full(point.shape[0], np.nan)
     scale, shape = np.exp(point.T)
     return FamilyFit(
@@ -191,7 +258,7 @@ def _result(family: Family, counts: Values, nodes: _Nodes, point: Values, sums: 
         shape=shape if second else none,
         shape_se=shape * errors[:, 1] if second else none,
         log_likelihood=sums[:, 0],
-        ks_distance=np.abs(law - empirical).max(axis=1),
+        ks_distance=distance.max(axis=1),
         converged=_newton_step(sums)[1] <= _SMALL_GAIN,
     )
 
@@ -204,8 +271,10 @@ def _terms_at(family: Family, point: Values, nodes: _Nodes) -> Values:
     return terms
 
 
-def _sums_at(family: Family, point: Values, counts: Values, nodes: _Nodes) -> Values:
-    return _sums(_terms_at(family, point, nodes), nodes.weight, nodes.start, counts)
+def _sums_at(family: Family, point: Values, cells: _Cells) -> Values:
+    nodes = cells.nodes
+    terms = _terms_at(family, point, nodes)
+    return _sums(terms, nodes.weight, nodes.start, cells.counts, cells.first, cells.last)
 
 
 _HESSIAN = np.array([[3, 4], [4, 5]])
@@ -213,23 +282,31 @@ _SCORES = np.array([[6, 7], [7, 8]])
 
 
 @compiled
-def _sums(terms: Values, weight: Values, start: NDArray[np.int64], counts: Values) -> Values:
+def _sums(
+    terms: Values,
+    weight: Values,
+    start: NDArray[np.int64],
+    counts: Values,
+    first: NDArray[np.int64],
+    last: NDArray[np.int64],
+) -> Values:
     """Sum log likelihood (0), gradient (1, 2), Hessian (3-5) and squared scores (6-8) over the cells.
 
     The parameters are the log of the scale, on which densities depend through -t, and the log of the second parameter.
     """
     out = np.zeros((counts.shape[0], 9))
     for m in range(counts.shape[0]):
-        for cell in range(counts.shape[1]):
+        for cell in range(first[m], last[m] + 1):
             count = counts[m, cell]
             if count == 0:
                 continue
-            end = start[cell + 1] if cell + 1 < start.size else weight.size
-            top = terms[0, m, start[cell]]
-            for node in range(start[cell] + 1, end):
+            begin = 0 if cell == first[m] else start[cell]
+            end = weight.size if cell == last[m] else start[cell + 1]
+            top = terms[0, m, begin]
+            for node in range(begin + 1, end):
                 top = max(top, terms[0, m, node])
             total = t = a = tt = ta = aa = 0.0
-            for node in range(start[cell], end):
+            for node in range(begin, end):
                 density = weight[node] * np.exp(terms[0, m, node] - top)
                 by_t, by_a = terms[1, m, node], terms[3, m, node]
                 total += density

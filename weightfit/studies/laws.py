@@ -14,7 +14,7 @@ from weightfit.counts.part import read_part
 from weightfit.counts.spread import counts_between
 from weightfit.errors import DegenerateHistogram
 from weightfit.studies.law_families import FAMILIES, Values
-from weightfit.studies.law_fits import EDGES, fit_families
+from weightfit.studies.law_fits import EDGES, RANGES, FamilyFit, fit_families
 
 SEED = 20261123
 REPLICATES = 32
@@ -38,7 +38,7 @@ class _Matrix:
 
 
 def laws(histograms: Sequence[Path], excluded: Mapping[str, Mapping[str, str]]) -> pa.Table:
-    """Fit every family to every matrix at the first and the last step of each entry.
+    """Fit every family to the whole range and to the body of every matrix at the first and the last step of each entry.
 
     Parameters
     ----------
@@ -64,41 +64,52 @@ def laws(histograms: Sequence[Path], excluded: Mapping[str, Mapping[str, str]]) 
     value of the parameter lies on its bound, as for Student's t here, it does so in half as many.
     """
     matrices = [matrix for path in histograms for matrix in _matrices(path, excluded)]
-    fits = fit_families(np.stack([matrix.counts for matrix in matrices]))
-    converged = np.array([fits[name].converged for name in _NAMES])
-    if not converged.all():
-        faults = [f"{matrices[place].name}: {_NAMES[law]}" for law, place in np.argwhere(~converged).tolist()]
+    counts = np.stack([matrix.counts for matrix in matrices])
+    fits = {kept: fit_families(counts, kept) for kept in RANGES}
+    faults = [
+        f"{matrices[place].name}: {_NAMES[law]}{'' if kept == 'whole' else ', body'}"
+        for kept, found in fits.items()
+        for law, place in np.argwhere(~np.array([found[name].converged for name in _NAMES])).tolist()
+    ]
+    if faults:
         raise DegenerateHistogram(
             f"{len(faults)} likelihoods have no maximum; name each matrix with its reason under 'exclude' in the "
             "cohort file:\n  " + "\n  ".join(faults)
         )
-    aic = akaike(np.array([fits[name].log_likelihood for name in _NAMES]))
-    rows = []
-    for place, matrix in enumerate(matrices):
-        null = _null(matrix.n)
-        for law, name in enumerate(_NAMES):
-            fit = fits[name]
-            rows.append(
-                matrix.key
-                | {
-                    "n": matrix.n,
-                    "law": name,
-                    "scale": fit.scale[place] * matrix.unit,
-                    "scale_se": fit.scale_se[place] * matrix.unit,
-                    "scale_null": null.scale[law] * matrix.unit,
-                    "shape": _or_none(fit.shape[place]),
-                    "shape_se": _or_none(fit.shape_se[place]),
-                    "shape_null": _or_none(null.shape[law]),
-                    "log_likelihood": fit.log_likelihood[place],
-                    "aic": aic[law, place],
-                    "delta_aic": aic[law, place] - aic[:, place].min(),
-                    "delta_aic_null": null.delta_aic[law],
-                    "ks_distance": fit.ks_distance[place],
-                    "ks_distance_null": null.ks_distance[law],
-                    "best": law == aic[:, place].argmin(),
-                }
-            )
+    found = {kept: list(_rows(matrices, fits[kept], kept)) for kept in RANGES}
+    rows = [row for place in range(len(matrices)) for kept in RANGES for row in found[kept][place]]
     return table.of_rows("laws", rows)
+
+
+def _rows(
+    matrices: Sequence[_Matrix], fits: Mapping[str, FamilyFit], kept: str
+) -> Iterator[list[dict[str, object]]]:
+    """Yield the rows of each matrix, one for each family."""
+    aic = akaike(np.array([fits[name].log_likelihood for name in _NAMES]))
+    for place, matrix in enumerate(matrices):
+        null = _null(matrix.n, kept)
+        yield [
+            matrix.key
+            | {
+                "n": matrix.n,
+                "range": kept,
+                "law": name,
+                "scale": fits[name].scale[place] * matrix.unit,
+                "scale_se": fits[name].scale_se[place] * matrix.unit,
+                "scale_null": null.scale[law] * matrix.unit,
+                "shape": _or_none(fits[name].shape[place]),
+                "shape_se": _or_none(fits[name].shape_se[place]),
+                "shape_null": _or_none(null.shape[law]),
+                "log_likelihood": fits[name].log_likelihood[place],
+                "aic": aic[law, place],
+                "delta_aic": aic[law, place] - aic[:, place].min(),
+                "delta_aic_null": null.delta_aic[law],
+                "ks_distance": fits[name].ks_distance[place],
+                "ks_distance_null": null.ks_distance[law],
+                "best": law == aic[:, place].argmin(),
+            }
+            for law, name in enumerate(_NAMES)
+        ]
 
 
 def akaike(log_likelihood: Values) -> Values:
@@ -148,16 +159,16 @@ class _Null:
 
 
 @cache
-def _null(n: int) -> _Null:
+def _null(n: int, kept: str) -> _Null:
     """Fit the expected counts of Gaussian weights, and the counts of simulated samples of n weights.
 
     Scale and shape are free of noise. Differences and distances, which noise shifts by more than their size, are
     means over simulated matrices.
     """
     share = np.diff(erf(EDGES / np.sqrt(2)))
-    expected = fit_families(1e9 * share[None, :])
+    expected = fit_families(1e9 * share[None, :], kept)
     samples = np.random.default_rng([SEED, n]).multinomial(n, share, REPLICATES)
-    simulated = fit_families(samples.astype(np.float64))
+    simulated = fit_families(samples.astype(np.float64), kept)
     aic = akaike(np.array([simulated[name].log_likelihood for name in _NAMES]))
     return _Null(
         scale=np.array([expected[name].scale[0] for name in _NAMES]),

@@ -210,7 +210,7 @@ say(*told)
 
 # %%
 laws = read("laws").to_pandas()
-laws = laws[~laws["component"].isin(CROSS_ATTENTION)]
+laws = laws[(laws["range"] == "whole") & ~laws["component"].isin(CROSS_ATTENTION)]
 last = laws[laws["terminal"] & (laws["entry"].map(weights.kind) != "initialization")]
 LAWS = {"half_normal": "half-normal", "generalised_normal": "generalised normal", "student_t": "Student's t"}
 LAWS |= {"weibull": "Weibull", "gamma": "gamma", "lognormal": "lognormal"}

@@ -240,6 +240,27 @@ rule laws:
         "../../scripts/laws.py"
 
 
+rule precision:
+    input:
+        manifests=[f"{RESULTS}/manifests/{entry}.json" for entry in COHORT.with_precision],
+        weights=[f"{RESOURCES}/weights/{entry}" for entry in COHORT.with_precision],
+    output:
+        f"{RESULTS}/precision.parquet",
+    log:
+        f"{RESULTS}/logs/precision.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/precision.tsv"
+    conda:
+        "../../envs/measure.yaml"
+    params:
+        code=code("scripts/precision.py"),
+        entries=facts.of_stored(COHORT),
+    message:
+        "Store drawn weights and real matrices in ten number formats, and fit what is read back."
+    script:
+        "../../scripts/precision.py"
+
+
 rule calibration:
     output:
         f"{RESULTS}/calibration.parquet",
@@ -382,6 +403,7 @@ rule studies:
         rules.density.output,
         rules.tail.output,
         rules.laws.output,
+        rules.precision.output,
         rules.calibration.output,
         rules.bimodality.output,
         rules.multiverse.output,
