@@ -52,10 +52,13 @@ def read_layer(source: Path, layer: int, stack: str | None = None) -> dict[str, 
             held = pieces.get(tensor.name, ())
             if held and held[0].block == layer:
                 matrix = read_matrix(header.path, tensor)
-                found |= {piece.component: _rows(matrix, piece) for piece in held}
+                found |= {piece.component: rows_of(matrix, piece) for piece in held}
     return {component: found[component] for component in COMPONENTS if component in found}
 
 
-def _rows(matrix: NDArray[Any], piece: Piece) -> NDArray[Any]:
+def rows_of(matrix: NDArray[Any], piece: Piece) -> NDArray[Any]:
+    """Return the rows of a tensor that belong to one matrix, in their order; the whole tensor if all do."""
+    if piece.length == piece.period:
+        return matrix
     place = np.arange(matrix.shape[0]) % piece.period - piece.start
     return matrix[(place >= 0) & (place < piece.length)]
