@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from exhibit_maker import ENDINGS, make, request
-from full_cohort import COHORT, ENTRIES, facts, fits, parts, stored_matrices
+from full_cohort import COHORT, ENTRIES, facts, fits, parts, spectra, stored_matrices
 from svg_text import faults
 
 from weightfit import paper, table
@@ -64,6 +64,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made["bimodality"] = bimodality(paths, made["fits"])
     made["calibration"] = calibration()
     made["precision"] = precision(drawn_laws(64), stored_matrices())
+    made["spectra"] = spectra(made["fits"])
     for name, rows in made.items():
         table.write(folder / f"{name}.parquet", name, rows, {})
     return folder

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from weightfit import paper, table
-from weightfit.components import COMPONENTS
+from weightfit.components import COMPONENTS, POOLED
 from weightfit.counts.histogram import histogram_of
 from weightfit.counts.part import Matrix, describe
 from weightfit.fits.fit import fit_part
 from weightfit.fits.units import Protocol
+from weightfit.spectra.spectrum import NULLS
 from weightfit.studies.precision import Sample
 
 BLOCKS, SIDE = 4, 32
@@ -38,7 +40,14 @@ def facts(**changes: object) -> dict[str, object]:
     } | changes
 
 
-ENTRIES = {f"full-{key}": facts(paper_entry=key) for key in paper.entries()}
+REAL = {"full-pythia-70m": "text", "full-olmo-1-7b": "code"}
+"""Entries that stand for real models outside of the paper's cohort too, each with the data of its training."""
+
+ENTRIES = {
+    name: facts(paper_entry=key, model={"trained_on": REAL[name]} if name in REAL else None)
+    for key in paper.entries()
+    if (name := f"full-{key}")
+}
 
 
 def steps_of(entry: paper.Entry) -> tuple[int, ...]:
@@ -125,3 +134,22 @@ def stored_matrices() -> Iterator[Sample]:
                 },
                 (0.04 * random.standard_t(4 + 2 * place, (SIDE, 2 * SIDE))).astype(np.float32),
             )
+
+
+def spectra(fits: pa.Table) -> pa.Table:
+    """Return planted spectra of the last step of the real models; exponents rise with the shape of the weights."""
+    chosen = pc.field("terminal") & (pc.field("block") != POOLED) & (pc.field("trim") == 0.80)
+    statistics = dict.fromkeys(NULLS, 1.0) | {"alpha": 4.0, "outliers": 3}
+    nulls = {f"{name}{ending}": 0.5 for name in NULLS for ending in ("_null", "_null_deviation")}
+    nulls |= {"alpha_null": 5.0, "stable_rank_null": 1.0}
+    fixed = statistics | nulls | {"rows": SIDE, "columns": SIDE, "alpha_se": 0.1}
+    return table.of_rows(
+        "spectra",
+        [
+            fixed
+            | {name: row[name] for name in ("entry", "step", "block", "component")}
+            | {"alpha": 2 + row["shape"]}
+            for row in fits.filter(chosen).to_pylist()
+            if row["entry"] in REAL and row["component"] in COMPONENTS
+        ],
+    )

@@ -40,6 +40,8 @@ class CohortEntry:
         ``encoder`` or ``decoder``, if the model has both; the blocks of each are an entry of their own.
     model
         What is known of a real model outside the paper's cohort, or None.
+    spectra
+        Whether the singular values of its matrices are computed, while its weights are on disk.
     """
 
     id: str
@@ -52,6 +54,7 @@ class CohortEntry:
     architecture: dict[str, Any] | None = None
     stack: str | None = None
     model: dict[str, Any] | None = None
+    spectra: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,11 @@ class Cohort:
     def of(self, source: str) -> list[str]:
         """Return the ids of the entries that a rule makes, in the order of the file."""
         return [entry.id for entry in self.entries.values() if entry.source == source]
+
+    @property
+    def with_spectra(self) -> list[str]:
+        """Ids of the entries of which spectra are computed; none if there are no weights, but only their counts."""
+        return [] if self.start else [entry.id for entry in self.entries.values() if entry.spectra]
 
     def without(self, reasons: Mapping[str, str]) -> "Cohort":
         """Return the cohort without entries whose weights are unavailable; exhibits then state the reasons.
@@ -252,6 +260,12 @@ def _entry(where: str, key: str, document: dict[str, Any]) -> CohortEntry:
             f"{where}: entries.{key}.stack: a declared architecture says itself which tensors are counted; name the "
             "other stack's under left_out and remove stack"
         )
+    # A change of code computes spectra again, and must not fetch weights again.
+    if document.get("spectra") and sources == ["download"]:
+        raise CohortError(
+            f"{where}: entries.{key}.spectra: spectra are not computed of an entry that the workflow fetches from the "
+            "Hub; fetch the model yourself and link its folder, or remove spectra"
+        )
     return CohortEntry(
         id=key,
         paper_entry=document["paper_entry"],
@@ -263,6 +277,7 @@ def _entry(where: str, key: str, document: dict[str, Any]) -> CohortEntry:
         architecture=document.get("architecture"),
         stack=document.get("stack"),
         model=document.get("model"),
+        spectra=document.get("spectra", False),
     )
 
 

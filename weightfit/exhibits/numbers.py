@@ -23,7 +23,12 @@ def need(request: Request) -> str | None:
 
 
 def nothing(request: Request) -> str:
-    """Return the sentence for an exhibit whose entries this cohort has, but without the steps or matrices it shows."""
+    """Return the sentence for an exhibit whose entries this cohort has, but without the steps or matrices it shows.
+
+    An exhibit that asks for no entries of the paper shows others, of which the cohort has none then.
+    """
+    if not request.exhibit.minimum:
+        return f"{request.exhibit.title} needs {request.exhibit.needs}; this cohort has none."
     return f"{request.exhibit.title} needs {request.exhibit.needs}; this cohort lacks the steps or matrices."
 
 

@@ -178,6 +178,25 @@ rule super_weights:
         "../../scripts/super_weights.py"
 
 
+rule spectra:
+    input:
+        spectra=expand(f"{RESULTS}/spectra/{{entry}}.parquet", entry=COHORT.with_spectra),
+    output:
+        f"{RESULTS}/spectra.parquet",
+    log:
+        f"{RESULTS}/logs/spectra.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/spectra.tsv"
+    conda:
+        "../../envs/measure.yaml"
+    params:
+        code=code("scripts/spectra.py"),
+    message:
+        "Gather the spectra of all entries that have some."
+    script:
+        "../../scripts/spectra.py"
+
+
 rule density:
     input:
         fits=rules.fits.output.fits,
@@ -400,6 +419,7 @@ rule studies:
         rules.steady_state.output,
         rules.coupling.output,
         rules.super_weights.output,
+        rules.spectra.output,
         rules.density.output,
         rules.tail.output,
         rules.laws.output,

@@ -216,6 +216,32 @@ rule download:
         " --manifest {output.manifest:q} --log {log:q}"
 
 
+rule spectrum:
+    input:
+        manifest=f"{RESULTS}/manifests/{{entry}}.json",
+        weights=f"{RESOURCES}/weights/{{entry}}",
+    output:
+        f"{RESULTS}/spectra/{{entry}}.parquet",
+    log:
+        f"{RESULTS}/logs/spectrum/{{entry}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/spectrum/{{entry}}.tsv"
+    wildcard_constraints:
+        entry="|".join(map(re.escape, COHORT.with_spectra)) or "(?!)",
+    priority: 20
+    conda:
+        "../../envs/measure.yaml"
+    params:
+        code=code("scripts/spectrum.py"),
+        exclude=lambda wildcards: COHORT.entries[wildcards.entry].exclude,
+        architecture=lambda wildcards: COHORT.entries[wildcards.entry].architecture,
+        stack=lambda wildcards: COHORT.entries[wildcards.entry].stack,
+    message:
+        "Compute the singular values of every matrix of {wildcards.entry}."
+    script:
+        "../../scripts/spectrum.py"
+
+
 rule histogram:
     input:
         manifest=f"{RESULTS}/manifests/{{part}}.json",
