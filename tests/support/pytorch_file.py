@@ -88,17 +88,25 @@ def archive(
     return whole.getvalue()
 
 
+def members(arrays: Mapping[str, np.ndarray]) -> dict[str, bytes]:
+    """Return the members of a checkpoint."""
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    return {
+        "data.pkl": described(contiguous),
+        "byteorder": b"little",
+        **{f"data/{number}": array.tobytes() for number, array in enumerate(contiguous.values())},
+        "version": b"3\n",
+    }
+
+
+def inside(key: str, program: bytes) -> bytes:
+    """Return the program of a dict that has the table of another program under a key, and a number beside it."""
+    return b"\x80\x02}(" + text("epoch") + b"K\x03" + text(key) + program[2:-1] + b"u."
+
+
 def checkpoint(arrays: Mapping[str, np.ndarray]) -> bytes:
     """Return the bytes of a checkpoint."""
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    return archive(
-        {
-            "data.pkl": described(contiguous),
-            "byteorder": b"little",
-            **{f"data/{number}": array.tobytes() for number, array in enumerate(contiguous.values())},
-            "version": b"3\n",
-        }
-    )
+    return archive(members(arrays))
 
 
 def write(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pytorch_file
 import weights
 from checkout import REPOSITORY, Checkout
 from safetensors.numpy import save_file
@@ -54,6 +55,29 @@ def test_a_folder(checkout: Checkout) -> None:
     assert "a local folder" in text
     with (checkout / "results/model-my-model/diagnosis/scale_ratios.csv").open(encoding="utf-8") as stream:
         assert [row["input"] for row in csv.DictReader(stream)] == ["qkv", "gate", "up"]
+
+
+def test_a_folder_of_pytorch(checkout: Checkout) -> None:
+    """The weights of the first test as a training of PyTorch keeps them, beside its arguments."""
+    weights.write(checkout / "trained", weights.checkpoint({}))
+    (checkout / "trained/model.safetensors").unlink()
+    arrays = {f"module.{name}": array for name, array in weights.checkpoint({}).items()}
+    members = pytorch_file.members(arrays)
+    members["data.pkl"] = pytorch_file.inside("model_state_dict", members["data.pkl"])
+    (checkout / "trained/model.pt").write_bytes(pytorch_file.archive(members))
+    (checkout / "trained/training_args.bin").write_bytes(b"not read")
+    checkout.snakemake("--cores", "2", "diagnose", "--config", "model=trained")
+    for one, other in zip(told(checkout, "model-trained"), told(checkout, "model-my-model"), strict=True):
+        assert one | {"entry": ""} == other | {"entry": ""}
+    manifest = json.loads(
+        (checkout / "results/model-trained/manifests/model-trained.json").read_text("utf-8")
+    )
+    assert [file["path"] for file in manifest["files"]] == ["model.pt"]
+    assert manifest["settings"] == {"config": True, "index": False, "left_out": ["training_args.bin"]}
+    noted = checkout.plan("diagnose", "--config", "model=trained")
+    assert noted == {}
+    (checkout / "trained/model.pt").touch()
+    assert "link" in checkout.plan("diagnose", "--config", "model=trained")
 
 
 def test_a_cohort_around_it_that_was_not_run_is_told(checkout: Checkout) -> None:
