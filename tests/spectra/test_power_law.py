@@ -101,16 +101,17 @@ def test_it_is_that_of_a_search_by_hand(seed, size, spread, digits):
     assert found.alpha == pytest.approx(alpha, rel=1e-10)
 
 
-def test_exact_quantiles_of_a_pareto_law_give_its_exponent_from_the_first_on():
-    size, alpha = 4000, 2.5
-    # The share below the value at rank i is i / size, so that a law through these points has no distance at all.
-    values = 3.0 * (1 - np.arange(size) / size) ** (-1 / (alpha - 1))
+@pytest.mark.parametrize("size", [60, 4000])
+def test_exact_quantiles_of_a_pareto_law_give_hills_estimate_from_the_first_on(size):
+    # The share below the value at rank i is i / size, so that the law itself has no distance at all.
+    values = 3.0 * (1 - np.arange(size) / size) ** (-1 / 1.5)
     found = tail_exponent(values)
-    assert found.alpha == pytest.approx(alpha, abs=0.01)
-    assert found.ks_distance < 0.002
-    tail = np.sort(values)[-found.tail :]
-    assert tail[0] == found.start
-    assert found.alpha == pytest.approx(1 + tail.size / np.log(tail / tail[0]).sum(), rel=1e-12)
+    assert (found.start, found.tail) == (3.0, size)
+    # The sum of ln(value / 3) is that of -ln((size - i) / size) / 1.5.
+    assert found.alpha == pytest.approx(
+        1 + 1.5 * size / (size * math.log(size) - math.lgamma(size + 1)), rel=1e-12
+    )
+    assert found.ks_distance < 2 / size
 
 
 def test_a_planted_tail_begins_where_it_was_planted():
