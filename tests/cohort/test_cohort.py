@@ -367,3 +367,21 @@ def test_the_default_cohort_has_the_real_models():
     offline, models = read_cohort("offline"), read_cohort("models")
     assert list(offline.entries)[-len(models.entries) :] == list(models.entries)
     assert all(entry.model for entry in models.entries.values())
+
+
+def test_spectra_are_computed_where_they_are_asked_for(tmp_path):
+    other = GOOD["entries"]["mine"]
+    document = {**GOOD, "entries": {"without": other, "with": other | {"spectra": True}}}
+    assert read(tmp_path, document).with_spectra == ["with"]
+    assert read(tmp_path, document | {"start": "archive"}).with_spectra == []
+    models = read_cohort("models")
+    assert models.with_spectra == list(models.entries)
+
+
+def test_an_entry_from_the_hub_has_no_spectra(tmp_path):
+    fetched = {"repository": "someone/model", "revisions": {"main": None}}
+    entry = {"paper_entry": None, "stand_in": False, "spectra": True, "download": fetched}
+    with pytest.raises(
+        CohortError, match=r"entries\.far\.spectra: .*fetch the model yourself and link its folder"
+    ):
+        read(tmp_path, {**GOOD, "entries": {"far": entry}})

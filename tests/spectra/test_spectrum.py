@@ -1,12 +1,14 @@
 """The spectra of an entry: every matrix with its own numbers and those of its size, whatever holds it, or a refusal."""
 
 import json
+import runpy
 
 import numpy as np
 import pytest
 from counted_entries import NAMES
 
 from weightfit import table
+from weightfit.documents import ROOT
 from weightfit.errors import DegenerateSpectrum, NonFiniteWeight
 from weightfit.spectra import spectrum as module
 from weightfit.spectra.null import null
@@ -115,3 +117,23 @@ def test_the_progress_counts_every_matrix(tmp_path, monkeypatch):
     spectrum(write(tmp_path, {None: drawn(6)}), tmp_path, exclude={"1.q": "as a test"})
     (progress,) = made
     assert progress.done == progress.total == BLOCKS * len(NAMES)
+
+
+def test_entries_are_gathered_in_the_order_of_the_cohort_or_to_an_empty_table(tmp_path):
+    gather = runpy.run_path(str(ROOT / "scripts/spectra.py"))["gather"]
+    parts = []
+    for name in ("z", "a"):
+        (tmp_path / name).mkdir()
+        own = spectrum(write(tmp_path / name, {None: drawn(7)}) | {"entry": name}, tmp_path / name)
+        parts.append(tmp_path / f"{name}.parquet")
+        table.write(parts[-1], "spectra", own, {})
+    gather(parts, tmp_path / "spectra.parquet")
+    found = table.read(tmp_path / "spectra.parquet", "spectra")
+    assert list(dict.fromkeys(found["entry"].to_pylist())) == ["z", "a"]
+    assert found.num_rows == 2 * BLOCKS * len(NAMES)
+    assert set(table.read_provenance(tmp_path / "spectra.parquet")["inputs"]) == {
+        "spectra/z.parquet",
+        "spectra/a.parquet",
+    }
+    gather([], tmp_path / "none.parquet")
+    assert table.read(tmp_path / "none.parquet", "spectra").num_rows == 0

@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, ScalarFormatter
+from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
 from weightfit.exhibits.legend import marked
 from weightfit.exhibits.numbers import Row
@@ -79,7 +79,7 @@ def draw(rows: list[Row], request: Request) -> Figure:
                 zorder=2,
             )
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(ScalarFormatter())
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.yaxis.set_minor_formatter(NullFormatter())
         axes.set(xlabel="shape k")
         axes.set_title(name.replace("_", "-"), loc="left")
