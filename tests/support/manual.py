@@ -120,8 +120,9 @@ def rule_graph() -> str:
         text=True,
         check=True,
     ).stdout
-    names = {number: re.sub(r"^(figure|table)_.*", r"\1s", name) for number, name in
-             re.findall(r'^\s*(\d+)\[label = "([^"\\]+)', drawn, re.M)}  # fmt: skip
+    kinds = {label: exhibit.kind for label, exhibit in exhibits.read().items()}
+    labels = re.findall(r'^\s*(\d+)\[label = "([^"\\]+)', drawn, re.MULTILINE)
+    names = {number: kinds.get(name, name) for number, name in labels}
     arrows = {(names[one], names[other]) for one, other in re.findall(r"(\d+) -> (\d+)", drawn)}
     after = {one: {other for first, other in arrows if first == one and other != one} for one, _ in arrows}
 
