@@ -21,10 +21,9 @@ RANGES = ("whole", "body")
 BODY = (0.1, 0.9)
 
 # No body ends above the fine cells: by Chebyshev's inequality, at most 1/16 of all weights lie beyond 4 deviations.
+# Densities are integrated in wider cells there.
 _FINE = int(np.searchsorted(EDGES, 4.0))
-_BODY_EDGES = np.concatenate(
-    [EDGES[1:_FINE], EDGES[_FINE::3]]
-)  # densities above are integrated in wider cells
+_BODY_EDGES = np.concatenate([EDGES[1:_FINE], EDGES[_FINE::3]])
 _CHUNK = 64  # matrices at a time, so that the data fit into a processor's cache
 _MOST_STEPS = 200
 _SMALL_GAIN = 1e-6  # in log likelihood
