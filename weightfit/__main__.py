@@ -150,7 +150,7 @@ def main(arguments: Sequence[str]) -> None:
         "source",
         type=Path,
         metavar="FOLDER_OR_FILE",
-        help="a folder with all *.safetensors of one checkpoint, or one such file; config.json in that folder is read",
+        help="a folder with all *.safetensors of one checkpoint, or one weight file; config.json beside it is read",
     )
     parser.add_argument(
         "--protocol",
