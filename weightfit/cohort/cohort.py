@@ -47,6 +47,11 @@ class CohortEntry:
     architecture: dict[str, Any] | None = None
     stack: str | None = None
 
+    @property
+    def naming(self) -> dict[str, Any] | None:
+        """What else one needs to know to count its tensors: their declared names, or the stack, or nothing."""
+        return {"stack": self.stack} if self.stack else self.architecture
+
 
 @dataclass(frozen=True)
 class Cohort:
