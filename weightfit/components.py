@@ -1,5 +1,6 @@
 """The kinds of matrices of a transformer block, and how they are pooled."""
 
+# ASSUME cross-attention: no model of the paper has it, so it is in no pool and not in q, k, v and o.
 CROSS_ATTENTION = ("cross_q", "cross_k", "cross_v", "cross_o")
 """The components of a decoder's attention to its encoder; q, k, v and o are those of self attention alone."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from weightfit.counts.part import count_part
 from weightfit.errors import CohortError
 from weightfit.task import logged
-from weightfit.weights.declared import declared
+from weightfit.weights.declared import names_and_stack
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -25,9 +25,8 @@ def main(arguments: Sequence[str]) -> None:
         manifest = json.loads(options.manifest.read_text(encoding="utf-8"))
         if not manifest["files"] and manifest.get("available", True):
             raise CohortError(f"{options.manifest.name}: no weight file is listed; run its source rule again")
-        architecture = options.architecture or {}
-        names = declared(architecture) if "matrices" in architecture else None
-        count_part(manifest, options.folder, options.output, names, architecture.get("stack"))
+        names, stack = names_and_stack(options.architecture)
+        count_part(manifest, options.folder, options.output, names, stack)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,7 @@ from weightfit.hub.download import download
 from weightfit.hub.repository import FilePin, Part, Revision
 from weightfit.hub.retry import TRIES, WAIT
 from weightfit.task import logged
-from weightfit.weights.declared import declared
-from weightfit.weights.families import Table
+from weightfit.weights.declared import names_and_stack
 
 COUNTED = ("matrices", "refused", "contract", "entry")
 """Metadata of a histogram that describe the weights, and not the code that counted them."""
@@ -78,7 +77,11 @@ def _files(folder: Path, part: str) -> list[dict[str, Any]]:
 
 
 def verify(
-    folder: Path, part: str, names: Table | None = None, tries: int = TRIES, wait: float = WAIT
+    folder: Path,
+    part: str,
+    naming: Mapping[str, Any] | None = None,
+    tries: int = TRIES,
+    wait: float = WAIT,
 ) -> str:
     """Fetch and count a part again and compare it with the archive.
 
@@ -88,8 +91,8 @@ def verify(
         Folder of the archive.
     part
         Id of the part.
-    names
-        Names of its tensors, if the cohort file declares them.
+    naming
+        Declared names of its tensors, or the stack; see `weightfit.weights.declared.names_and_stack`.
     tries, wait
         Number of tries and wait between them, as in `weightfit.hub.download.download`.
 
@@ -110,7 +113,7 @@ def verify(
         made = download(part_of(_manifest(folder, part)), Path(place, "weights"), tries, wait)
         if not made["available"]:
             raise BrokenArchive(f"{part}: {made['reason']}, so it cannot be compared: {made['remedy']}")
-        count_part(made, Path(place, "weights"), again, names)
+        count_part(made, Path(place, "weights"), again, *names_and_stack(naming))
         one, other = (table.read(path, "histograms") for path in (kept, again))
         first, second = (table.read_provenance(path) for path in (kept, again))
         if not one.equals(other) or any(first[key] != second[key] for key in COUNTED):
@@ -118,11 +121,6 @@ def verify(
                 f"{part}: the new count differs from that in the archive: do not use the archive"
             )
         return f"{part}: {made['files'][0]['bytes']} bytes fetched again, {one.num_rows} rows are the same"
-
-
-def _names(declarations: Mapping[str, Any], part: str) -> Table | None:
-    declaration = declarations.get(part.partition("/")[0])
-    return declared(declaration) if declaration else None
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -135,7 +133,7 @@ def main(arguments: Sequence[str]) -> None:
         "--architectures",
         type=json.loads,
         default={},
-        help="the declared tensor names of each entry, as JSON",
+        help="the declared tensor names of each entry, or its stack, as JSON",
     )
     parser.add_argument("--log", type=Path, required=True, help="the log of this run")
     options = parser.parse_args(arguments)
@@ -143,7 +141,8 @@ def main(arguments: Sequence[str]) -> None:
     with logged(options.log):
         parts, others = chosen(options.archive, options.sample, options.seed)
         for part in parts:
-            lines.append(verify(options.archive, part, _names(options.architectures, part)))
+            naming = options.architectures.get(part.partition("/")[0])
+            lines.append(verify(options.archive, part, naming))
         lines.append(
             f"{len(parts)} weight files compared, chosen with seed {options.seed}; {others} other parts have no file "
             "on the Hub and are not verified this way"

@@ -119,15 +119,15 @@ def test_a_stack_of_a_model_is_an_entry(tmp_path):
         "encoder": "encoder",
         "decoder": "decoder",
     }
+    assert (entries["whole"].naming, entries["decoder"].naming) == (None, {"stack": "decoder"})
     document["entries"]["decoder"] |= {"architecture": {"matrices": {"h.{block}.x": "cross_o"}}}
     with pytest.raises(
         CohortError, match=r"entries\.decoder\.stack: a declared architecture says itself which"
     ):
         read(tmp_path, document)
     del document["entries"]["decoder"]["stack"]
-    assert read(tmp_path, document).entries["decoder"].architecture == {
-        "matrices": {"h.{block}.x": "cross_o"}
-    }
+    entry = read(tmp_path, document).entries["decoder"]
+    assert entry.naming == entry.architecture == {"matrices": {"h.{block}.x": "cross_o"}}
 
 
 def test_steps_and_blocks_stand_for_the_paper_s(tmp_path):

@@ -12,7 +12,7 @@ from weightfit.cohort import read_cohort
 from weightfit.counts.part import count_part, read_part
 from weightfit.errors import CohortError, IncompleteCheckpoint, UnknownTensor
 from weightfit.provenance import sha256
-from weightfit.weights.declared import declared
+from weightfit.weights.declared import declared, names_and_stack
 
 WIDTH, HIDDEN, HEADS = 8, 12, 2
 DECLARATION = {
@@ -68,6 +68,13 @@ def test_declared_matrices_are_those_of_known_names(tmp_path):
         for component, histogram in histograms.items():
             assert np.array_equal(found[block][component].value, histogram.value)
             assert np.array_equal(found[block][component].count, histogram.count)
+
+
+def test_an_entry_says_names_or_a_stack_or_nothing():
+    names, stack = names_and_stack(DECLARATION)
+    assert stack is None and names.counted.keys() == declared(DECLARATION).counted.keys()
+    assert names_and_stack({"stack": "encoder"}) == (None, "encoder")
+    assert names_and_stack(None) == (None, None)
 
 
 def test_a_tensor_that_is_not_declared_shows_the_line_to_add(tmp_path):

@@ -22,6 +22,7 @@ from hypothesis.extra import numpy as arrays_of
 
 from weightfit.counts.histogram import histogram_of
 from weightfit.errors import MalformedCheckpoint
+from weightfit.weights import formats
 from weightfit.weights.decoding import read_matrix
 from weightfit.weights.header import Header, Tensor
 from weightfit.weights.plan import plan
@@ -526,3 +527,12 @@ def test_no_damage_does_anything_else(data: st.DataObject) -> None:
     except MalformedCheckpoint:
         return
     assert len(found) == 1
+
+
+def test_a_safetensors_file_whose_length_begins_like_a_pickle(tmp_path):
+    """The header of a safetensors file may be 640 bytes long: 80 02 in hexadecimal digits, from the least byte on."""
+    header = b'{"a.weight":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}}'.ljust(640)
+    path = tmp_path / "model.safetensors"
+    path.write_bytes((640).to_bytes(8, "little") + header + bytes(16))
+    assert path.read_bytes()[:2] == b"\x80\x02"
+    assert [tensor.name for tensor in formats.read_header(path).tensors] == ["a.weight"]

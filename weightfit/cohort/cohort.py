@@ -56,6 +56,11 @@ class CohortEntry:
     model: dict[str, Any] | None = None
     spectra: bool = False
 
+    @property
+    def naming(self) -> dict[str, Any] | None:
+        """What else one needs to know to count its tensors: their declared names, or the stack, or nothing."""
+        return {"stack": self.stack} if self.stack else self.architecture
+
 
 @dataclass(frozen=True)
 class Cohort:

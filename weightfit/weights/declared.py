@@ -55,5 +55,22 @@ def declared(declaration: Mapping[str, Any]) -> Table:
     return Table((), counted, left_out, needs=("num_attention_heads",) if by_head else ())
 
 
+def names_and_stack(naming: Mapping[str, Any] | None) -> tuple[Table | None, str | None]:
+    """Return what an entry of a cohort says about its tensors, as two arguments of `weightfit.weights.plan.plan`.
+
+    Parameters
+    ----------
+    naming
+        A declared architecture, or the key ``stack`` alone, or None.
+
+    Examples
+    --------
+    >>> names_and_stack({"stack": "decoder"})
+    (None, 'decoder')
+    """
+    naming = naming or {}
+    return declared(naming) if "matrices" in naming else None, naming.get("stack")
+
+
 def _template(name: str) -> str:
     return name.replace(BLOCK, "{i}")

@@ -22,6 +22,7 @@ Reason = Literal[
 ]
 """Why a tensor is not counted."""
 
+# ASSUME stacks: an encoder and its decoder are two entries, for block 0 of one is not block 0 of the other.
 STACKS = ("encoder", "decoder")
 """The stacks of a model that has two, each with blocks from 0 on."""
 

@@ -52,8 +52,11 @@ class _Member:
 
 
 def recognises(start: bytes) -> bool:
-    """Tell by its first bytes whether a file is a ZIP archive or a pickle, the two forms that PyTorch writes."""
-    return start.startswith((ZIP, b"\x80"))
+    """Tell by its first bytes whether a file is a ZIP archive or a pickle, the two forms that PyTorch writes.
+
+    The length of a safetensors header may begin like a pickle; its header then begins at the ninth byte.
+    """
+    return start.startswith(ZIP) or (start.startswith(b"\x80") and start[8:9] != b"{")
 
 
 def read_header(path: Path) -> Header:

@@ -34,7 +34,7 @@ rule verify_archive:
         sample=config["sample"],
         seed=config["seed"],
         architectures=json.dumps(
-            {entry: chosen.architecture for entry, chosen in COHORT.entries.items() if chosen.architecture},
+            {entry: chosen.naming for entry, chosen in COHORT.entries.items() if chosen.naming},
             sort_keys=True,
         ),
     message:

@@ -77,8 +77,7 @@ def settings(wildcards):
 def names_or_stack(wildcards):
     """Return the declared names of an entry's tensors, or the stack, as JSON; an unavailable entry has neither."""
     entry = COHORT.entries.get(wildcards.part.partition("/")[0])
-    stack = {"stack": entry.stack} if entry and entry.stack else None
-    return json.dumps(stack or (entry.architecture if entry else None), sort_keys=True)
+    return json.dumps(entry.naming if entry else None, sort_keys=True)
 
 
 def is_stand_in(wildcards):
