@@ -7,7 +7,7 @@ SHELL := bash
 .ONESHELL:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: all workflow test audit bench peers docs environment lock clean help
+.PHONY: all workflow test test-full audit bench peers docs environment lock clean help
 
 PYTHON ?= python3
 # Only a person who names an interpreter wants an environment that was made with another one replaced.
@@ -30,7 +30,10 @@ workflow:
 	status=$$?
 	[ $$status = 0 ] || echo "make all failed with exit status $$status" >> make-all.log
 
-test: environment  ## run every test: numbers, formats, the workflow end to end, style and types
+test: environment  ## run the tests: numbers, formats, the workflow end to end, style and types (under 10 minutes)
+	@python -m pytest --numprocesses 2 --dist loadfile -m "not full"
+
+test-full: environment  ## run every test, also the sweeps of which `make test` takes a sample
 	@python -m pytest --numprocesses 2 --dist loadfile
 
 audit: environment  ## judge every printed number without weights, a minute at the most, and write the page
@@ -70,4 +73,4 @@ clean:  ## remove .venv, and nothing else
 	@rm -rf .venv
 
 help:  ## list the goals
-	@sed -n 's/^\([a-z]*\):[a-z ]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):[a-z ]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18

@@ -80,6 +80,12 @@ def distributions() -> dict[str, str]:
 
 
 @cache
+def helpers() -> set[str]:
+    """Find the modules of the tests, which stand beside a test or in a folder that it puts on its path."""
+    return {entry.stem for entry in (REPOSITORY / "tests").rglob("*.py")}
+
+
+@cache
 def imports(path: Path) -> frozenset[str]:
     """Find the distributions that one Python file imports, at any depth of its code."""
     names = set()
@@ -88,9 +94,7 @@ def imports(path: Path) -> frozenset[str]:
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             names.add(str(node.module).partition(".")[0])
-    # Helpers of the tests stand beside them, or in another folder that a test puts on its path.
-    helpers = (REPOSITORY / "tests").rglob("*.py") if "tests" in path.parts else ()
-    beside = {entry.stem for entry in helpers}
+    beside = helpers() if "tests" in path.parts else set()
     outside = names - sys.stdlib_module_names - beside - {"weightfit"}
     outside -= PEERS if path.name in WITH_PEERS else set()
     unknown = outside - distributions().keys()
@@ -112,7 +116,8 @@ def entry_points() -> dict[str, tuple[Path, Path]]:
     return found
 
 
-def needed(start: Path) -> set[str]:
+@cache
+def needed(start: Path) -> frozenset[str]:
     """Find the distributions that a file and the modules of the package behind it import, or read as text."""
     # What these two find by name only.
     found = {
@@ -126,7 +131,9 @@ def needed(start: Path) -> set[str]:
     starts = [start, *sorted(path for pattern in found for path in REPOSITORY.glob(pattern))]
     files = {*starts, *(REPOSITORY / module for one in starts for module in modules(one))}
     read = yaml.safe_load((REPOSITORY / "cohorts/offline.yaml").read_text())["corpus"]["packages"]
-    return set().union(*(imports(file) for file in sorted(files)), read if start.stem == "corpus" else ())
+    return frozenset().union(
+        *(imports(file) for file in sorted(files)), read if start.stem == "corpus" else ()
+    )
 
 
 def test_the_lock_has_what_requirements_in_asks_for() -> None:
@@ -319,7 +326,7 @@ def test_a_stale_or_interrupted_installation_is_made_again(checkout: Path, chang
 
 def test_make_help_lists_every_goal(checkout: Path) -> None:
     text = (checkout / "Makefile").read_text()
-    goals = set(re.findall(r"^([a-z]+):(?!=)", text, re.MULTILINE)) - {"workflow"}
-    listed = set(re.findall(r"^make ([a-z]+) ", run(checkout, "make", "help").stdout, re.MULTILINE))
-    assert {"all", "test", "bench", "lock", "clean"} <= goals
+    goals = set(re.findall(r"^([a-z-]+):(?!=)", text, re.MULTILINE)) - {"workflow"}
+    listed = set(re.findall(r"^make ([a-z-]+) ", run(checkout, "make", "help").stdout, re.MULTILINE))
+    assert {"all", "test", "test-full", "bench", "lock", "clean"} <= goals
     assert listed == goals

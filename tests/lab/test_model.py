@@ -197,7 +197,9 @@ def test_a_block_computes_what_its_architecture_defines(tmp_path: Path, name: st
         seen = jax.nn.one_hot(tokens[:, :-1], 256, dtype=jnp.float32)
         return next_byte_loss(model, arrays, tokens), predict(model, arrays, seen)
 
-    slopes_and_more = jax.jit(jax.value_and_grad(both, has_aux=True))
+    # Compiling takes longer than computing, unless the compiler leaves the program as it is.
+    plain = {"xla_backend_optimization_level": 0}
+    slopes_and_more = jax.jit(jax.value_and_grad(both, has_aux=True), compiler_options=plain)
     (loss, logits), slopes = slopes_and_more(
         {key: jnp.asarray(value) for key, value in arrays.items()}, TOKENS
     )

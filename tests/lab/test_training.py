@@ -5,6 +5,7 @@ import math
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -29,6 +30,7 @@ from weightfit.lab.training import (
     State,
     decays,
     held_out_windows,
+    kept_compilations,
     make_schedule,
     split,
     step_of,
@@ -82,6 +84,13 @@ def corpus() -> Corpus:
     letters = np.frombuffer(text, np.uint8)
     training = letters[:18000]
     return Corpus(training, np.resize(letters[:4000], training.size), letters[18000:], "ab" * 32)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compilations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Compile a program once for all trainings of one shape."""
+    with kept_compilations(tmp_path_factory.mktemp("compilations")):
+        yield
 
 
 # The schedule.

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import full_cohort
@@ -91,6 +92,7 @@ def tables(tmp_path_factory):
     return of
 
 
+@cache
 def results(name, folder):
     """Run the cells of a notebook in this process and return what the last expression of each gives, as HTML."""
     shown, space = [], {}
@@ -148,7 +150,7 @@ def test_a_cohort_that_lacks_what_a_notebook_is_about_is_told_so(tables):
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_a_notebook_shows_the_same_every_time(name, tables):
-    assert results(name, tables("stand-ins")) == results(name, tables("stand-ins"))
+    assert results(name, tables("stand-ins")) == results.__wrapped__(name, tables("stand-ins"))
 
 
 def test_numbers_of_a_notebook_are_those_of_the_tables(tables):

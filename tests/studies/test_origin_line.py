@@ -103,7 +103,7 @@ def test_the_intervals_of_five_points_cover_the_truth():
     """The slope and the exponent of planted laws, and the correlation of Gaussian pairs, 95 times in 100."""
     random = np.random.default_rng(92)
     x, correlation, covered = np.array([0.11, 0.17, 0.18, 0.24, 0.32]), 0.6, []
-    for _ in range(3000):
+    for _ in range(1000):
         straight = through_origin(x, 0.09 * x + 0.001 * random.standard_normal(5))
         power = through_origin(x, 0.05 * x**0.4 * random.lognormal(0, 0.1, 5))
         first, other = random.standard_normal((2, 5))
@@ -116,7 +116,7 @@ def test_the_intervals_of_five_points_cover_the_truth():
                 pair.correlation_low <= correlation <= pair.correlation_high,
             )
         )
-    assert np.mean(covered, axis=0) == pytest.approx([0.95, 0.95, 0.95], abs=0.015)
+    assert np.mean(covered, axis=0) == pytest.approx([0.95, 0.95, 0.95], abs=0.02)
 
 
 def printed(key, column):

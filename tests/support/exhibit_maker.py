@@ -20,16 +20,18 @@ def request(
     output: Path,
     entries: Mapping[str, Mapping[str, Any]],
     cohort: Mapping[str, Mapping[Any, Any]],
+    every_ending: bool = False,
 ) -> Request:
-    """Ask for an exhibit from the Parquet tables of a folder."""
+    """Ask for an exhibit from the Parquet tables of a folder; for figures without PNG and PDF, unless wanted."""
     exhibit = exhibits.read()[label]
     output.mkdir(parents=True, exist_ok=True)
+    endings = [ending for ending in ENDINGS[exhibit.kind] if every_ending or ending not in ("png", "pdf")]
     return Request(
         exhibit,
         entries,
         cohort,
         {name: tables / f"{name}.parquet" for name in exhibit.inputs},
-        {ending: output / f"{label}.{ending}" for ending in ENDINGS[exhibit.kind]},
+        {ending: output / f"{label}.{ending}" for ending in endings},
     )
 
 

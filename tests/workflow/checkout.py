@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from forked_python import program
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 NEEDED = (
     "Snakefile",
@@ -32,7 +34,7 @@ USER = "nobody-of-this-name"
 
 @dataclass(frozen=True)
 class Run:
-    """What one command of Snakemake printed and did."""
+    """What one command of Snakemake printed and did; without forks, also how long that took the processor."""
 
     status: int
     text: str
@@ -55,16 +57,25 @@ class Run:
 class Checkout:
     """A copy of what a run needs."""
 
-    def __init__(self, path: Path, source: Path = REPOSITORY):
+    seed = 1  # of the hashes in forks
+
+    def __init__(self, path: Path, source: Path = REPOSITORY, compiled: bool = True):
         self.path = path
-        # Compiled kernels of another place are left behind: the first run starts cold.
-        ignored = shutil.ignore_patterns(*(["__pycache__"] if source == REPOSITORY else []))
+        # Without the compiled kernels the first run starts cold.
+        ignored = shutil.ignore_patterns(*([] if compiled else ["__pycache__"]))
         path.mkdir(parents=True)
         for name in NEEDED:
             if (source / name).is_dir():
                 shutil.copytree(source / name, path / name, ignore=ignored)
             else:
                 shutil.copy2(source / name, path / name)
+
+    @classmethod
+    def existing(cls, path: Path) -> "Checkout":
+        """Return a checkout that has been made before."""
+        found = cls.__new__(cls)
+        found.path = path
+        return found
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name
@@ -89,13 +100,21 @@ class Checkout:
             "PIP_NO_INDEX": "1",
         }
 
-    def snakemake(self, *arguments: str, status: int | None = 0) -> Run:
-        """Run Snakemake to its end and check its exit status, if one is expected."""
+    def snakemake(self, *arguments: str, status: int | None = 0, forked: bool = True) -> Run:
+        """Run Snakemake to its end and check its exit status, if one is expected.
+
+        It and its jobs are forks of a process that has imported the libraries. If not ``forked``, each of them starts
+        as it does for a person, which costs more of the processor.
+        """
+        command, environment = self.command(*arguments), self.environment()
+        if forked:
+            command[0] = str(program(self.seed))
+            environment["PATH"] = f"{program(self.seed).parent}{os.pathsep}{environment['PATH']}"
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         result = subprocess.run(
-            self.command(*arguments),
+            command,
             cwd=self.path,
-            env=self.environment(),
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -5,33 +5,18 @@ import subprocess
 import sys
 
 import pytest
-import yaml
 from checkout import Checkout
-
-COHORT = {
-    "name": "traced",
-    "description": "One stand-in.",
-    "entries": {
-        "lab-pythia-70m": {
-            "paper_entry": "pythia-70m",
-            "stand_in": True,
-            "initialize": {"of": "pythia-70m", "blocks": 1, "dtype": "F16", "seed": 1},
-        }
-    },
-}
+from first_run import copied_run
 
 
 @pytest.fixture(scope="module")
 def audited(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    checkout = Checkout(tmp_path_factory.mktemp("traced") / "checkout")
-    (checkout / "traced.yaml").write_text(yaml.safe_dump(COHORT, sort_keys=False))
-    checkout.snakemake("--cores", "2", "audit", "--config", "cohort=traced.yaml")
-    return checkout
+    return copied_run(tmp_path_factory)
 
 
 def trace(checkout: Checkout, *arguments: str, status: int = 0) -> str:
     result = subprocess.run(
-        [sys.executable, "-m", "weightfit.trace", *arguments, "--cohort", "traced.yaml"],
+        [sys.executable, "-m", "weightfit.trace", *arguments, "--cohort", "tiny.yaml"],
         cwd=checkout.path,
         env=checkout.environment(),
         capture_output=True,
@@ -44,7 +29,7 @@ def trace(checkout: Checkout, *arguments: str, status: int = 0) -> str:
 
 def test_a_measured_number_leads_down_to_the_bytes(audited: Checkout) -> None:
     told = trace(audited, "T2.pythia-70m.median")
-    manifest = json.loads((audited / "results/traced/manifests/lab-pythia-70m.json").read_text())
+    manifest = json.loads((audited / "results/tiny/manifests/lab-pythia-70m.json").read_text())
     steps = [
         "T2.pythia-70m.median: printed '7.2' (Table 2)",
         "verdict: pending by weights",
@@ -74,9 +59,9 @@ def test_what_is_the_same_is_verified_and_what_is_not_is_named(audited: Checkout
     told = trace(audited, "T2.pythia-70m.median", "--verify")
     assert told.rstrip().endswith("weight files were not read")
     assert "NOT THE SAME" not in told
-    path = audited / "results/traced/super_weights.parquet"
+    path = audited / "results/tiny/super_weights.parquet"
     kept = path.read_bytes()
-    path.write_bytes((audited / "results/traced/drift.parquet").read_bytes())
+    path.write_bytes((audited / "results/tiny/drift.parquet").read_bytes())
     try:
         told = trace(audited, "T2.pythia-70m.median", "--verify", status=1)
     finally:
@@ -102,7 +87,7 @@ def test_a_claim_leads_to_its_numbers_and_tables(audited: Checkout) -> None:
 
 
 def test_a_sentence_that_is_not_that_of_the_run_is_named(audited: Checkout) -> None:
-    with audited.edited("results/traced/claims.csv", lambda text: text.replace("1.2054", "1.2055")):
+    with audited.edited("results/tiny/claims.csv", lambda text: text.replace("1.2054", "1.2055")):
         told = trace(audited, "ten-of-twelve", "--verify", status=1)
     assert "does not stand in claims.csv" in told
 

@@ -65,14 +65,14 @@ def _write_notes(figure: "Figure", notes: Sequence[str]) -> None:
 
 
 def write_figure(figure: "Figure", paths: Mapping[str, Path]) -> None:
-    """Write a figure as SVG, PNG and PDF, with the same bytes every time.
+    """Write a figure as SVG, PNG or PDF, with the same bytes every time.
 
     Parameters
     ----------
     figure
         Figure to write.
     paths
-        Path of the file with each ending ``svg``, ``png`` and ``pdf``.
+        Path of the file with each ending ``svg``, ``png`` or ``pdf`` that is wanted.
     """
     undated: dict[str, dict[str, str | None]] = {
         "svg": {"Date": None, "Creator": None},
@@ -83,4 +83,5 @@ def write_figure(figure: "Figure", paths: Mapping[str, Path]) -> None:
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for ending, metadata in undated.items():
-        figure.savefig(paths[ending], format=ending, metadata=metadata)
+        if ending in paths:
+            figure.savefig(paths[ending], format=ending, metadata=metadata)
