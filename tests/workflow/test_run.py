@@ -62,7 +62,8 @@ OF_FITS = (
     "bimodality",
     "multiverse",
 )
-STUDIES = (*OF_FITS, "theory", "library", "steady_state", "laws", "calibration")
+OF_REAL_MODELS = ("format_null", "beyond", "precision", "spectra")
+STUDIES = (*OF_FITS, "theory", "library", "steady_state", "laws", "calibration", *OF_REAL_MODELS)
 TABLES_OF_STUDIES = (*STUDIES, "steady_state_lines")
 NOTEBOOKS = ("band", "scale", "selection")
 WEIGHTLESS = ("figure_02", "table_6", "table_6_released")
@@ -136,8 +137,8 @@ def test_weights_are_gone_and_nothing_else_is_left(finished: Finished) -> None:
 def test_tables_keep_their_contracts(finished: Finished, name: str) -> None:
     contract = name.partition("/")[0]
     found = table.read(finished.results / f"{name}.parquet", contract)
-    # A line through the origin needs two entries of one group, which this cohort has not.
-    assert (found.num_rows > 0) == (name != "steady_state_lines")
+    # A line through the origin needs two entries of one group, and this cohort has no real models.
+    assert (found.num_rows > 0) == (name not in ("steady_state_lines", "beyond", "spectra"))
     table.check(contract, found)
 
 
@@ -174,7 +175,9 @@ def test_each_table_says_from_what_it_was_made(finished: Finished) -> None:
     inputs["multiverse"] = ["fits.parquet", "histograms/lab-pythia-70m.parquet"]
     inputs["super_weights"] = ["fits.parquet", "moments.parquet"]
     inputs["steady_state"] = ["scaling.parquet"]
-    inputs["library"] = []
+    inputs |= {"library": [], "precision": [], "spectra": [], "format_null": parts}
+    asked = ("fits", "moments", "closure", "super_weights", "format_null", "theory")
+    inputs["beyond"] = [f"{name}.parquet" for name in asked]
     for path, rule in made.items():
         provenance = table.read_provenance(finished.results / path)
         stem = Path(path).stem
@@ -502,14 +505,26 @@ def instead(old: str, new: str):
     return lambda text: text.replace(old, new, 1)
 
 
-OF_WEIGHTS = [label for label in (*FIGURES, *TABLES) if label not in WEIGHTLESS]
+OF_FORMATS = ("beyond_precision", "beyond_precision_table")
+OF_WEIGHTS = [label for label in (*FIGURES, *TABLES) if label not in (*WEIGHTLESS, *OF_FORMATS)]
 AFTER_FITS = Counter(
-    ("fits", "audit", "page", *OF_FITS, "steady_state", "database", *OF_WEIGHTS, *["notebook"] * 3)
+    ("fits", "audit", "page", *OF_FITS, "steady_state", "beyond", "database", *OF_WEIGHTS, *["notebook"] * 3)
 )
 EVERY_FIT = AFTER_FITS + Counter({"fit": len(ENTRIES)})
 # What reads weights or laws without a fit: an exclusion reaches the first, an edit of how weights are counted all.
 LAWS = Counter(["laws"])
-WITHOUT_FITS = LAWS + Counter(("calibration", "library", "table_6", "table_6_released", "database_search"))
+WITHOUT_FITS = LAWS + Counter(
+    (
+        "calibration",
+        "library",
+        "table_6",
+        "table_6_released",
+        "database_search",
+        "format_null",
+        "precision",
+        *OF_FORMATS,
+    )
+)
 AUDIT = Counter(["audit", "page"])
 NOTED = Counter({"notebook": len(NOTEBOOKS)})
 
@@ -547,7 +562,7 @@ EVERYTHING = WITHOUT_FITS + EVERY_FIT + Counter({"histogram": len(ENTRIES)}) + C
         pytest.param(
             "paper/reported.tsv",
             instead("cohort size", "size of the cohort"),
-            Counter((*TABLES, *FIGURES, "library", "database_search")) + NOTED + AUDIT,
+            Counter((*TABLES, *FIGURES, "library", "database_search", "beyond")) + NOTED + AUDIT,
         ),
         ("tiny.yaml", instead("What the tests", "All that the tests"), Counter(["page"])),
         (
