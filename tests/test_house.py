@@ -24,7 +24,7 @@ CONFINED = {
     "jaxlib": ("weightfit/lab/",),
     "matplotlib": ("weightfit/exhibits/", "weightfit/report/"),
     "great_tables": ("weightfit/exhibits/table.py",),
-    "gguf": ("weightfit/weights/gguf_types.py",),
+    "gguf": ("weightfit/weights/gguf_types.py", "weightfit/studies/precision.py"),
     "snakemake": (),
     **dict.fromkeys(("jupytext", "nbclient", "nbconvert", "nbformat"), ("weightfit/report/notebook.py",)),
 }

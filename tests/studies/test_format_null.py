@@ -26,7 +26,7 @@ def test_a_format_moves_other_draws_alike(stored, tolerance):
     after = gguf.quants.dequantize(gguf.quants.quantize(drawn, kind), kind)
     expected = shapes(after.ravel()) - shapes(drawn.ravel())
     found = [one[0] for one in movement(stored, drawn.size)]
-    np.testing.assert_allclose(found[0], expected[0], atol=1.5e-3)
+    np.testing.assert_allclose(found[0], expected[0], atol=5e-3)
     np.testing.assert_allclose(found[1:], expected[1:], atol=tolerance)
 
 

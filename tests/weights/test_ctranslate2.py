@@ -33,7 +33,8 @@ from weightfit.counts.scan import Scan
 from weightfit.errors import MalformedCheckpoint
 from weightfit.weights import ctranslate2, formats
 from weightfit.weights.ctranslate2 import DTYPES, HEADER_LIMIT, read_header, recognises
-from weightfit.weights.header import Header, Tensor, require_countable
+from weightfit.weights.decoding import require_countable
+from weightfit.weights.header import Header, Tensor
 from weightfit.weights.plan import plan
 from weightfit.weights.safetensors import FOREIGN
 

@@ -27,12 +27,12 @@ from weightfit.errors import (
 )
 from weightfit.weights import formats
 from weightfit.weights import gguf as reading
-from weightfit.weights.decoding import read_matrix
+from weightfit.weights.decoding import read_matrix, require_countable
 from weightfit.weights.encodings import ENCODINGS
 from weightfit.weights.families import TABLES
 from weightfit.weights.gguf import COUNT_LIMIT, NESTING_LIMIT, read_header
 from weightfit.weights.gguf_types import QUANTISED, TYPES
-from weightfit.weights.header import Header, Tensor, require_countable
+from weightfit.weights.header import Header, Tensor
 from weightfit.weights.plan import Piece, Plan, plan
 
 MUTATIONS = 1_000

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from weightfit.documents import parse_object, quote
 from weightfit.errors import MalformedCheckpoint
-from weightfit.weights.header import Header, Tensor, require_countable
+from weightfit.weights.decoding import require_countable
+from weightfit.weights.header import Header, Tensor
 from weightfit.weights.safetensors import BITS, HEADER_LIMIT, read_header
 from weightfit.weights.writer import CheckpointWriter
 

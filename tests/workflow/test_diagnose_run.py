@@ -74,9 +74,8 @@ def test_a_folder_of_pytorch(checkout: Checkout) -> None:
     )
     assert [file["path"] for file in manifest["files"]] == ["model.pt"]
     assert manifest["settings"] == {"config": True, "index": False, "left_out": ["training_args.bin"]}
-    noted = checkout.plan("diagnose", "--config", "model=trained")
-    assert noted == {}
-    (checkout / "trained/model.pt").touch()
+    assert checkout.plan("diagnose", "--config", "model=trained") == {}
+    (checkout / "trained/model.pt").write_bytes((checkout / "trained/model.pt").read_bytes()[:-1] + b"\1")
     assert "link" in checkout.plan("diagnose", "--config", "model=trained")
 
 

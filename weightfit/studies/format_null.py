@@ -17,6 +17,7 @@ from weightfit import table
 from weightfit.counts.histogram import histogram_of
 from weightfit.fits.null import SEED, GaussianMixture, null_fits
 from weightfit.fits.probability_plot import Fit, fit, magnitudes
+from weightfit.studies.precision import stored as stored_as
 from weightfit.weights.encodings import ENCODINGS
 
 TRIMS = (0.80, 0.90, 1.00)
@@ -92,15 +93,11 @@ def movement(stored: str, n: int) -> list[tuple[float, float, float]]:
     list of tuple
         Shape and R squared of the quantised draw minus those of the draw, and the share of exact zeros.
     """
-    from gguf.constants import GGMLQuantizationType
-    from gguf.quants import dequantize, quantize
-
     random = np.random.default_rng([SEED, n, QUANTISERS.index(stored)])
     drawn = random.standard_normal((-(-n // _ROW), _ROW), np.float32)
     # ASSUME format-null-mean: the draw's mean is its standard error, because centring moves exact zeros to abs(mean).
     drawn = (drawn - drawn.mean(dtype=np.float64) + n**-0.5).astype(np.float32) * np.float32(DEVIATION)
-    kind = GGMLQuantizationType[stored]
-    after = dequantize(quantize(drawn, kind), kind).astype(np.float32).reshape(-1)[:n]
+    after = stored_as(drawn, stored, "gaussian null of a format").reshape(-1)[:n]
     pairs = zip(_fits(drawn.reshape(-1)[:n]), _fits(after), strict=True)
     zeros = float(np.mean(after == 0))
     return [(new.shape - old.shape, new.r_squared - old.r_squared, zeros) for old, new in pairs]

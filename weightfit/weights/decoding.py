@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from weightfit.documents import quote
+from weightfit.errors import MalformedCheckpoint
 from weightfit.weights.encodings import ENCODINGS, Bytes, Encoding
 from weightfit.weights.header import Tensor
 from weightfit.weights.scales import extent_of_scale
@@ -58,14 +60,9 @@ class _Scaled:
             row = place // self._row_values
             column = place - row * self._row_values
             scales = self._scales[row // self._rows * self._row_scales + column // self._columns]
-            with np.errstate(
-                over="ignore", invalid="ignore"
-            ):  # values that are not finite are refused by name
-                np.multiply(
-                    self._values[codes],
-                    _as_float32(scales, self._dtype),
-                    out=found[begin : begin + codes.size],
-                )
+            # ASSUME scaled-products: a weight in 8 bits with a scale is the product of the two in float32.
+            with np.errstate(over="ignore", invalid="ignore"):  # a tally refuses what is not finite
+                found[begin : begin + codes.size] = self._values[codes] * _as_float32(scales, self._dtype)
             self._seen += codes.size
         return found
 
@@ -83,3 +80,33 @@ def read_matrix(path: Path, tensor: Tensor) -> NDArray[Any]:
     values = stored if encoding.decode is None else encoding.decode(stored).reshape(-1)
     values = values.view(_VALUES[encoding.counted])
     return (_as_float32(values, "BF16") if encoding.counted == "BF16" else values).reshape(tensor.shape)
+
+
+def require_countable(path: Path, tensor: Tensor) -> None:
+    """Raise unless the tensor is a matrix whose values can be counted, with at least one row and one column.
+
+    Parameters
+    ----------
+    path
+        File of the tensor, for the error message.
+
+    Raises
+    ------
+    MalformedCheckpoint
+    """
+    where = f"{path}: tensor {quote(tensor.name)}"
+    if tensor.dtype not in ENCODINGS:
+        raise MalformedCheckpoint(
+            f"{where} has dtype {tensor.dtype}, weights are counted in {', '.join(ENCODINGS)}: "
+            "use a checkpoint that is not quantized otherwise or convert it"
+        )
+    if len(tensor.shape) != 2:
+        raise MalformedCheckpoint(
+            f"{where} has {len(tensor.shape)} dimensions, a weight matrix has 2: "
+            "use a checkpoint of the architecture that its names say"
+        )
+    if 0 in tensor.shape:
+        raise MalformedCheckpoint(
+            f"{where} has shape {list(tensor.shape)} and so no values, a weight matrix has some: "
+            "use a checkpoint of the architecture that its names say"
+        )

@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from weightfit.documents import quotation, quote
-from weightfit.errors import MalformedCheckpoint
-from weightfit.weights.encodings import ENCODINGS
+from weightfit.documents import quotation
 
 quotation.maxstring = 200
 quotation.maxother = 200
@@ -57,33 +55,3 @@ class Header:
     tensors: tuple[Tensor, ...]
     metadata: dict[str, str]
     config: Mapping[str, object] = field(default_factory=dict)
-
-
-def require_countable(path: Path, tensor: Tensor) -> None:
-    """Raise unless the tensor is a matrix whose values can be counted, with at least one row and one column.
-
-    Parameters
-    ----------
-    path
-        File of the tensor, for the error message.
-
-    Raises
-    ------
-    MalformedCheckpoint
-    """
-    where = f"{path}: tensor {quote(tensor.name)}"
-    if tensor.dtype not in ENCODINGS:
-        raise MalformedCheckpoint(
-            f"{where} has dtype {tensor.dtype}, weights are counted in {', '.join(ENCODINGS)}: "
-            "use a checkpoint that is not quantized otherwise or convert it"
-        )
-    if len(tensor.shape) != 2:
-        raise MalformedCheckpoint(
-            f"{where} has {len(tensor.shape)} dimensions, a weight matrix has 2: "
-            "use a checkpoint of the architecture that its names say"
-        )
-    if 0 in tensor.shape:
-        raise MalformedCheckpoint(
-            f"{where} has shape {list(tensor.shape)} and so no values, a weight matrix has some: "
-            "use a checkpoint of the architecture that its names say"
-        )

@@ -26,8 +26,9 @@ from weightfit.errors import (
     MalformedCheckpoint,
     UnknownTensor,
 )
+from weightfit.weights.decoding import require_countable
 from weightfit.weights.families import DECLARED, FAMILIES, STACKS, TABLES, Fused, Layout, Table
-from weightfit.weights.header import Header, Tensor, require_countable
+from weightfit.weights.header import Header, Tensor
 from weightfit.weights.scales import is_scale, require_scale
 from weightfit.weights.unsupported import require_supported
 

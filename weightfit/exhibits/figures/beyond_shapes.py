@@ -59,6 +59,7 @@ def rows(request: Request) -> list[Row]:
 def draw(found: Sequence[Row], request: Request) -> "Figure":
     """Draw one panel for each model, with the band, the anchor and the null of the format."""
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import MaxNLocator
 
     panels = list(dict.fromkeys(row["panel"] for row in found))
     columns = 2 if len(panels) > 1 else 1
@@ -75,6 +76,7 @@ def draw(found: Sequence[Row], request: Request) -> "Figure":
         _draw_panel(axes, own)
         axes.set_title(_title(panel, own, request.models[panel]))
         axes.set_xlabel("block")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     for axes in list(grid.flat)[len(panels) :]:
         axes.axis("off")
     for line in grid:
