@@ -23,10 +23,13 @@ from weightfit.audit.audit import audit
 from weightfit.audit.claims.claims import judge_claims
 from weightfit.audit.claims.file import read_claims
 from weightfit.audit.evaluation import Evaluator, evaluate_all
+from weightfit.cohort import read_cohort
+from weightfit.cohort.facts import real_models
 from weightfit.documents import ROOT
 from weightfit.paper import exhibits
 from weightfit.studies.origin_line import OriginLine, through_origin
 from weightfit.studies.theory import theory
+from weightfit.weights.wheels import read_lock
 
 DOCUMENTS = (
     "README.md",
@@ -138,7 +141,20 @@ def rule_graph() -> str:
     return "\n".join(["```mermaid", "flowchart LR", *lines, "```"])
 
 
+def availability() -> str:
+    """List the real models of the default cohort, as its file states them."""
+    lines = ["| model | attention | trained on | then | licence | package |", "|---|---|---|---|---|---|"]
+    models = read_cohort("models")
+    for entry, known in real_models(models).items():
+        first, *others = read_lock(ROOT / models.entries[entry].settings["lock"])
+        wheels = f"{first.name}{f' and {len(others)} more' if others else ''}"
+        told = (known["attention"], known["trained_on"], known["altered"] or "", known["licence"], wheels)
+        lines.append(f"| `{entry}` | {' | '.join(told)} |")
+    return "\n".join(lines)
+
+
 PARTS: Mapping[str, Callable[[], str]] = {
+    "availability": availability,
     "verdicts": verdicts,
     "audit": lambda: f"{verdicts()}\n\n{claims_in_brief()}",
     "claims": claims,
