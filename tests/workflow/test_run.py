@@ -538,6 +538,8 @@ def drawn_with(module: str) -> Counter:
     )
 
 
+# What an exhibit is told of an entry has its exclusions, so exhibits that read no fits are made again too.
+EXCLUDED = EVERY_FIT + LAWS - Counter({"fit": 3}) + Counter(OF_FORMATS)
 EVERYTHING = WITHOUT_FITS + EVERY_FIT + Counter({"histogram": len(ENTRIES)}) + Counter(SOURCES.values())
 
 
@@ -568,7 +570,7 @@ EVERYTHING = WITHOUT_FITS + EVERY_FIT + Counter({"histogram": len(ENTRIES)}) + C
         (
             "tiny.yaml",
             instead(REASON["1.v"], "its weights do not differ"),
-            EVERY_FIT + LAWS - Counter({"fit": 3}),
+            EXCLUDED,
         ),
     ],
     ids=[
@@ -594,7 +596,7 @@ def test_a_change_remakes_what_depends_on_it_and_nothing_else(
 def test_a_further_exclusion_fetches_no_weights(finished: Finished) -> None:
     further = "    - matrix: 0.q\n      reason: a person wants to see the pools without it\n"
     with finished.checkout.edited("tiny.yaml", at_end(further.rstrip("\n"))):
-        assert finished.checkout.plan("all", *ARGUMENTS) == dict(EVERY_FIT + LAWS - Counter({"fit": 3}))
+        assert finished.checkout.plan("all", *ARGUMENTS) == dict(EXCLUDED)
 
 
 def test_other_weights_in_a_linked_folder_are_noticed(finished: Finished) -> None:
@@ -606,7 +608,9 @@ def test_other_weights_in_a_linked_folder_are_noticed(finished: Finished) -> Non
         planned = finished.checkout.plan("all", *ARGUMENTS)
     finally:
         kept.replace(path)
-    assert planned == dict(EVERY_FIT + LAWS - Counter({"fit": 3}) + Counter(("link", "histogram")))
+    assert planned == dict(
+        EVERY_FIT + LAWS - Counter({"fit": 3}) + Counter(("link", "histogram", "format_null"))
+    )
 
 
 def test_one_exhibit_is_made_by_its_name(finished: Finished) -> None:
