@@ -87,7 +87,7 @@ def test_a_cohort_around_it_that_was_not_run_is_told(checkout: Checkout) -> None
         in run.text
     )
     run = checkout.snakemake("--cores", "1", "diagnose", *chosen, "around=offlineb", status=1)
-    assert "around: config.yaml: cohort: there is no cohort 'labb'" in run.text
+    assert "around: config.yaml: cohort: there is no cohort 'offlineb'" in run.text
 
 
 def test_what_is_neither_folder_nor_repository(checkout: Checkout) -> None:

@@ -122,9 +122,9 @@ def test_pins_say_what_was_found(finished: Finished) -> None:
 
 
 def test_every_exhibit_is_made_and_tells_what_could_not_be_had(finished: Finished) -> None:
-    for label in exhibits.read():
-        kind, ending = ("figures", "svg") if label.startswith("figure") else ("tables", "html")
-        assert (finished.results / f"{kind}/{label}.{ending}").is_file()
+    for label, exhibit in exhibits.read().items():
+        ending = {"figures": "svg", "tables": "html"}[exhibit.kind]
+        assert (finished.results / f"{exhibit.kind}/{label}.{ending}").is_file()
     for name in ("figures/figure_05.svg", "figures/figure_09.svg", "tables/table_4.html"):
         text = (finished.results / name).read_text(encoding="utf-8")
         assert "llama-3-8b: meta-llama/Meta-Llama-3-8B at main is gated" in text, name
