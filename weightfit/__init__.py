@@ -1,6 +1,7 @@
 """Exact histograms of transformer weights, and the fits, moments and nulls computed from them.
 
-The 15 names that npm-weibull-py 0.4.0 exports can also be imported from here; see `weightfit.release.functions`.
+`analyze` measures a model, and `fit` a single matrix. The 15 names that npm-weibull-py 0.4.0 exports can also be
+imported from here; see `weightfit.release.functions`.
 """
 
 import os
@@ -31,15 +32,20 @@ RELEASED = (
 )
 """The names that npm-weibull-py 0.4.0 exports."""
 
+_HOMES = {"analyze": "weightfit.analysis.analysis", "fit": "weightfit.analysis.analysis"} | dict.fromkeys(
+    RELEASED, "weightfit.release.functions"
+)
+"""The module of each name that can be imported from here."""
+
 # With this function, a type checker would assume that every name exists and would accept misspelt imports.
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        if name not in RELEASED:
+        if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         # This is not an import statement because every script imports this module, and the imports of a script
         # determine when it is rerun and what its environment must contain.
-        return getattr(import_module("weightfit.release.functions"), name)
+        return getattr(import_module(_HOMES[name]), name)
 
     def __dir__() -> list[str]:
-        return sorted([*globals(), *RELEASED])
+        return sorted([*globals(), *_HOMES])
