@@ -1,7 +1,7 @@
 """Exact histograms of transformer weights, and the fits, moments and nulls computed from them.
 
-`analyze` measures a model, and `fit` a single matrix. The 15 names that npm-weibull-py 0.4.0 exports can also be
-imported from here; see `weightfit.release.functions`.
+`analyze` measures a model, `compare` two of them, and `fit` a single matrix. The 15 names that
+npm-weibull-py 0.4.0 exports can also be imported from here; see `weightfit.release.functions`.
 """
 
 import os
@@ -32,9 +32,12 @@ RELEASED = (
 )
 """The names that npm-weibull-py 0.4.0 exports."""
 
-_HOMES = {"analyze": "weightfit.analysis.analysis", "fit": "weightfit.analysis.analysis"} | dict.fromkeys(
-    RELEASED, "weightfit.release.functions"
-)
+_HOMES = {
+    "analyze": "weightfit.analysis.analysis",
+    "compare": "weightfit.analysis.compare",
+    "fit": "weightfit.analysis.analysis",
+    **dict.fromkeys(RELEASED, "weightfit.release.functions"),
+}
 """The module of each name that can be imported from here."""
 
 # With this function, a type checker would assume that every name exists and would accept misspelt imports.

@@ -21,6 +21,7 @@ from weightfit.counts.histogram import histogram_of
 from weightfit.errors import CohortError
 from weightfit.fits.units import Protocol
 from weightfit.studies.selection import TRIM
+from weightfit.weights.declared import read_architecture
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -270,20 +271,29 @@ def analyze(
     >>> found.table[["component", "block", "n"]].head(2).values.tolist()
     [['q', 0, 4096], ['q', 1, 4096]]
     """
-    from weightfit.weights.declared import read_architecture
+    model = open_model(source, architecture=architecture, stack=stack, config=config, cache=cache)
+    return analyze_model(model, protocol, trim)
 
+
+def open_model(
+    source: str | Path | Mapping[str, Any],
+    *,
+    architecture: str | Path | None = None,
+    stack: str | None = None,
+    config: Mapping[str, Any] | None = None,
+    cache: str | Path | None = None,
+) -> Model:
+    """Open a model, and fetch and count it if it is on the Hub; see `analyze` for the arguments."""
     declaration = None if architecture is None else Path(architecture)
     names = None if declaration is None else read_architecture(declaration)
     if isinstance(source, Mapping):
-        model = of_arrays(source, config=config, architecture=names, stack=stack)
-    elif (found := HUB_NAME.fullmatch(str(source))) and not Path(source).exists():
+        return of_arrays(source, config=config, architecture=names, stack=stack)
+    if (found := HUB_NAME.fullmatch(str(source))) and not Path(source).exists():
         from weightfit.analysis.hub import on_hub
 
         kept = None if cache is None else Path(cache)
-        model = on_hub(found["repository"], found["revision"], declaration, stack, kept)
-    else:
-        model = local(Path(source), names, stack)
-    return analyze_model(model, protocol, trim)
+        return on_hub(found["repository"], found["revision"], declaration, stack, kept)
+    return local(Path(source), names, stack)
 
 
 def analyze_model(model: Model, protocol: str = "centred", trim: float = TRIM) -> Analysis:

@@ -1,7 +1,6 @@
 """A model whose tensors are arrays in memory, such as the state dict of PyTorch."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +63,18 @@ def of_arrays(
         left_out=reasons(layout),
         unread=[],
         count=lambda: _counted(arrays, layout),
+        read=lambda block, component: _read(arrays, layout, block, component),
     )
+
+
+def _read(arrays: Mapping[str, Any], layout: Plan, block: int, component: str) -> NDArray[Any]:
+    name, piece = next(
+        (name, piece)
+        for name, held in layout.pieces.items()
+        for piece in held
+        if (piece.block, piece.component) == (block, component)
+    )
+    return rows_of(as_floats(arrays[name]), piece)
 
 
 def _counted(arrays: Mapping[str, Any], layout: Plan) -> Matrices:
@@ -74,8 +84,8 @@ def _counted(arrays: Mapping[str, Any], layout: Plan) -> Matrices:
         for piece in pieces:
             what = f"tensor {name!r}"
             try:
-                counted: Histogram | NonFiniteWeight = replace(
-                    histogram_of(rows_of(matrix, piece), what), dtype=_dtype(arrays[name])
+                counted: Histogram | NonFiniteWeight = histogram_of(
+                    rows_of(matrix, piece), what, "BF16" if _dtype(arrays[name]) == "BF16" else None
                 )
             except NonFiniteWeight as refusal:
                 counted = refusal

@@ -8,6 +8,7 @@ from typing import Any
 
 from weightfit.analysis.analysis import Analysis
 from weightfit.analysis.measure import COLUMNS
+from weightfit.analysis.model import Model
 
 
 def document(analysis: Analysis) -> dict[str, Any]:
@@ -35,6 +36,16 @@ def document(analysis: Analysis) -> dict[str, Any]:
         "kinds": [asdict(kind) for kind in analysis.kinds],
         "standing_out": [asdict(one) for one in analysis.standing_out],
         "matrices": analysis.measured.rows,
+    }
+
+
+def described(model: Model) -> dict[str, Any]:
+    """Return what a document says of a model."""
+    return {
+        "name": model.name,
+        "origin": model.origin,
+        "family": model.family,
+        "files": [{"path": file.path, "bytes": file.bytes, "sha256": file.sha256} for file in model.files],
     }
 
 

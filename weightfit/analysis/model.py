@@ -5,14 +5,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from weightfit.counts.histogram import Histogram
 from weightfit.counts.scan import Scan
 from weightfit.errors import CohortError, NonFiniteWeight
 from weightfit.task import Progress
+from weightfit.weights.decoding import read_matrix
 from weightfit.weights.families import Table
 from weightfit.weights.formats import read_header
 from weightfit.weights.header import Header
 from weightfit.weights.index import left_out, weight_files
+from weightfit.weights.layer import rows_of
 from weightfit.weights.manifest import WeightFile
 from weightfit.weights.plan import Plan, plan, read_config
 
@@ -44,6 +48,8 @@ class Model:
         Counts the matrices, in the order of their bytes. It is called once.
     files
         The weight files; those of a local model are known once its matrices have been counted.
+    read
+        Reads a matrix ``(outputs, inputs)`` by block and component; None where the weights are not at hand.
     """
 
     name: str
@@ -55,6 +61,7 @@ class Model:
     unread: Sequence[str]
     count: Callable[[], Matrices]
     files: list[WeightFile] = field(default_factory=list)
+    read: Callable[[int, str], NDArray[Any]] | None = None
 
     def tensor(self, block: int, component: str) -> str:
         """Return the name of the tensor of a matrix, or ``block.component`` where it is not known."""
@@ -98,7 +105,21 @@ def local(path: Path, architecture: Table | None = None, stack: str | None = Non
         unread=[] if path.is_file() else left_out(path, paths),
         count=lambda: _counted(headers, layout, files),
         files=files,
+        read=lambda block, component: _read(headers, layout, block, component),
     )
+
+
+def _read(headers: Sequence[Header], layout: Plan, block: int, component: str) -> NDArray[Any]:
+    name, piece = next(
+        (name, piece)
+        for name, held in layout.pieces.items()
+        for piece in held
+        if (piece.block, piece.component) == (block, component)
+    )
+    path, tensor = next(
+        (one.path, tensor) for one in headers for tensor in one.tensors if tensor.name == name
+    )
+    return rows_of(read_matrix(path, tensor), piece)
 
 
 def _counted(headers: Sequence[Header], layout: Plan, files: list[WeightFile]) -> Matrices:
