@@ -63,7 +63,7 @@ def on_hub(
         pins = resolve({entry: source})
         (pinned,) = pins[entry]
         if not pinned.available:
-            raise CohortError(f"{repository} at {revision}: {pinned.reason}: {pinned.remedy}")
+            raise CohortError(f"{pinned.reason}: {pinned.remedy}")
         folder = (cache or user_cache_path("weightfit")) / entry / str(pinned.commit)
         naming = {"stack": stack, "architecture": _digest(architecture)}
         found = [_provide(part, folder, architecture, naming) for part in parts(pins, {entry: source})]
@@ -102,7 +102,7 @@ def _provide(part: Part, folder: Path, architecture: Path | None, naming: Mappin
     weights = folder / Path(file.path).stem
     manifest = download(part, weights)
     if not manifest["available"]:
-        raise CohortError(f"{part.source.repository}: {manifest['reason']}: {manifest['remedy']}")
+        raise CohortError(f"{manifest['reason']}: {manifest['remedy']}")
     names = None if architecture is None else read_architecture(architecture)
     config = read_config(weights)
     headers = [read_header(weights / file.path)]
