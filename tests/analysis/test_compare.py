@@ -12,9 +12,10 @@ from small_checkpoint import checkpoint, configuration, weights
 from test_standing_out import KINDS, SIDE, model
 
 import weightfit
-from weightfit.analysis import compare_document, compare_text
+from weightfit.analysis import compare_document, comparison
 from weightfit.analysis.arrays import of_arrays
-from weightfit.analysis.compare import COLUMNS, compare, compare_models
+from weightfit.analysis.compare import compare, compare_models
+from weightfit.analysis.comparison import COLUMNS
 from weightfit.analysis.model import local
 from weightfit.documents import violation
 from weightfit.errors import CohortError
@@ -57,7 +58,7 @@ def test_a_known_change_is_found_with_its_size():
         assert rows[name]["distance"] == pytest.approx(exact / one.size, abs=2e-3)
     assert "k and up" in found.headline
     assert "up of block 5" in found.headline
-    text = "\n".join(compare_text.lines(found))
+    text = "\n".join(comparison.lines(found))
     assert CHANGED in text
     assert "λ times 1.5" in text
 
@@ -104,7 +105,7 @@ def test_matrices_without_a_partner_are_told_and_none_in_common_is_refused():
         (kind, block) for kind in KINDS for block in ([3, 11] if kind == "k" else [11])
     ]
     assert len(found.rows) == len(base) - 8
-    assert "in one model only: q of block 11, k of block 3, " in "\n".join(compare_text.lines(found))
+    assert "in one model only: q of block 11, k of block 3, " in "\n".join(comparison.lines(found))
     document = compare_document.of_models(found)
     assert violation(json.loads(compare_document.to_json(document)), "comparison") is None
     only = [

@@ -1,22 +1,22 @@
-"""The analysis of one model: what was counted, the fit of every matrix, and what stands out."""
+"""`weightfit.analyze` and `weightfit.fit`: measure a model, or a single matrix."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from weightfit.analysis.arrays import as_floats, of_arrays
-from weightfit.analysis.measure import Measured, measure
+from weightfit.analysis.findings import Findings, Kind
+from weightfit.analysis.measure import COLUMNS, measure
 from weightfit.analysis.model import Model, local
-from weightfit.analysis.standing_out import RULES, StandsOut, standard_error, standing_out
-from weightfit.components import COMPONENTS
+from weightfit.analysis.standing_out import StandsOut
+from weightfit.analysis.text import html, lines
 from weightfit.counts.histogram import histogram_of
 from weightfit.errors import CohortError
 from weightfit.fits.units import Protocol
@@ -30,91 +30,19 @@ HUB_NAME = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))
 """Form of the name of a repository on the Hub, ``ORG/NAME`` or ``ORG/NAME@REVISION``."""
 
 
-@dataclass(frozen=True)
-class Kind:
-    """The matrices of one kind, over all blocks.
-
-    Attributes
-    ----------
-    matrices
-        Number of matrices that were measured.
-    shape, shape_se
-        Median of the Weibull shape over blocks, and its standard error.
-    shape_null, shape_format_null
-        Medians of the shapes of Gaussian weights: exact, and stored in the format of the matrix (None if it is not
-        quantised, or no quantiser of it is known).
-    least, greatest
-        Least and greatest shape of a block.
-    scale, scale_se
-        Median of the Weibull scale over blocks, and its standard error, in units of the weights.
-    r_squared, r_squared_block
-        Least R² of a block, and that block.
-    ratio, ratio_null
-        Medians of the largest magnitude over the 99 % quantile, and of that of Gaussian weights.
-    """
-
-    component: str
-    matrices: int
-    shape: float
-    shape_se: float
-    shape_null: float
-    shape_format_null: float | None
-    least: float
-    greatest: float
-    scale: float
-    scale_se: float
-    r_squared: float
-    r_squared_block: int
-    ratio: float
-    ratio_null: float
-
-
-@dataclass(frozen=True)
-class Analysis:
-    """What was measured of a model.
-
-    Attributes
-    ----------
-    model
-        The model: its name, family, files, and what of it is left out.
-    protocol
-        How its matrices were fitted.
-    measured
-        Statistics of every matrix, what cannot be measured, and densities.
-    """
-
-    model: Model
-    protocol: Protocol
-    measured: Measured
-
-    @cached_property
-    def standing_out(self) -> list[StandsOut]:
-        """What stands out, by rule, kind and block; see `weightfit.analysis.standing_out.standing_out`."""
-        return standing_out(self.measured.rows)
-
-    @cached_property
-    def kinds(self) -> list[Kind]:
-        """One summary per kind of matrix, in the order of `weightfit.components.COMPONENTS`."""
-        return [_kind(name, own) for name in COMPONENTS if (own := self._rows_of(name))]
-
-    def _rows_of(self, component: str) -> list[dict[str, Any]]:
-        return [row for row in self.measured.rows if row["component"] == component]
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether every matrix of the model was measured."""
-        return not self.measured.refused
+class Analysis(Findings):
+    """What was found of a model, as pandas tables, as text, and as a page."""
 
     @property
     def table(self) -> pd.DataFrame:
         """One row per matrix: every statistic with its standard error and null, as the published schema lists them."""
         import pandas as pd
 
-        return pd.DataFrame(self.measured.rows)
+        return pd.DataFrame(self.measured.rows, columns=list(COLUMNS))
 
     @property
     def summary(self) -> pd.DataFrame:
-        """One row per kind of matrix; see `Kind`."""
+        """One row per kind of matrix; see `weightfit.analysis.findings.Kind`."""
         import pandas as pd
 
         return pd.DataFrame([asdict(kind) for kind in self.kinds], columns=[one.name for one in fields(Kind)])
@@ -127,11 +55,6 @@ class Analysis:
         columns = [one.name for one in fields(StandsOut)]
         return pd.DataFrame([asdict(one) for one in self.standing_out], columns=columns)
 
-    @property
-    def headline(self) -> str:
-        """One sentence on what is special about the model, by the fixed rules of `standing_out`."""
-        return headline(self)
-
     def page(self, path: str | Path) -> None:
         """Write the page of the model, one file that loads nothing from the network."""
         from weightfit.analysis.page import write_page
@@ -139,79 +62,10 @@ class Analysis:
         write_page(Path(path), [self])
 
     def __repr__(self) -> str:
-        from weightfit.analysis.text import lines
-
         return "\n".join(lines(self))
 
     def _repr_html_(self) -> str:
-        from weightfit.analysis.text import html
-
         return html(self)
-
-
-def _kind(component: str, rows: Sequence[Mapping[str, Any]]) -> Kind:
-    def column(name: str) -> NDArray[np.float64]:
-        return np.array([row[name] for row in rows], np.float64)
-
-    def median(name: str) -> float:
-        return float(np.median(column(name)))
-
-    worst = min(rows, key=lambda row: row["r_squared"])
-    quantised = all(row["shape_format_null"] is not None for row in rows)
-    return Kind(
-        component=component,
-        matrices=len(rows),
-        shape=median("shape"),
-        shape_se=standard_error(column("shape"), column("shape_se")),
-        shape_null=median("shape_null"),
-        shape_format_null=median("shape_format_null") if quantised else None,
-        least=float(column("shape").min()),
-        greatest=float(column("shape").max()),
-        scale=median("scale"),
-        scale_se=standard_error(column("scale"), column("scale_se")),
-        r_squared=worst["r_squared"],
-        r_squared_block=worst["block"],
-        ratio=median("ratio"),
-        ratio_null=median("ratio_null"),
-    )
-
-
-def headline(analysis: Analysis) -> str:
-    """Return one sentence on what stands out, most serious rule first, by name where the matrices are few."""
-    matrices = len(analysis.measured.rows)
-    unmeasured = len(analysis.measured.refused)
-    parts = []
-    if unmeasured:
-        parts.append(f"{unmeasured} of {matrices + unmeasured} matrices cannot be measured")
-    for rule, says in RULES.items():
-        named = [one for one in analysis.standing_out if one.rule == rule]
-        if named:
-            parts.append(f"{says} in {_places(named)}")
-    if not parts:
-        return f"Nothing stands out among the {matrices} matrices."
-    return f"Unusual: {'; '.join(parts)}."
-
-
-def _places(named: Sequence[StandsOut]) -> str:
-    """Return kinds and blocks in words; kinds with the same blocks stand together, and many blocks are counted."""
-    blocks: dict[str, list[int]] = {}
-    for one in named:
-        blocks.setdefault(one.component, []).append(one.block)
-    kinds: dict[tuple[int, ...], list[str]] = {}
-    for component, own in blocks.items():
-        kinds.setdefault(tuple(own), []).append(component)
-    return ", ".join(f"{series(components)} of {_blocks(own)}" for own, components in kinds.items())
-
-
-def _blocks(numbers: Sequence[int]) -> str:
-    if len(numbers) > 4:
-        return f"{len(numbers)} blocks"
-    return f"block{'s' * (len(numbers) > 1)} {series(list(map(str, numbers)))}"
-
-
-def series(words: Sequence[str]) -> str:
-    """Return words with commas, and the last one with *and*."""
-    return " and ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)
 
 
 def analyze(

@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 from io import StringIO
 from typing import Any
 
-from weightfit.analysis.compare import COLUMNS, Comparison
+from weightfit.analysis.comparison import COLUMNS, Comparison
 from weightfit.analysis.document import described
 from weightfit.analysis.runs import Difference, RunComparison
 

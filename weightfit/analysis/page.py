@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from weightfit.analysis.analysis import Analysis
+    from weightfit.analysis.findings import Findings
 
 
-def write_page(path: Path, analyses: Sequence["Analysis"]) -> None:
+def write_page(path: Path, analyses: Sequence["Findings"]) -> None:
     """Write the page of one or several models."""
     raise NotImplementedError(path, analyses)

@@ -85,7 +85,7 @@ def compare_runs(one: Path, other: Path) -> RunComparison:
     Parameters
     ----------
     one, other
-        Folders such as ``results/offline``.
+        Folders with the results of a cohort.
 
     Raises
     ------
@@ -95,8 +95,8 @@ def compare_runs(one: Path, other: Path) -> RunComparison:
     for folder in (one, other):
         if not is_run(folder):
             raise ContractError(
-                f"{folder}: it holds neither fits.parquet nor audit.csv; name the folder of a run, such as "
-                "results/offline"
+                f"{folder}: it holds neither fits.parquet nor audit.csv; name the folder with the results "
+                "of a cohort"
             )
     compared = dict.fromkeys(KINDS, 0)
     differences: list[Difference] = []

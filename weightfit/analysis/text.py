@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from weightfit.analysis.analysis import Analysis, Kind
+from weightfit.analysis.findings import Findings, Kind
 from weightfit.analysis.standing_out import RULES
 
 SHORT = {
@@ -37,10 +37,10 @@ QUANTISED = "as stored"
 """Heading of the shape of Gaussian weights in the format of the file."""
 
 
-def lines(analysis: Analysis) -> Iterator[str]:
+def lines(findings: Findings) -> Iterator[str]:
     """Yield the lines of the text: what was measured, the kinds of matrices, what stands out, and what is missing."""
-    model = analysis.model
-    rows = analysis.measured.rows
+    model = findings.model
+    rows = findings.measured.rows
     blocks = {row["block"] for row in rows}
     weights = sum(row["n"] for row in rows)
     stored = "/".join(sorted({row["stored"] for row in rows}))
@@ -48,30 +48,30 @@ def lines(analysis: Analysis) -> Iterator[str]:
         f"{model.name}: {model.family}, {len(rows)} matrices in {len(blocks)} blocks, {_million(weights)} weights, "
         f"stored as {stored}"
     )
-    yield analysis.headline
+    yield findings.headline
     yield ""
-    yield from align(*_table(analysis))
+    yield from align(*_table(findings))
     yield ""
-    protocol = analysis.protocol
+    protocol = findings.protocol
     yield (
         f"k and λ: medians over blocks of the Weibull law fitted to |w| ({protocol.protocol}, trim "
         f"{protocol.trims[0]:g}); error: of the median, from the scatter of the blocks"
     )
-    yield from _named(analysis)
-    yield from coverage(analysis)
+    yield from _named(findings)
+    yield from coverage(findings)
 
 
 def _million(number: int) -> str:
     return f"{number / 1e6:,.1f} million" if number >= 1e5 else f"{number:,}"
 
 
-def _table(analysis: Analysis) -> tuple[Sequence[str], list[list[str]]]:
-    quantised = any(kind.shape_format_null is not None for kind in analysis.kinds)
+def _table(findings: Findings) -> tuple[Sequence[str], list[list[str]]]:
+    quantised = any(kind.shape_format_null is not None for kind in findings.kinds)
     heads = [*HEADS[:5], *([QUANTISED] if quantised else []), *HEADS[5:]]
-    return heads, [_cells(analysis, kind, quantised) for kind in analysis.kinds]
+    return heads, [_cells(findings, kind, quantised) for kind in findings.kinds]
 
 
-def _cells(analysis: Analysis, kind: Kind, quantised: bool) -> list[str]:
+def _cells(findings: Findings, kind: Kind, quantised: bool) -> list[str]:
     null = "" if kind.shape_format_null is None else f"{kind.shape_format_null:.4f}"
     return [
         kind.component,
@@ -86,19 +86,19 @@ def _cells(analysis: Analysis, kind: Kind, quantised: bool) -> list[str]:
         str(kind.r_squared_block),
         f"{kind.scale:.3g}",
         f"{kind.ratio:.1f}",
-        _numbers(analysis, kind.component),
+        _numbers(findings, kind.component),
     ]
 
 
-def _numbers(analysis: Analysis, component: str) -> str:
+def _numbers(findings: Findings, component: str) -> str:
     """Return how many matrices of a kind stand out by each rule."""
-    own = [one.rule for one in analysis.standing_out if one.component == component]
+    own = [one.rule for one in findings.standing_out if one.component == component]
     return ", ".join(f"{own.count(rule)} {SHORT[rule]}" for rule in RULES if rule in own) or "-"
 
 
-def _named(analysis: Analysis) -> Iterator[str]:
+def _named(findings: Findings) -> Iterator[str]:
     """Yield the matrices that stand out, by name."""
-    named = analysis.standing_out
+    named = findings.standing_out
     if named:
         yield ""
         yield "stands out:"
@@ -109,12 +109,12 @@ def _named(analysis: Analysis) -> Iterator[str]:
             yield f"  and {len(named) - MOST} more: --csv, --json and --page have all"
 
 
-def coverage(analysis: Analysis) -> Iterator[str]:
+def coverage(findings: Findings) -> Iterator[str]:
     """Yield what was not measured: matrices that cannot be, tensors that are left out, and files that were not read."""
-    model, refused = analysis.model, analysis.measured.refused
+    model, refused = findings.model, findings.measured.refused
     if refused:
         yield ""
-        yield f"cannot be measured: {len(refused)} of {len(refused) + len(analysis.measured.rows)} matrices"
+        yield f"cannot be measured: {len(refused)} of {len(refused) + len(findings.measured.rows)} matrices"
         for one in refused[:MOST]:
             yield f"  {one['tensor']}  {one['component']} of block {one['block']}: {one['reason']}"
         if len(refused) > MOST:
@@ -137,10 +137,10 @@ def align(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
         ).rstrip()
 
 
-def html(analysis: Analysis) -> str:
+def html(findings: Findings) -> str:
     """Return the headline and the table of kinds as HTML, for a notebook."""
-    heads, rows = _table(analysis)
+    heads, rows = _table(findings)
     head = "".join(f"<th>{escape(name)}</th>" for name in heads)
     body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    said = f"<p><strong>{escape(analysis.model.name)}</strong>: {escape(analysis.headline)}</p>"
+    said = f"<p><strong>{escape(findings.model.name)}</strong>: {escape(findings.headline)}</p>"
     return f"{said}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

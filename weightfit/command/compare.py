@@ -14,7 +14,7 @@ from weightfit.weights.families import STACKS
 HELP = """Tell what changed from A to B.
 
 A and B are two models as `weightfit analyze` takes them, such as a base and its fine-tune, a full and a quantised
-model, two steps or two seeds; or the results of two runs of the workflow, such as results/offline in two checkouts.
+model, two steps or two seeds; or the results of two runs of the workflow, such as those of one cohort in two checkouts.
 
 Exit status: 0 if the two were compared whole, 1 if one is refused, 3 if matrices have no partner.
 """
@@ -50,11 +50,11 @@ def compare(
             text = runs.lines(told)
             document, rows, whole = compare_document.of_runs(told), compare_document.run_rows(told), True
         else:
-            from weightfit.analysis import compare_text
             from weightfit.analysis.compare import compare as compared
+            from weightfit.analysis.comparison import lines
 
             found = compared(one, other, architecture=architecture, stack=stack, cache=cache)
-            text = compare_text.lines(found)
+            text = lines(found)
             document, rows = compare_document.of_models(found), compare_document.model_rows(found)
             whole = not found.unmatched
         if as_csv:

@@ -1,18 +1,94 @@
-"""A comparison as plain text for a terminal."""
+"""What changed from one model to another, as tables, a sentence, and text for a terminal."""
+
+from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weightfit.analysis.compare import FALSE_ALARM, Comparison
+from weightfit.analysis.findings import Findings, series
 from weightfit.analysis.text import MOST, align
 from weightfit.components import COMPONENTS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FALSE_ALARM = 0.01
+"""Probability that noise alone makes any matrix of a comparison count as moved."""
+
+COLUMNS = (
+    *("component", "block", "tensor", "other_tensor", "stored", "other_stored", "n", "other_n", "identical"),
+    *("shape", "other_shape", "shape_change", "shape_change_se", "shape_change_format"),
+    *("scale", "other_scale", "log_scale_change", "log_scale_change_se", "log_scale_change_format"),
+    *("distance", "moved"),
+)
+"""Columns of a row of a comparison, in their order."""
+
 
 HEADS = (
     *("kind", "n", "same", "moved", "change of k", "least", "most", "by format", "λ ratio", "distance"),
     "stored as",
 )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What changed from a first model to a second one.
+
+    Attributes
+    ----------
+    one, other
+        What was found of the two models.
+    rows
+        One row per matrix that both have, in the columns of ``matrices`` in the contract ``comparison``.
+    unmatched
+        Matrices that only one of the two has, or that only one could be measured of: component and block.
+    """
+
+    one: Findings
+    other: Findings
+    rows: Sequence[Mapping[str, Any]]
+    unmatched: Sequence[tuple[str, int]]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per matrix; the published schema ``comparison`` describes the columns."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self.rows), columns=list(COLUMNS))
+
+    @property
+    def moved(self) -> pd.DataFrame:
+        """The rows of the matrices that moved beyond noise, the largest change of shape first."""
+        found = self.table
+        found = found[found["moved"].notna()]
+        return found.sort_values("shape_change", key=np.abs, ascending=False, kind="stable")
+
+    @cached_property
+    def headline(self) -> str:
+        """One sentence on what changed."""
+        same = sum(row["identical"] for row in self.rows)
+        moved = [row for row in self.rows if row["moved"]]
+        told = f"Of {len(self.rows)} matrices "
+        if same == len(self.rows):
+            return f"All {same} matrices hold the same weights."
+        parts = [f"{same} hold the same weights"] if same else []
+        parts.append(f"{len(moved)} moved beyond noise" if moved else "none moved beyond noise")
+        told += " and ".join(parts)
+        if not moved:
+            return f"{told}."
+        kinds = [kind for kind in COMPONENTS if any(row["component"] == kind for row in moved)]
+        most = max(moved, key=lambda row: abs(row["shape_change"]))
+        return (
+            f"{told} ({series(kinds)}); the largest change of shape is that of {most['component']} of block "
+            f"{most['block']}, from {most['shape']:.3f} to {most['other_shape']:.3f}."
+        )
+
+    def __repr__(self) -> str:
+        return "\n".join(lines(self))
 
 
 def lines(comparison: Comparison) -> Iterator[str]:
