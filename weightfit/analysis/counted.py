@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from weightfit import table
 from weightfit.analysis.model import Matrices, Model
 from weightfit.counts.part import read_part
-from weightfit.errors import NonFiniteWeight
+from weightfit.errors import ContractError, NonFiniteWeight
 from weightfit.task import Progress
 from weightfit.weights.manifest import WeightFile
 
@@ -30,8 +32,13 @@ def counted(
         As in `weightfit.analysis.model.Model`.
     parts
         Parquet files of contract ``histograms``, which together hold one model.
+
+    Raises
+    ------
+    ContractError
+        If a file is no such table.
     """
-    files = [file for part in parts for file in table.read_provenance(part)["files"]]
+    files = [file for part in parts for file in described(part)["files"]]
     steps = [file["step"] for file in files if file["step"] is not None]
     last = max(steps, default=None)
     return Model(
@@ -47,12 +54,31 @@ def counted(
     )
 
 
+def described(part: Path) -> dict[str, Any]:
+    """Return what a table of histograms says of its matrices and of the files that they were counted from.
+
+    Raises
+    ------
+    ContractError
+        If the file is no such table.
+    """
+    try:
+        found = table.read_provenance(part)
+    except pa.ArrowInvalid as error:
+        raise ContractError(f"{part}: it is no Parquet file ({error}): name another file") from None
+    if "matrices" not in found:
+        raise ContractError(
+            f"{part}: it is no table of histograms that rule histogram wrote: name another file"
+        )
+    return found
+
+
 def _read(parts: Sequence[Path], step: int | None) -> Matrices:
-    described = {part: table.read_provenance(part) for part in parts}
+    known = {part: described(part) for part in parts}
     progress = Progress(
-        sum(matrix["step"] == step for made in described.values() for matrix in made["matrices"]), "matrices"
+        sum(matrix["step"] == step for made in known.values() for matrix in made["matrices"]), "matrices"
     )
-    for part, made in described.items():
+    for part, made in known.items():
         for refused in made["refused"]:
             if refused["step"] == step:
                 yield refused["block"], refused["component"], NonFiniteWeight(refused["reason"])
