@@ -122,7 +122,7 @@ def test_a_stack_of_a_model_is_an_entry(tmp_path):
     assert (entries["whole"].naming, entries["decoder"].naming) == (None, {"stack": "decoder"})
     document["entries"]["decoder"] |= {"architecture": {"matrices": {"h.{block}.x": "cross_o"}}}
     with pytest.raises(
-        CohortError, match=r"entries\.decoder\.stack: a declared architecture says itself which"
+        CohortError, match=r"entries\.decoder\.stack: the declared architecture has no decoder"
     ):
         read(tmp_path, document)
     del document["entries"]["decoder"]["stack"]
