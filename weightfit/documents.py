@@ -54,7 +54,9 @@ def violation(document: object, name: str) -> str | None:
     if error is None:
         return None
     key = ".".join(str(part) for part in error.absolute_path) or "(top level)"
-    return f"{key}: {error.message}"
+    # A pattern says what it means beside it, because a regular expression is no explanation.
+    meaning = error.schema.get("$comment") if error.validator == "pattern" else None
+    return f"{key}: {error.instance!r} is not made of {meaning}" if meaning else f"{key}: {error.message}"
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Architectures that a person declares: the same matrices as under known names, and errors that help."""
 
 import json
+import re
 import tempfile
 from pathlib import Path
 
@@ -11,13 +12,15 @@ from counted_entries import count
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
+from test_plan import SMALL, header
 
 from weightfit.cohort import read_cohort
 from weightfit.counts import scan
 from weightfit.counts.part import count_part, read_part
+from weightfit.documents import ROOT
 from weightfit.errors import CohortError, IncompleteCheckpoint, UnknownTensor
 from weightfit.provenance import sha256
-from weightfit.weights.declared import declared, names_and_stack, read_architecture
+from weightfit.weights.declared import check_declaration, declared, names_and_stack, read_architecture
 from weightfit.weights.layer import read_layer
 from weightfit.weights.plan import plan, read_config
 from weightfit.weights.safetensors import read_header
@@ -208,9 +211,9 @@ def test_parts_are_those_of_the_forward_pass(layout, by_columns, keys, sharing, 
         patch.setattr(scan, "SHORT_PERIOD", sizes[1])
         save_file({"h0": weight.T.copy() if by_columns else weight}, Path(folder, "model.safetensors"))
         Path(folder, "config.json").write_text(json.dumps({"n_head": heads, "num_key_value_heads": keys}))
-        header, names = read_header(Path(folder, "model.safetensors")), declared(declaration)
-        made = plan([header], read_config(Path(folder)), declared=names)
-        found = {component: histogram for _, component, histogram in scan.Scan(header, made)}
+        file, names = read_header(Path(folder, "model.safetensors")), declared(declaration)
+        made = plan([file], read_config(Path(folder)), declared=names)
+        found = {component: histogram for _, component, histogram in scan.Scan(file, made)}
         read = read_layer(Path(folder), 0, declared=names)
     assert found.keys() == read.keys() == expected.keys()
     for name, part in expected.items():
@@ -376,3 +379,15 @@ def test_a_key_that_config_lacks_is_named(tmp_path):
         IncompleteCheckpoint, match=r"without n_q: put a config\.json .* or declare its value"
     ):
         plan([read_header(tmp_path / "model.safetensors")], {}, declared=names)
+
+
+def test_the_example_of_the_manual_is_what_is_told_from_the_names():
+    text = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
+    example = re.search(r"```yaml\n(stored: columns.*?)```", text, re.DOTALL)
+    assert example
+    document = yaml.safe_load(example[1])
+    check_declaration("", document)
+    headers, config = [header(SMALL["gpt-2"])], {"n_layer": 2, "n_embd": 8, "n_head": 2}
+    found, known = plan(headers, config, declared=declared(document)), plan(headers, config)
+    assert (found.pieces, found.left_out) == (known.pieces, known.left_out)
+    assert found.components == known.components

@@ -952,6 +952,16 @@ def test_an_unknown_architecture_is_refused():
         plan([header(tensors)], None)
 
 
+def test_an_adapter_is_to_be_merged_into_its_base():
+    for part in ("lora_A.weight", "lora_B.default.weight", "lora_magnitude_vector"):
+        tensors = [(f"base_model.model.model.layers.0.self_attn.q_proj.{part}", "F32", (4, 8))]
+        with pytest.raises(
+            UnknownTensor, match=r"is of a LoRA adapter, .*: merge it into its base first"
+        ) as caught:
+            plan([header(tensors)], None)
+        assert "\n" not in str(caught.value)
+
+
 def test_no_files_are_refused():
     with pytest.raises(IncompleteCheckpoint, match="no weight file"):
         plan([], None)

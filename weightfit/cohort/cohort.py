@@ -164,13 +164,21 @@ def read_cohort(name: str) -> Cohort:
         cohort that it includes, or an entry has not exactly one source.
     """
     path = Path(name) if name.endswith(".yaml") else data(f"cohorts/{name}.yaml")
+    known = sorted(file.stem for file in data("cohorts").glob("*.yaml"))
     if not path.is_file():
-        known = sorted(file.stem for file in data("cohorts").glob("*.yaml"))
-        raise CohortError(
-            f"config.yaml: cohort: there is no cohort {name!r}; give one of {known} or the path of a .yaml file"
+        what = (
+            f"{name}: there is no such file"
+            if name.endswith(".yaml")
+            else f"config.yaml: cohort: there is no cohort {name!r}"
         )
+        raise CohortError(f"{what}; give one of {known} or the path of a .yaml file")
     document = read_yaml(path)
     _validate(path.name, document, "cohort")
+    if document["name"] in known and path.resolve() != data(f"cohorts/{document['name']}.yaml").resolve():
+        raise CohortError(
+            f"{path.name}: name: {document['name']!r} is the name of a cohort of this project, whose results this one "
+            "would replace; choose another"
+        )
     entries = _entries(path.name, document, [path.stem])
     cohort = Cohort(
         document["name"],
