@@ -15,6 +15,7 @@ import pytest
 import pytorch_file
 from small_checkpoint import BLOCKS, FAMILIES, HEADS, HIDDEN, INNER, checkpoint, shard, weights, write
 
+import weightfit
 from weightfit.__main__ import command
 from weightfit.analysis.measure import COLUMNS
 from weightfit.counts.part import count_part
@@ -155,6 +156,68 @@ def test_what_is_refused(folder, tmp_path, capsys):
     status, _, err = run(capsys, folder, "--csv", "--json")
     assert status == 2
     assert "choose one" in err
+
+
+GPT = """\
+stored: columns
+matrices:
+  "mine.{block}.attention.weight": {components: [q, k, v], columns: stacked}
+  "mine.{block}.projection.weight": o
+  "mine.{block}.inner.weight": ffn_in
+  "mine.{block}.outer.weight": ffn_out
+left_out:
+  "mine.embedding": embedding
+"""
+
+
+def test_a_declared_architecture(tmp_path, capsys):
+    random = np.random.default_rng(5)
+    shapes = {"attention": (HIDDEN, 3 * HIDDEN), "projection": (HIDDEN, HIDDEN)}
+    shapes |= {"inner": (HIDDEN, INNER), "outer": (INNER, HIDDEN)}
+    tensors = {
+        f"mine.{block}.{name}.weight": random.standard_t(4, shape).astype(np.float32)
+        for block in range(BLOCKS)
+        for name, shape in shapes.items()
+    }
+    file = tmp_path / "mine.safetensors"
+    write(file, tensors | {"mine.embedding": np.zeros((7, HIDDEN), np.float32)})
+    proposal = refused(capsys, file)
+    assert '"mine.{block}.attention.weight": ' in proposal
+    (tmp_path / "mine.yaml").write_text(GPT)
+    rows = rows_of(output(capsys, file, "--architecture", tmp_path / "mine.yaml", "--csv"))
+    assert [row["component"] for row in rows if row["block"] == "1"] == [
+        "q",
+        "k",
+        "v",
+        "o",
+        "ffn_in",
+        "ffn_out",
+    ]
+    fused = tensors["mine.1.attention.weight"]
+    for number, kind in enumerate("qkv"):
+        (found,) = (row for row in rows if (row["component"], row["block"]) == (kind, "1"))
+        known = weightfit.fit(fused[:, number * HIDDEN : (number + 1) * HIDDEN])
+        assert (float(found["shape"]), float(found["scale"])) == (known.shape, known.scale)
+    (tmp_path / "mine.yaml").write_text(GPT + "more\n")
+    assert "mine.yaml" in refused(capsys, file, "--architecture", tmp_path / "mine.yaml")
+
+
+def test_other_files_than_a_model_are_refused_in_a_sentence_with_a_remedy(folder, tmp_path, capsys):
+    tensors = weights("gpt-neox")
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    low_rank = np.ones((4, HIDDEN), np.float32)
+    names = [f"base_model.model.layers.0.self_attn.q_proj.lora_{side}.weight" for side in "AB"]
+    write(adapter / "adapter_model.safetensors", dict.fromkeys(names, low_rank))
+    assert "merge" in refused(capsys, adapter)
+    write(folder / "other.safetensors", tensors)
+    assert "one checkpoint" in refused(capsys, folder)
+    text = tmp_path / "README.md"
+    text.write_text("no weights")
+    assert "README.md" in refused(capsys, text)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert "the folder is empty" in refused(capsys, empty)
 
 
 def test_a_file_that_may_not_be_read(folder, capsys, monkeypatch):
