@@ -185,9 +185,13 @@ def main(arguments: Sequence[str]) -> None:
         )
 
 
-if __name__ == "__main__":
+def command() -> None:
+    """Run the command on the arguments of this process, as the console script ``weightfit`` does."""
     if hasattr(signal, "SIGPIPE"):
-        signal.signal(
-            signal.SIGPIPE, signal.SIG_DFL
-        )  # a reader that stops early, such as head, ends this quietly
+        # A reader that stops early, such as head, ends this quietly.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     main(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    command()
