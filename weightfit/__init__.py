@@ -31,15 +31,20 @@ RELEASED = (
 )
 """The names that npm-weibull-py 0.4.0 exports."""
 
+HOMES = {"__version__": "weightfit.version", **dict.fromkeys(RELEASED, "weightfit.release.functions")}
+"""Module of each name that is imported when it is asked for."""
+
 # With this function, a type checker would assume that every name exists and would accept misspelt imports.
-if not TYPE_CHECKING:
+if TYPE_CHECKING:
+    __version__: str
+else:
 
     def __getattr__(name: str) -> object:
-        if name not in RELEASED:
+        if name not in HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         # This is not an import statement because every script imports this module, and the imports of a script
         # determine when it is rerun and what its environment must contain.
-        return getattr(import_module("weightfit.release.functions"), name)
+        return getattr(import_module(HOMES[name]), name)
 
     def __dir__() -> list[str]:
-        return sorted([*globals(), *RELEASED])
+        return sorted([*globals(), *HOMES])
