@@ -41,6 +41,11 @@ def data(name: str) -> Path:
     return ROOT / name
 
 
+def found(name: str) -> Path:
+    """Return the path of a file that a configuration names: in the working directory, or else in the project."""
+    return Path(name) if Path(name).is_file() else data(name)
+
+
 def schema(name: str) -> Path:
     """Return the path of the schema of a table or document: `workflow/schemas/{name}.schema.yaml`."""
     return data(f"workflow/schemas/{name}.schema.yaml")

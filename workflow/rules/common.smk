@@ -1,18 +1,36 @@
 """Functions by which rules read the cohort and the list of exhibits."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 
 from weightfit import archive, paper
 from weightfit.cohort import facts
+from weightfit.documents import found
 from weightfit.paper import exhibits
 from weightfit.report.exhibits import SHOWN
 from weightfit.errors import WeightfitError
 from weightfit.hub.pin_file import parts, read_pins, unavailable
 from weightfit.hub.repository import HubSource
 from weightfit.weights.index import deciding_files
+
+PREFIXED = workflow.modifier.path_modifier
+
+
+def placed(path):
+    """Return a path of the run, under the prefix of a workflow that imports this one; files of rules get it anyway."""
+    return str(PREFIXED.replace_prefix(path))
+
+
+def beside(path):
+    """Return a file that no run makes by its path from the working directory; it gets no prefix."""
+    return local(os.path.relpath(path))
+
+
+if config["model"]:
+    # The pins of a model lie among its results.
+    COHORT = replace(COHORT, pins=Path(placed(str(COHORT.pins))))
 
 CHOSEN = f"model={config['model']}" if config["model"] else f"cohort={config['cohort']}"
 HUB_SETTINGS = {entry: COHORT.entries[entry].settings for entry in COHORT.of("download")}
@@ -62,7 +80,7 @@ if COHORT.start:
     COHORT = COHORT.without(archive.unavailable(Path(COHORT.start), ARCHIVED))
 elif HUB_SOURCES and COHORT.pins.is_file():
     # Leave out the entries that the pins, or downloads of an earlier run, found gated or gone.
-    COHORT = COHORT.without(unavailable(COHORT.pins, Path(RESULTS, "manifests")))
+    COHORT = COHORT.without(unavailable(COHORT.pins, Path(placed(RESULTS), "manifests")))
 
 
 def only(*sources):
@@ -91,7 +109,7 @@ def base_weights(wildcards):
 
 def linked_files(wildcards):
     """List the files of a linked folder, so that other weights in it give other numbers."""
-    return list(map(str, deciding_files(Path(settings(wildcards)["folder"]))))
+    return [local(str(path)) for path in deciding_files(Path(settings(wildcards)["folder"]))]
 
 
 def training_cost(wildcards):
@@ -114,11 +132,8 @@ NO_COHORT = {fact: {} for fact in COHORT_FACTS}
 
 def released_tables():
     """List the tables of the released database in the folder that the configuration names, if any."""
-    return (
-        sorted(map(str, Path(config["released_database"]).glob("*.csv")))
-        if config["released_database"]
-        else []
-    )
+    folder = config["released_database"]
+    return [local(str(path)) for path in sorted(Path(folder).glob("*.csv"))] if folder else []
 
 
 def exhibit_files(label, exhibit):
@@ -184,9 +199,9 @@ def around_fits(_wildcards):
     """Return the fits of that cohort, which another run must have made."""
     found = around()
     path = f"results/{found.name}/fits.parquet" if found else None
-    if path and not Path(path).is_file():
+    if path and not Path(placed(path)).is_file():
         raise WorkflowError(
-            f"around: {path} is missing: run `snakemake --cores all fits --config cohort={config['around']}`"
+            f"around: {placed(path)} is missing: run `snakemake --cores all fits --config cohort={config['around']}`"
         )
     return path or []
 
