@@ -89,9 +89,9 @@ def sha256(path: Path) -> str:
 
 def contents(files: Iterable[str | Path]) -> str:
     """Return one digest over the names and contents of Python files of the repository, in any order."""
-    digest = hashlib.sha256()
+    home, digest = _home(), hashlib.sha256()
     for name in sorted({Path(file).as_posix() for file in files}):
-        digest.update(f"{name}\0{sha256(_home() / name)}\n".encode())
+        digest.update(f"{name}\0{sha256(home / name)}\n".encode())
     return digest.hexdigest()
 
 
