@@ -23,7 +23,7 @@ ENVIRONMENTS = sorted((REPOSITORY / "envs").glob("*.yaml"))
 LOADED_BY = {"jaxlib": "jax", "ipykernel": "nbclient"}
 # What each extra of pyproject.toml is for; all else gets along with the base requirements.
 PARTS = {
-    "hub": ("weightfit/hub/",),
+    "hub": ("weightfit/hub/", "weightfit/analysis/hub.py"),
     "lab": ("weightfit/lab/",),
     "workflow": (
         "scripts/",

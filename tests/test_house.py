@@ -244,7 +244,7 @@ FLOW = (
         "diagnostics",
         "release",
     ),
-    *("exhibits", "audit", "report", "cohort"),
+    *("exhibits", "audit", "report", "cohort", "analysis"),
 )
 
 

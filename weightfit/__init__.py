@@ -1,6 +1,7 @@
 """Exact histograms of transformer weights, and the fits, moments and nulls computed from them.
 
-The 15 names that npm-weibull-py 0.4.0 exports can also be imported from here; see `weightfit.release.functions`.
+`analyze` measures a model, `compare` two of them, and `fit` a single matrix. The 15 names that
+npm-weibull-py 0.4.0 exports can also be imported from here; see `weightfit.release.functions`.
 """
 
 import os
@@ -31,8 +32,14 @@ RELEASED = (
 )
 """The names that npm-weibull-py 0.4.0 exports."""
 
-HOMES = {"__version__": "weightfit.version", **dict.fromkeys(RELEASED, "weightfit.release.functions")}
-"""Module of each name that is imported when it is asked for."""
+_HOMES = {
+    "__version__": "weightfit.version",
+    "analyze": "weightfit.analysis.analysis",
+    "compare": "weightfit.analysis.compare",
+    "fit": "weightfit.analysis.analysis",
+    **dict.fromkeys(RELEASED, "weightfit.release.functions"),
+}
+"""The module of each name that can be imported from here."""
 
 # With this function, a type checker would assume that every name exists and would accept misspelt imports.
 if TYPE_CHECKING:
@@ -40,11 +47,11 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> object:
-        if name not in HOMES:
+        if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         # This is not an import statement because every script imports this module, and the imports of a script
         # determine when it is rerun and what its environment must contain.
-        return getattr(import_module(HOMES[name]), name)
+        return getattr(import_module(_HOMES[name]), name)
 
     def __dir__() -> list[str]:
-        return sorted([*globals(), *HOMES])
+        return sorted([*globals(), *_HOMES])

@@ -74,7 +74,7 @@ def _seconds(number: float) -> str:
 
 
 @contextmanager
-def _told(name: str, streams: Iterable[TextIO]) -> Iterator[None]:
+def told(name: str, streams: Iterable[TextIO]) -> Iterator[None]:
     """Tell every `EVERY` seconds how far the body is, from a thread, so that no long call delays it."""
     Progress.current = None
     begun, ended = time.monotonic(), threading.Event()
@@ -114,7 +114,7 @@ def logged(log: str | Path) -> Iterator[None]:
     with path.open("w", buffering=1) as stream, warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
-            with _told(_name(path), (stream, sys.stderr)), redirect_stdout(stream), redirect_stderr(stream):
+            with told(_name(path), (stream, sys.stderr)), redirect_stdout(stream), redirect_stderr(stream):
                 yield
         except WeightfitError as error:
             sentence = f"{type(error).__name__}: {error}"

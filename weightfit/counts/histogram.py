@@ -243,7 +243,9 @@ def _exact(
     )
 
 
-def histogram_of(values: NDArray[np.generic], name: str = "array") -> Histogram:
+def histogram_of(
+    values: NDArray[np.generic], name: str = "array", stored: Literal["BF16"] | None = None
+) -> Histogram:
     """Count the values of an array that is in memory.
 
     Parameters
@@ -252,6 +254,8 @@ def histogram_of(values: NDArray[np.generic], name: str = "array") -> Histogram:
         float16 or float32 array of any shape.
     name
         Name of the array in error messages.
+    stored
+        ``BF16`` says that the values of a float32 array are those of bfloat16, which numpy does not have.
 
     Raises
     ------
@@ -265,8 +269,11 @@ def histogram_of(values: NDArray[np.generic], name: str = "array") -> Histogram:
         raise DegenerateHistogram(
             f"{name}: {values.dtype.name} array of {values.size} elements; give at least one float16 or float32"
         )
+    flat = np.ascontiguousarray(values).reshape(-1)
+    if stored == "BF16":
+        dtype, flat = "BF16", (flat.view(np.uint32) >> np.uint32(16)).astype(np.uint16)
     tally = Tally(name, dtype, values.size)
-    tally.add(np.ascontiguousarray(values).reshape(-1).view(np.uint8))
+    tally.add(flat.view(np.uint8))
     return tally.histogram()
 
 

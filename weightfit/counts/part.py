@@ -78,7 +78,7 @@ def count_part(
     config = read_config(folder)
     described: list[dict[str, object]] = []
     refused: list[dict[str, object]] = []
-    index = _index(folder)
+    index = index_of_tensors(folder)
     size = {file["path"]: (folder / file["path"]).stat().st_size for file in manifest["files"]}
     progress = Progress(sum(size.values()), "bytes")
     whole_files = 0
@@ -119,7 +119,7 @@ def count_part(
         )
 
 
-def _index(folder: Path) -> dict[str, str] | None:
+def index_of_tensors(folder: Path) -> dict[str, str] | None:
     """Return the file of each tensor of the checkpoint, or None if the folder has no index."""
     for _, name, ending in FORMS:
         if (folder / name).is_file():

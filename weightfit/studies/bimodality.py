@@ -72,15 +72,18 @@ def measure(histogram: Histogram) -> dict[str, object]:
     dict
         The columns of contract ``bimodality`` from ``n`` and ``dip`` on.
     """
+    return {"n": histogram.n, "dip_null": _dip_null(histogram.n), **second_mode(histogram)}
+
+
+def second_mode(histogram: Histogram) -> dict[str, object]:
+    """Return the columns of `measure` that need no simulation: all except ``n`` and ``dip_null``."""
     # ASSUME bimodal-dip: log10 abs(w) has a second mode where the dip test rejects one mode at level 0.001.
     # ASSUME bimodal-uncentred: magnitudes are abs(w) here; a mean can be as large as the smallest weights.
     counts = counts_between(histogram, 0.0, MAGNITUDE_EDGES)
     seen, critical = dip(LOG_EDGES, counts), critical_dip(histogram.n)
     small = small_population(counts) if seen > critical else None
     return {
-        "n": histogram.n,
         "dip": seen,
-        "dip_null": _dip_null(histogram.n),
         "dip_critical": critical,
         "bimodal": seen > critical,
         **{f"small_{field.name}": None for field in fields(SmallPopulation)},

@@ -41,7 +41,7 @@ def super_weights(fits: pa.Table, moments: pa.Table) -> pa.Table:
     for row in moments.select([*_COPIED, *statistics]).to_pylist():
         places.setdefault((row["entry"], row["step"], row["block"]), {})[row["component"]] = row
     rows = [
-        {"pool": pool, **row, **_ratio(row), **_tail(row, laws.get(_unit(row)))}
+        {"pool": pool, **row, **ratio(row), **_tail(row, laws.get(_unit(row)))}
         for found in places.values()
         for pool in BLOCK_POOLS
         for row in _measured(found, pool)
@@ -58,13 +58,19 @@ def _measured(found: Mapping[str, dict[str, Any]], pool: str) -> list[dict[str, 
     return [found[name] for name in (pool, *POOLS[pool]) if name in found][:1]
 
 
-def _ratio(row: Mapping[str, Any]) -> dict[str, float]:
-    """Return the largest magnitude over the 99 % quantile; in large samples the two are independent."""
-    ratio = row["maximum"] / row["q99"]
+def ratio(row: Mapping[str, Any]) -> dict[str, float]:
+    """Return the largest magnitude over the 99 % quantile, with its error and null.
+
+    Parameters
+    ----------
+    row
+        Row of contract ``moments``. In large samples its maximum and its quantile are independent.
+    """
+    value = row["maximum"] / row["q99"]
     relative = math.hypot(row["maximum_se"] / row["maximum"], row["q99_se"] / row["q99"])
     return {
-        "ratio": ratio,
-        "ratio_se": ratio * relative,
+        "ratio": value,
+        "ratio_se": value * relative,
         "ratio_null": row["maximum_null"] / row["q99_null"],
     }
 

@@ -1,6 +1,7 @@
 """An architecture that a cohort file declares: which tensors hold which matrices, and which tensors are left out."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from weightfit.errors import CohortError
@@ -74,3 +75,8 @@ def names_and_stack(naming: Mapping[str, Any] | None) -> tuple[Table | None, str
 
 def _template(name: str) -> str:
     return name.replace(BLOCK, "{i}")
+
+
+def read_architecture(path: Path) -> Table:
+    """Read a file that declares the tensor names of an architecture."""
+    raise NotImplementedError(path)

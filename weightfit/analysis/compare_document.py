@@ -1,0 +1,61 @@
+"""A comparison as JSON and as CSV, under the contract ``comparison``."""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from io import StringIO
+from typing import Any
+
+from weightfit.analysis.compare import COLUMNS, Comparison
+from weightfit.analysis.document import described
+from weightfit.analysis.runs import Difference, RunComparison
+
+Rows = tuple[Sequence[str], Sequence[Mapping[str, Any]]]
+"""Columns of a CSV, and its rows."""
+
+
+def of_models(comparison: Comparison) -> dict[str, Any]:
+    """Return a comparison of two models as a document of contract ``comparison``."""
+    return {
+        "contract": 1,
+        "one": described(comparison.one.model),
+        "other": described(comparison.other.model),
+        "headline": comparison.headline,
+        "unmatched": [{"component": component, "block": block} for component, block in comparison.unmatched],
+        "matrices": [dict(row) for row in comparison.rows],
+    }
+
+
+def of_runs(comparison: RunComparison) -> dict[str, Any]:
+    """Return a comparison of two runs as a document of contract ``comparison``."""
+    return {
+        "contract": 1,
+        "headline": comparison.headline,
+        "compared": dict(comparison.compared),
+        "differences": [asdict(one) for one in comparison.differences],
+    }
+
+
+def model_rows(comparison: Comparison) -> Rows:
+    """Return the columns and rows of the CSV of two models."""
+    return COLUMNS, comparison.rows
+
+
+def run_rows(comparison: RunComparison) -> Rows:
+    """Return the columns and rows of the CSV of two runs."""
+    return [one.name for one in fields(Difference)], [asdict(one) for one in comparison.differences]
+
+
+def to_json(document: Mapping[str, Any]) -> str:
+    """Return a document as JSON text, its keys in the order of the contract."""
+    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def to_csv(rows: Rows) -> str:
+    """Return rows as CSV with all digits."""
+    stream = StringIO()
+    written = csv.DictWriter(stream, rows[0], lineterminator="\n")
+    written.writeheader()
+    written.writerows(rows[1])
+    return stream.getvalue()

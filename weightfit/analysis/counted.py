@@ -1,0 +1,62 @@
+"""A model whose matrices were counted before, in tables of contract ``histograms``."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from weightfit import table
+from weightfit.analysis.model import Matrices, Model
+from weightfit.counts.part import read_part
+from weightfit.errors import NonFiniteWeight
+from weightfit.task import Progress
+from weightfit.weights.manifest import WeightFile
+
+
+def counted(
+    name: str,
+    origin: str,
+    parts: Sequence[Path],
+    *,
+    family: str = "counted before",
+    config: Mapping[str, Any] | None = None,
+    tensors: Mapping[tuple[int, str], str] | None = None,
+    left_out: Mapping[str, int] | None = None,
+) -> Model:
+    """Return the model at the last step of its parts.
+
+    Parameters
+    ----------
+    name, origin, family, config, tensors, left_out
+        As in `weightfit.analysis.model.Model`.
+    parts
+        Parquet files of contract ``histograms``, which together hold one model.
+    """
+    files = [file for part in parts for file in table.read_provenance(part)["files"]]
+    steps = [file["step"] for file in files if file["step"] is not None]
+    last = max(steps, default=None)
+    return Model(
+        name=name,
+        origin=origin,
+        family=family,
+        config=config or {},
+        tensors=tensors or {},
+        left_out=left_out or {},
+        unread=[],
+        count=lambda: _read(parts, last),
+        files=[WeightFile(**file) for file in files if file["step"] == last],
+    )
+
+
+def _read(parts: Sequence[Path], step: int | None) -> Matrices:
+    described = {part: table.read_provenance(part) for part in parts}
+    progress = Progress(
+        sum(matrix["step"] == step for made in described.values() for matrix in made["matrices"]), "matrices"
+    )
+    for part, made in described.items():
+        for refused in made["refused"]:
+            if refused["step"] == step:
+                yield refused["block"], refused["component"], NonFiniteWeight(refused["reason"])
+        for _, block, found in read_part(part, {step}):
+            for component, histogram in found.items():
+                yield block, component, histogram
+                progress.add()

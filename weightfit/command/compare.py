@@ -1,0 +1,66 @@
+"""`weightfit compare`: what changed between two models, or between two runs of the workflow."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from weightfit.command.output import ended
+from weightfit.command.progress import shown
+from weightfit.weights.families import STACKS
+
+HELP = """Tell what changed from A to B.
+
+A and B are two models as `weightfit analyze` takes them, such as a base and its fine-tune, a full and a quantised
+model, two steps or two seeds; or the results of two runs of the workflow, such as results/offline in two checkouts.
+
+Exit status: 0 if the two were compared whole, 1 if one is refused, 3 if matrices have no partner.
+"""
+
+
+@click.command("compare", help=HELP)
+@click.argument("one", metavar="A")
+@click.argument("other", metavar="B")
+@click.option("--architecture", type=click.Path(path_type=Path), help="File that declares the tensor names.")
+@click.option("--stack", type=click.Choice(STACKS), help="Which stack of models with two, such as Whisper.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print every matrix or difference as CSV.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.option(
+    "--cache", type=click.Path(path_type=Path), help="Folder for what is kept of models from the Hub."
+)
+def compare(
+    one: str,
+    other: str,
+    architecture: Path | None,
+    stack: str | None,
+    as_csv: bool,
+    as_json: bool,
+    cache: Path | None,
+) -> None:
+    """Run the command."""
+    if as_csv and as_json:
+        raise click.UsageError("--csv and --json both print to the terminal; choose one")
+    with ended(f"{one}, {other}"), shown("compare"):
+        from weightfit.analysis import compare_document, runs
+
+        if runs.is_run(Path(one)) or runs.is_run(Path(other)):
+            told = runs.compare_runs(Path(one), Path(other))
+            text = runs.lines(told)
+            document, rows, whole = compare_document.of_runs(told), compare_document.run_rows(told), True
+        else:
+            from weightfit.analysis import compare_text
+            from weightfit.analysis.compare import compare as compared
+
+            found = compared(one, other, architecture=architecture, stack=stack, cache=cache)
+            text = compare_text.lines(found)
+            document, rows = compare_document.of_models(found), compare_document.model_rows(found)
+            whole = not found.unmatched
+        if as_csv:
+            print(compare_document.to_csv(rows), end="")
+        elif as_json:
+            print(compare_document.to_json(document), end="")
+        else:
+            print("\n".join(text))
+    sys.exit(0 if whole else 3)
