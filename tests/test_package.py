@@ -174,7 +174,7 @@ def prove(environment: Path, wheel: Path, folder: Path) -> None:
     source = checkpoint(folder / "model")
     fits = run(python, "-m", "weightfit", source, folder=folder)
     assert fits == run(sys.executable, "-m", "weightfit", source, folder=folder)
-    assert len(re.findall(r"^ +(?:0|pooled) ", fits, re.M)) > 7
+    assert "7 matrices" in fits
     code = (
         "from weightfit import __version__, documents, paper, provenance;"
         "print(__version__, len(paper.entries()), provenance.code('weightfit/part.py'), documents.ROOT)"
