@@ -1,6 +1,5 @@
 """Remake the exhibits of a paper that fits Weibull laws to transformer weights, and audit its numbers."""
 
-import os
 import sys
 from pathlib import Path
 
