@@ -5,17 +5,35 @@ from pathlib import Path
 
 from snakemake.utils import min_version
 
-from weightfit.cohort import check_configuration, of_model, read_cohort
-from weightfit.documents import data
-from weightfit.errors import WeightfitError
-from weightfit.provenance import code, digests, sha256
-
 min_version("9.27")
 
+CHECKOUT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
+if not CHECKOUT.is_dir():
+    raise WorkflowError(
+        f"{CHECKOUT}: the package and the data of this workflow lie beside its Snakefile on this machine: clone the "
+        "repository, and give the path of the Snakefile in the clone"
+    )
 
-configfile: "config.yaml"
+from weightfit.cohort import check_configuration, of_model, read_cohort
+from weightfit.cohort.configuration import completed
+from weightfit.documents import ROOT, data
+from weightfit.errors import WeightfitError
+from weightfit.provenance import code, digests, sha256
+from weightfit.task import give_package_to_jobs
+
+if not ROOT.samefile(CHECKOUT):
+    raise WorkflowError(
+        f"the package weightfit was imported from {ROOT}, but this Snakefile is in {CHECKOUT}: import the package after "
+        "the workflow, or take the Snakefile beside it"
+    )
+give_package_to_jobs()
+
+if Path("config.yaml").is_file():
+
+    configfile: "config.yaml"
 
 
+config = completed(config)
 try:
     check_configuration(config)
     COHORT = of_model(config["model"]) if config["model"] else read_cohort(config["cohort"])

@@ -22,7 +22,7 @@ if __name__ == "__main__":
         write_manifest(
             Path(snakemake.output.manifest),
             entry=snakemake.wildcards.entry,
-            source=snakemake.rule,
+            source="initialize",
             stand_in=snakemake.params.stand_in,
             files=files,
             settings=settings,

@@ -22,7 +22,7 @@ if __name__ == "__main__":
             Path(snakemake.output.manifest),
             {
                 "entry": entry,
-                "source": snakemake.rule,
+                "source": "train",
                 "stand_in": snakemake.params.stand_in,
                 "repository": None,
                 "commit": None,

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from functools import cache
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
@@ -20,6 +21,20 @@ from weightfit.provenance import modules
 ENVIRONMENTS = sorted((REPOSITORY / "envs").glob("*.yaml"))
 # A distribution that is pinned because the other one loads it, not because a script names it.
 LOADED_BY = {"jaxlib": "jax", "ipykernel": "nbclient"}
+# What each extra of pyproject.toml is for; all else gets along with the base requirements.
+PARTS = {
+    "hub": ("weightfit/hub/", "weightfit/analysis/hub.py"),
+    "lab": ("weightfit/lab/",),
+    "workflow": (
+        "scripts/",
+        "workflow/notebooks/",
+        "weightfit/exhibits/table.py",
+        "weightfit/report/notebook.py",
+        "weightfit/report/notebook_cells.py",
+    ),
+}
+# What `snakemake` and its reports need, which no Python file of ours imports.
+OF_THE_SNAKEFILE = {"snakemake", "pygments"}
 # What these two import runs in an environment of its own, from envs/peers.lock.
 PEERS = {"weightwatcher"}
 WITH_PEERS = ("peer_work.py", "certify_tails.py")
@@ -175,6 +190,48 @@ def test_everything_imported_is_a_requirement() -> None:
             assert not missing, (
                 f"{file.relative_to(REPOSITORY)} imports {sorted(missing)}: add to requirements.in"
             )
+
+
+@cache
+def declared() -> dict[str, dict[str, str]]:
+    """Read the requirements of pyproject.toml, base and extras, with their bounds by name."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    found = {}
+    for part, lines in {"base": project["dependencies"], **project["optional-dependencies"]}.items():
+        parsed = [re.fullmatch(r"([a-z0-9-]+)((?:==|>=)[0-9.]+)", line) for line in lines if "[" not in line]
+        found[part] = {match[1]: match[2] for match in parsed}
+    return found
+
+
+def test_each_part_of_the_package_finds_its_imports_in_its_requirements() -> None:
+    read = yaml.safe_load((REPOSITORY / "cohorts/offline.yaml").read_text())["corpus"]["packages"]
+    used: dict[str, set[str]] = {
+        "base": set(),
+        "hub": set(),
+        "lab": set(map(normalized, read)),
+        "workflow": set(),
+    }
+    for folder in ("weightfit", "scripts", "workflow/notebooks"):
+        for file in sorted((REPOSITORY / folder).rglob("*.py")):
+            name = file.relative_to(REPOSITORY).as_posix()
+            used[next((part for part, places in PARTS.items() if name.startswith(places)), "base")] |= (
+                imports(file)
+            )
+    base = declared()["base"].keys()
+    used["workflow"] |= OF_THE_SNAKEFILE
+    used["workflow"] |= {name for name, loader in LOADED_BY.items() if loader in used["workflow"]}
+    assert used.pop("base") <= base
+    assert {part: names - base for part, names in used.items()} == {
+        part: declared()[part].keys() for part in used
+    }
+
+
+def test_the_least_versions_are_those_that_are_tested() -> None:
+    for part, requirements in declared().items():
+        for name, bound in requirements.items():
+            tested = locked()[name]
+            least = re.match(r"\d+\.\d+", tested)[0]
+            assert bound in (f">={least}", f"=={tested}"), f"{part}: {name}{bound}, but {tested} is locked"
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda path: path.stem)

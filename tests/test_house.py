@@ -15,7 +15,7 @@ import yaml
 from manual import DOCUMENTS
 from snakefile import REPOSITORY, Rule, read_rules, rules
 
-from weightfit import provenance
+from weightfit import __version__, provenance
 from weightfit.paper import exhibits
 
 # Who may import what; everything else is open to all. A name ends with / for a folder.
@@ -406,7 +406,7 @@ def test_what_a_document_names_and_does_not_exist_is_noticed() -> None:
 def test_the_citation_agrees_with_the_project() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())
-    assert (citation["version"], citation["license"]) == (project["version"], project["license"])
+    assert (citation["version"], citation["license"]) == (__version__, project["license"])
     assert (REPOSITORY / "LICENSE").read_text().startswith("MIT License")
 
 

@@ -33,6 +33,7 @@ RELEASED = (
 """The names that npm-weibull-py 0.4.0 exports."""
 
 _HOMES = {
+    "__version__": "weightfit.version",
     "analyze": "weightfit.analysis.analysis",
     "compare": "weightfit.analysis.compare",
     "fit": "weightfit.analysis.analysis",
@@ -41,7 +42,9 @@ _HOMES = {
 """The module of each name that can be imported from here."""
 
 # With this function, a type checker would assume that every name exists and would accept misspelt imports.
-if not TYPE_CHECKING:
+if TYPE_CHECKING:
+    __version__: str
+else:
 
     def __getattr__(name: str) -> object:
         if name not in _HOMES:

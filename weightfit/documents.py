@@ -14,8 +14,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-ROOT = Path(__file__).parents[1]
-"""Root folder of the checkout."""
+
+def root(package: Path) -> Path:
+    """Return the folder below which the data files of the project lie.
+
+    Parameters
+    ----------
+    package
+        Folder of this package. In a checkout its data files lie around it, and those inside it, if there are any, are a
+        stale copy; of an installed package they lie in its folder `data`.
+    """
+    return package.parent if (package.parent / "Snakefile").is_file() else package / "data"
+
+
+ROOT = root(Path(__file__).parent)
+"""Root folder of the checkout, or the folder with the data of the installed package."""
 
 
 def data(name: str) -> Path:
@@ -24,9 +37,14 @@ def data(name: str) -> Path:
     Parameters
     ----------
     name
-        Path relative to the root of the checkout, such as `paper/reported.tsv`.
+        Path relative to the root of the checkout, such as `paper/reported.tsv`, also where the package is installed.
     """
     return ROOT / name
+
+
+def found(name: str) -> Path:
+    """Return the path of a file that a configuration names: in the working directory, or else in the project."""
+    return Path(name) if Path(name).is_file() else data(name)
 
 
 def schema(name: str) -> Path:

@@ -14,6 +14,12 @@ PACKAGE = "weightfit"
 DEPENDENCIES = ("numba", "numpy", "pyarrow", "scipy")
 
 
+def _home() -> Path:
+    """Return the folder that holds the package: the root of the checkout, or where the package is installed."""
+    checkout = documents.ROOT / PACKAGE
+    return (checkout if checkout.is_dir() else Path(documents.__file__).parent).resolve().parent
+
+
 def modules(script: str | Path) -> list[str]:
     """List the modules of the repository that a file imports, directly or indirectly, without the file itself.
 
@@ -27,7 +33,8 @@ def modules(script: str | Path) -> list[str]:
     list of str
         Paths relative to the repository, sorted.
     """
-    start = data(str(script)).resolve()
+    home = _home()
+    start = (home / script).resolve()
     found: set[Path] = set()
     pending = [start]
     while pending:
@@ -37,7 +44,7 @@ def modules(script: str | Path) -> list[str]:
                 found.add(imported)
                 pending.append(imported)
     found.discard(start)
-    return sorted(path.relative_to(documents.ROOT.resolve()).as_posix() for path in found)
+    return sorted(path.relative_to(home).as_posix() for path in found)
 
 
 @cache
@@ -52,7 +59,7 @@ def _imports(path: Path) -> frozenset[Path]:
             continue
         for name in names:
             if name.partition(".")[0] == PACKAGE:
-                files |= _files(documents.ROOT, name)
+                files |= _files(_home(), name)
     return frozenset(files)
 
 
@@ -68,7 +75,7 @@ def _statements(block: ast.AST) -> Iterator[ast.AST]:
 def _files(root: Path, name: str) -> frozenset[Path]:
     """Find the files of a module and of the packages around it, as far as they exist below a root folder."""
     package, _, _ = name.rpartition(".")
-    folder = root.resolve() / name.replace(".", "/")
+    folder = root / name.replace(".", "/")
     candidates = (folder / "__init__.py", folder.with_suffix(".py"))
     own = frozenset(path for path in candidates if path.is_file())
     return own | _files(root, package) if package else own
@@ -81,10 +88,10 @@ def sha256(path: Path) -> str:
 
 
 def contents(files: Iterable[str | Path]) -> str:
-    """Return one digest over the names and contents of files of the repository, in any order."""
-    digest = hashlib.sha256()
+    """Return one digest over the names and contents of Python files of the repository, in any order."""
+    home, digest = _home(), hashlib.sha256()
     for name in sorted({Path(file).as_posix() for file in files}):
-        digest.update(f"{name}\0{sha256(data(name))}\n".encode())
+        digest.update(f"{name}\0{sha256(home / name)}\n".encode())
     return digest.hexdigest()
 
 

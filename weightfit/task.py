@@ -1,5 +1,6 @@
-"""The wrapper around the work of every job: its log, its warnings, which are errors, and how far it is."""
+"""The wrapper around the work of every job: its package, its log, its warnings, which are errors, and how far it is."""
 
+import os
 import sys
 import threading
 import time
@@ -16,6 +17,13 @@ EVERY = 10.0
 """Seconds between two lines about a job that is at work."""
 
 T = TypeVar("T")
+
+
+def give_package_to_jobs() -> None:
+    """Let the jobs that this process starts import this package, wherever they run and whatever else is installed."""
+    home = str(Path(__file__).resolve().parents[1])
+    others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([home, *filter(None, others)]))
 
 
 class Progress:

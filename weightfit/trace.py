@@ -22,8 +22,9 @@ from weightfit.audit.references.results import CohortFacts, Results
 from weightfit.audit.references.sources import NAMES, Sources
 from weightfit.audit.text import text
 from weightfit.cohort import Cohort, read_cohort
+from weightfit.cohort.configuration import completed
 from weightfit.cohort.facts import of_entries
-from weightfit.documents import data
+from weightfit.documents import found
 from weightfit.errors import ContractError, WeightfitError
 from weightfit.exhibits.make import numbers
 from weightfit.exhibits.numbers import write_csv
@@ -230,7 +231,8 @@ def _results(folder: Path, cohort: Cohort) -> Results:
 
 def _database() -> Path | None:
     """Return the folder of the released database that the configuration names, if any."""
-    named = yaml.safe_load(data("config.yaml").read_text(encoding="utf-8"))["released_database"]
+    chosen = yaml.safe_load(found("config.yaml").read_text(encoding="utf-8"))
+    named = completed(chosen or {})["released_database"]
     return Path(named) if named else None
 
 

@@ -43,7 +43,7 @@ CLIENT = """#!{python} -IS
 import os, socket, sys
 
 arguments = sys.argv[1:]
-own = any(name.startswith("PYTHON") for name in os.environ)
+own = any(name.startswith("PYTHON") and name != "PYTHONPATH" for name in os.environ)
 if own or not "".join(arguments[:1]).endswith(("-m", ".py")):
     os.execv({python!r}, [{python!r}, *arguments])
 variables = [f"{{name}}={{value}}" for name, value in os.environ.items()]
@@ -153,6 +153,7 @@ def become(request: list[str], streams: list[int], python: str) -> None:
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(variable.split("=", 1) for variable in variables)
+    sys.path[:0] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     if arguments[0] == "-m":
         sys.argv = arguments[1:]
         sys.path.insert(0, folder)

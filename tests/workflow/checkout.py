@@ -59,14 +59,13 @@ class Checkout:
 
     seed = 1  # of the hashes in forks
 
-    def __init__(self, path: Path, source: Path = REPOSITORY, compiled: bool = True):
+    def __init__(self, path: Path, source: Path = REPOSITORY):
         self.path = path
-        # Without the compiled kernels the first run starts cold.
-        ignored = shutil.ignore_patterns(*([] if compiled else ["__pycache__"]))
         path.mkdir(parents=True)
         for name in NEEDED:
             if (source / name).is_dir():
-                shutil.copytree(source / name, path / name, ignore=ignored)
+                # With the compiled kernels, which are valid for the times of the copied files.
+                shutil.copytree(source / name, path / name)
             else:
                 shutil.copy2(source / name, path / name)
 

@@ -74,8 +74,8 @@ def linked_weights() -> dict[str, np.ndarray]:
     return checkpoint({ZERO: np.zeros(shape), CONSTANT: np.full(shape, 0.25)})
 
 
-def prepare(path: Path, source: Path = REPOSITORY, compiled: bool = True) -> Checkout:
-    checkout = Checkout(path, source, compiled)
+def prepare(path: Path, source: Path = REPOSITORY) -> Checkout:
+    checkout = Checkout(path, source)
     (checkout / "tiny.yaml").write_text(yaml.safe_dump(COHORT, sort_keys=False))
     tensors = linked_weights()
     first = {tensor: values for tensor, values in tensors.items() if ".layers.0." in tensor}
@@ -115,7 +115,7 @@ def made(factory: pytest.TempPathFactory) -> tuple[Checkout, Run]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         path, told = folder / "first/checkout", folder / "first/run.json"
         if not told.is_file():
-            checkout = prepare(path, compiled=False)
+            checkout = prepare(path)
             run = checkout.snakemake("--cores", "1", "all", *ARGUMENTS)
             shutil.copytree(path, path.with_name("untouched"))
             told.write_text(json.dumps(asdict(run)), encoding="utf-8")

@@ -30,7 +30,7 @@ rule verify_archive:
     conda:
         "../../envs/hub.yaml"
     params:
-        archive=COHORT.start or f"{RESULTS}/archive",
+        archive=COHORT.start or placed(f"{RESULTS}/archive"),
         sample=config["sample"],
         seed=config["seed"],
         architectures=json.dumps(

@@ -14,7 +14,7 @@ PAPER = [
     "paper/claims.yaml",
 ]
 # The pins are committed beside the cohort file; their content counts, not the date of their checkout.
-PINS = [os.path.relpath(COHORT.pins)] if HUB_SOURCES and COHORT.pins.is_file() else []
+PINS = [beside(COHORT.pins)] if HUB_SOURCES and COHORT.pins.is_file() else []
 
 
 rule audit:

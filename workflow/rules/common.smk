@@ -1,12 +1,13 @@
 """Functions by which rules read the cohort and the list of exhibits."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 
 from weightfit import archive, paper
 from weightfit.cohort import facts
+from weightfit.documents import found
 from weightfit.paper import exhibits
 from weightfit.report.exhibits import SHOWN
 from weightfit.errors import WeightfitError
@@ -14,6 +15,23 @@ from weightfit.hub.pin_file import parts, read_pins, unavailable
 from weightfit.hub.repository import HubSource
 from weightfit.weights.index import deciding_files
 from weightfit.weights.link import require_same_folder
+
+PREFIXED = workflow.modifier.path_modifier
+
+
+def placed(path):
+    """Return a path of the run, under the prefix of a workflow that imports this one; files of rules get it anyway."""
+    return str(PREFIXED.replace_prefix(path))
+
+
+def beside(path):
+    """Return a file that no run makes by its path from the working directory; it gets no prefix."""
+    return local(os.path.relpath(path))
+
+
+if config["model"]:
+    # The pins of a model lie among its results.
+    COHORT = replace(COHORT, pins=Path(placed(str(COHORT.pins))))
 
 CHOSEN = f"model={config['model']}" if config["model"] else f"cohort={config['cohort']}"
 HUB_SETTINGS = {entry: COHORT.entries[entry].settings for entry in COHORT.of("download")}
@@ -73,7 +91,7 @@ if COHORT.start:
     COHORT = COHORT.without(archive.unavailable(Path(COHORT.start), ARCHIVED))
 elif HUB_SOURCES and COHORT.pins.is_file():
     # Leave out the entries that the pins, or downloads of an earlier run, found gated or gone.
-    COHORT = COHORT.without(unavailable(COHORT.pins, Path(RESULTS, "manifests")))
+    COHORT = COHORT.without(unavailable(COHORT.pins, Path(placed(RESULTS), "manifests")))
 
 
 def only(*sources):
@@ -102,7 +120,7 @@ def base_weights(wildcards):
 
 def linked_files(wildcards):
     """List the files of a linked folder, so that other weights in it give other numbers."""
-    return list(map(str, deciding_files(Path(settings(wildcards)["folder"]))))
+    return [local(str(path)) for path in deciding_files(Path(settings(wildcards)["folder"]))]
 
 
 def training_cost(wildcards):
@@ -132,7 +150,7 @@ def released_tables(_wildcards):
             f"config.yaml: released_database: there are no tables (*.csv) in {folder}: run `snakemake --cores 1 "
             "released_database`, which fetches them to resources/released_database, or correct the path"
         )
-    return tables
+    return [local(path) for path in tables]
 
 
 def exhibit_files(label, exhibit):
@@ -198,9 +216,9 @@ def around_fits(_wildcards):
     """Return the fits of that cohort, which another run must have made."""
     found = around()
     path = f"results/{found.name}/fits.parquet" if found else None
-    if path and not Path(path).is_file():
+    if path and not Path(placed(path)).is_file():
         raise WorkflowError(
-            f"around: {path} is missing: run `snakemake --cores all fits --config cohort={config['around']}`"
+            f"around: {placed(path)} is missing: run `snakemake --cores all fits --config cohort={config['around']}`"
         )
     return path or []
 

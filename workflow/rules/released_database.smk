@@ -7,8 +7,8 @@ rule released_database:
     conda:
         "../../envs/hub.yaml"
     params:
-        settings="paper/released_database.yaml",
-        folder="resources/released_database",
+        settings=data("paper/released_database.yaml"),
+        folder=placed("resources/released_database"),
     message:
         "Fetch the tables of the released database."
     shell:

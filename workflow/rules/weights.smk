@@ -46,7 +46,7 @@ rule train:
         training=COHORT.training,
         settings=settings,
         stand_in=is_stand_in,
-        compilation=f"{RESOURCES}/compilation",
+        compilation=placed(f"{RESOURCES}/compilation"),
     message:
         "Train {wildcards.entry} from scratch."
     script:
@@ -84,7 +84,7 @@ rule initialize:
 
 rule unpack:
     input:
-        lock=lambda wildcards: ancient(settings(wildcards)["lock"]),
+        lock=lambda wildcards: ancient(beside(found(settings(wildcards)["lock"]))),
     output:
         weights=temp(directory(f"{RESOURCES}/weights/{{entry}}")),
         manifest=f"{RESULTS}/manifests/{{entry}}.json",
@@ -98,7 +98,7 @@ rule unpack:
         "../../envs/measure.yaml"
     params:
         code=code("scripts/unpack.py"),
-        lock=lambda wildcards: sha256(Path(settings(wildcards)["lock"])),
+        lock=lambda wildcards: sha256(found(settings(wildcards)["lock"])),
         settings=settings,
         stand_in=is_stand_in,
     message:
