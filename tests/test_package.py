@@ -1,5 +1,6 @@
 """The wheel and the sdist: what they hold, and that the wheel works with its base requirements alone."""
 
+import os
 import re
 import subprocess
 import sys
@@ -25,6 +26,8 @@ def run(*command: str | Path, folder: Path) -> str:
     result = subprocess.run(
         list(map(str, command)),
         cwd=folder,
+        # A Snakefile that another test read in this process gave its jobs the package of the checkout.
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
