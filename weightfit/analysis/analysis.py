@@ -77,6 +77,7 @@ def analyze(
     protocol: str = "centred",
     trim: float = TRIM,
     cache: str | Path | None = None,
+    claims: bool = False,
 ) -> Analysis:
     """Count and fit every weight matrix of a model, and tell which stand out.
 
@@ -100,6 +101,8 @@ def analyze(
         Fraction of the probability plot that is kept: 0.80, 0.90 or 1.00.
     cache
         Folder for what is kept of a model from the Hub, its histograms; by default that of the user for this package.
+    claims
+        Whether to measure also what the paper's claims ask, which `Analysis.page` then answers.
 
     Returns
     -------
@@ -126,7 +129,7 @@ def analyze(
     [['q', 0, 4096], ['q', 1, 4096]]
     """
     model = open_model(source, architecture=architecture, stack=stack, config=config, cache=cache)
-    return analyze_model(model, protocol, trim)
+    return analyze_model(model, protocol, trim, claims)
 
 
 def open_model(
@@ -150,10 +153,12 @@ def open_model(
     return local(Path(source), names, stack)
 
 
-def analyze_model(model: Model, protocol: str = "centred", trim: float = TRIM) -> Analysis:
+def analyze_model(
+    model: Model, protocol: str = "centred", trim: float = TRIM, claims: bool = False
+) -> Analysis:
     """Count and measure an opened model; see `analyze`."""
     chosen = Protocol(protocol, "both", (trim,), pools=False, steps="all")
-    found = measure(model, chosen)
+    found = measure(model, chosen, claims)
     if not found.rows:
         reasons = "; ".join(one["reason"] for one in found.refused[:3])
         raise CohortError(f"{model.name}: no matrix can be measured: {reasons}")

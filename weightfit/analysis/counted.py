@@ -21,17 +21,20 @@ def counted(
     config: Mapping[str, Any] | None = None,
     tensors: Mapping[tuple[int, str], str] | None = None,
     left_out: Mapping[str, int] | None = None,
+    attention: str | None = None,
+    stands_for: str | None = None,
 ) -> Model:
     """Return the model at the last step of its parts.
 
     Parameters
     ----------
-    name, origin, family, config, tensors, left_out
+    name, origin, family, config, tensors, left_out, attention, stands_for
         As in `weightfit.analysis.model.Model`.
     parts
         Parquet files of contract ``histograms``, which together hold one model.
     """
-    files = [file for part in parts for file in table.read_provenance(part)["files"]]
+    described = [table.read_provenance(part) for part in parts]
+    files = [file for made in described for file in made["files"]]
     steps = [file["step"] for file in files if file["step"] is not None]
     last = max(steps, default=None)
     return Model(
@@ -39,12 +42,20 @@ def counted(
         origin=origin,
         family=family,
         config=config or {},
-        tensors=tensors or {},
+        tensors=tensors or _places(described, last),
         left_out=left_out or {},
         unread=[],
         count=lambda: _read(parts, last),
         files=[WeightFile(**file) for file in files if file["step"] == last],
+        attention=attention,
+        stands_for=stands_for,
     )
+
+
+def _places(described: Sequence[Mapping[str, Any]], step: int | None) -> dict[tuple[int, str], str]:
+    """Return the matrices of a step; the names of their tensors were not kept."""
+    matrices = [one for made in described for one in (*made["matrices"], *made["refused"]) if one["step"] == step]
+    return {(one["block"], one["component"]): f"{one['block']}.{one['component']}" for one in matrices}
 
 
 def _read(parts: Sequence[Path], step: int | None) -> Matrices:
