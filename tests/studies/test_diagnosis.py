@@ -7,13 +7,13 @@ import pyarrow as pa
 import pytest
 from counted_entries import count, fits_of, shapes
 from scipy.stats import t
+from weightfit.report.diagnosis import Neighbour, neighbours, place, printed_ranges, printed_values, render
+from weightfit.studies.diagnosis import diagnose, far, last, medians, scale_ratios, standard_error
 
 from weightfit import table
 from weightfit.cohort import of_model
 from weightfit.documents import ROOT
 from weightfit.errors import CohortError
-from weightfit.report.diagnosis import Neighbour, neighbours, place, printed_ranges, printed_values, render
-from weightfit.studies.diagnosis import diagnose, far, last, medians, scale_ratios, standard_error
 
 BAND = (1.186, 1.204)
 BLOCKS, STRANGE = 8, 5

@@ -81,11 +81,11 @@ def attention(config: Mapping[str, Any], rows: Sequence[Row]) -> str | None:
 
     Notes
     -----
-    Matrices of q and k that are equally large belong to as many query heads as key heads. A smaller k belongs to fewer key
-    heads; whether it is one is only known if the number of query heads is.
+    Matrices of q and k that are equally large belong to as many query heads as key heads. A smaller k belongs to fewer
+    key heads; whether it is one is only known if the number of query heads is.
     """
-    heads, key_heads = (config.get(name) for name in ("num_attention_heads", "num_key_value_heads"))
-    if _is_number(heads) and _is_number(key_heads) and not heads % key_heads:
+    heads, key_heads = (_number(config.get(f"num_{name}_heads")) for name in ("attention", "key_value"))
+    if heads and key_heads and not heads % key_heads:
         return attention_kind(heads, key_heads)
     sizes = {(row["block"], row["component"]): row["n"] for row in rows}
     ratios = {
@@ -98,14 +98,13 @@ def attention(config: Mapping[str, Any], rows: Sequence[Row]) -> str | None:
     (ratio,) = ratios
     if ratio == 1:
         return "MHA"
-    key_heads = heads / ratio if _is_number(heads) else None
-    if key_heads is None or ratio < 1 or key_heads != int(key_heads) or heads % int(key_heads):
-        return None
-    return attention_kind(heads, int(key_heads))
+    if heads and ratio == int(ratio) and not heads % int(ratio):
+        return attention_kind(heads, heads // int(ratio))
+    return None
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+def _number(value: object) -> int | None:
+    return value if type(value) is int and value > 0 else None
 
 
 def scope(weights: int) -> str:
@@ -119,7 +118,7 @@ def scope(weights: int) -> str:
     smallest, largest = (paper.printed(key) for key in SIZES)
     return (
         f"The paper says most of this of decoder language models with {smallest} to {largest} parameters that were "
-        f"trained from scratch. This model has {weights / 1e6:,.1f} million weights in the matrices measured here, without "
-        "embeddings. Its weights do not tell whether it is such a decoder, nor how it was trained. Outside that "
+        f"trained from scratch. This model has {weights / 1e6:,.1f} million weights in the matrices measured here, "
+        "without embeddings. Its weights do not tell whether it is such a decoder, nor how it was trained. Outside that "
         "scope an answer extrapolates the claim and does not contradict it."
     )

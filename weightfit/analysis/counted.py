@@ -52,9 +52,24 @@ def counted(
     )
 
 
+def origin(made: Mapping[str, Any]) -> str:
+    """Return where weights are from, in a few words without a path.
+
+    Parameters
+    ----------
+    made
+        Manifest of the weights.
+    """
+    if made["repository"]:
+        return f"{made['repository']} at {made['commit']}" if made["commit"] else str(made["repository"])
+    return "a local folder" if made["source"] == "link" else str(made["source"])
+
+
 def _places(described: Sequence[Mapping[str, Any]], step: int | None) -> dict[tuple[int, str], str]:
     """Return the matrices of a step; the names of their tensors were not kept."""
-    matrices = [one for made in described for one in (*made["matrices"], *made["refused"]) if one["step"] == step]
+    matrices = [
+        one for made in described for one in (*made["matrices"], *made["refused"]) if one["step"] == step
+    ]
     return {(one["block"], one["component"]): f"{one['block']}.{one['component']}" for one in matrices}
 
 

@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
@@ -148,12 +149,8 @@ def by_block(
         own = [row for row in rows if row["component"] in kinds]
         if own:
             span = band if title == "FFN" else None
-            name = f"{statistic.name} by block: {title}"
-            picture = _drawn(
-                lambda axes, own=own, span=span: _by_block(axes, own, statistic, marked, span),
-                f"{label}{number}",
-                name,
-            )
+            draw = partial(_by_block, rows=own, statistic=statistic, marked=marked, band=span)
+            picture = _drawn(draw, f"{label}{number}", f"{statistic.name} by block: {title}")
             panels.append(Panel(title, picture))
     return panels
 
@@ -365,13 +362,9 @@ def densities(counts: Mapping[str, Array], rows: Sequence[Row], label: str) -> l
             notes.append(f"a second population in {_blocks([row['block'] for row in second])}")
         if zeros > 5e-5:
             notes.append(f"{zeros:.2%} exact zeros, which have no logarithm")
-        picture = _drawn(
-            lambda axes, kind=kind, centres=centres: _density(axes, counts[kind], kind, centres, extent),
-            f"{label}{number}",
-            f"Density of the logarithm of the magnitudes of {COMPONENT_NAMES[kind]} over that of Gaussian weights",
-            _SMALL,
-            _SMALL_MARGINS,
-        )
+        draw = partial(_density, counts=counts[kind], kind=kind, centres=centres, extent=extent)
+        name = f"Density of log abs(w) of {COMPONENT_NAMES[kind]} over that of Gaussian weights"
+        picture = _drawn(draw, f"{label}{number}", name, _SMALL, _SMALL_MARGINS)
         panels.append(Panel(COMPONENT_NAMES[kind], picture, "; ".join(notes)))
     return panels
 
@@ -438,7 +431,15 @@ def strip(
                 shapes = [found[kind] for other, found in around if other is stand_in and kind in found]
                 fill = "none" if stand_in else _SOFT
                 axes.plot(
-                    shapes, [place] * len(shapes), "o", ms=4.2, mfc=fill, mec=_SOFT, mew=0.8, alpha=0.75, zorder=2
+                    shapes,
+                    [place] * len(shapes),
+                    "o",
+                    ms=4.2,
+                    mfc=fill,
+                    mec=_SOFT,
+                    mew=0.8,
+                    alpha=0.75,
+                    zorder=2,
                 )
             axes.plot(own[kind], place, "D", ms=6, color=COLOURS[1], mec=_PAPER, mew=0.8, zorder=3)
         axes.set_yticks(range(len(kinds)), [COMPONENT_NAMES[kind] for kind in kinds])
@@ -459,7 +460,7 @@ def _drawn(
 ) -> Markup:
     """Draw one panel and return it as SVG in the colours of the page."""
     style.use()
-    own = {
+    own: dict[Any, Any] = {
         "text.color": _TEXT,
         "axes.labelcolor": _SOFT,
         "axes.edgecolor": _SOFT,

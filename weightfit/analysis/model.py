@@ -51,7 +51,7 @@ class Model:
     read
         Reads a matrix ``(outputs, inputs)`` by block and component; None where the weights are not at hand.
     attention
-        Kind of attention, ``MHA``, ``GQA`` or ``MQA``, where it is known otherwise than from config.json and the matrices.
+        Kind of attention, ``MHA``, ``GQA`` or ``MQA``, where it is known from elsewhere than config.json.
     stands_for
         Name of the model that this one stands for with other weights, or None.
     """

@@ -39,8 +39,8 @@ RULE_TEXTS = {
     "the matrix's own standard error give together. The scatter is 1.4826 times the median absolute deviation: of the "
     "kind if it has {enough} blocks, otherwise of all kinds of the model.",
     "scale": "the same for ln λ.",
-    "tail": "the largest |w| exceeds {ratio:g} times the 99 % quantile, the largest median that the paper prints; or it "
-    "exceeds {growth:g} times what is usual for its kind, and by {far:g} deviations in its logarithm.",
+    "tail": "the largest |w| exceeds {ratio:g} times the 99 % quantile, the largest median that the paper prints; or "
+    "it exceeds {growth:g} times what is usual for its kind, and by {far:g} deviations in its logarithm.",
     "second population": "Hartigan's dip test rejects one mode of log |w| at level 0.001. Quantised formats are not "
     "tested, because their levels are modes of their own.",
     "zeros": "more than {zeros:.1%} of the weights are exactly zero, unless the format is quantised.",

@@ -114,7 +114,9 @@ def answer(
     empty = dict.fromkeys(("value", "value_se", "value_null", "value_format_null")) | ends | {"number": 0}
     if limits is None:
         reason = (
-            f"the paper prints no range for {attention}" if attention else "the kind of attention is not known"
+            f"the paper prints no range for {attention}"
+            if attention
+            else "the kind of attention is not known"
         )
         return {"outcome": "cannot be asked", "reason": reason} | empty
     if question.of == "initial_shape":

@@ -112,8 +112,8 @@ def compared(fit: Mapping[str, Any], sample: Magnitudes) -> Iterator[dict[str, A
     Yields
     ------
     dict
-        Columns ``reading``, ``implied``, ``measured``, ``error`` and ``error_null`` of contract ``closure``, for each of
-        `READINGS`.
+        Columns ``reading``, ``implied``, ``measured``, ``error`` and ``error_null`` of contract ``closure``, for each
+        of `READINGS`.
     """
     law, observed = implied(fit["shape"], fit["scale"], TRIM), measured(sample, TRIM)
     law_null = implied(fit["shape_null"], fit["scale_null"], TRIM)
