@@ -2,18 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from weightfit import table
+from weightfit.analysis.findings import Findings
 from weightfit.components import COMPONENTS
 from weightfit.studies.selection import in_blocks, of_components, protocol
-
-if TYPE_CHECKING:
-    from weightfit.analysis.analysis import Analysis
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ def of_fits(fits: pa.Table, stand_ins: Mapping[str, bool]) -> list[Neighbour]:
     return found
 
 
-def of_analyses(analyses: Sequence["Analysis"]) -> list[Neighbour]:
+def of_analyses(analyses: Sequence[Findings]) -> list[Neighbour]:
     """Return models that were analysed."""
     return [
         Neighbour(

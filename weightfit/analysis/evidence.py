@@ -14,7 +14,7 @@ from weightfit.fits.probability_plot import Sign, magnitudes
 from weightfit.fits.units import Protocol, Unit, fits_of_unit, moments_of_unit, unit_of
 from weightfit.paper.questions import questions
 from weightfit.studies.closure import compared
-from weightfit.studies.format_null import of_matrix
+from weightfit.studies.format_null import TRIMS, of_matrix
 from weightfit.studies.selection import TRIM
 from weightfit.studies.super_weights import ratio
 
@@ -29,9 +29,6 @@ COLUMNS = {
     "moments": ("terminal", "block", "component", "mean", "standard_deviation"),
 }
 """Columns of each table that `weightfit.studies.beyond.answer` reads."""
-
-WHOLE = 1.00
-"""Trim at which nothing is left out."""
 
 POOL = "transmission"
 """Pool of each block whose tail a claim asks about."""
@@ -109,10 +106,9 @@ def _asked() -> Mapping[str, Collection[str]]:
 
 
 def _fits(unit: Unit) -> Iterator[dict[str, Any]]:
-    asked = _asked()
-    trims = (TRIM, WHOLE) if unit.component in asked["gap"] else (TRIM,)
-    yield from fits_of_unit(unit, [_protocol("both", trims)])
-    if unit.component in asked["sign_difference"]:
+    # The trims of the workflow: a null that is drawn at random depends on all trims that are fitted together.
+    yield from fits_of_unit(unit, [_protocol("both", TRIMS)])
+    if unit.component in _asked()["sign_difference"]:
         try:
             signs = (_protocol("positive", (TRIM,)), _protocol("negative", (TRIM,)))
             yield from list(fits_of_unit(unit, signs))

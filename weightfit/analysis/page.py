@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from markupsafe import Markup
 
@@ -11,6 +11,7 @@ from weightfit.analysis import claims, figures
 from weightfit.analysis.around import Neighbour, of_analyses
 from weightfit.analysis.claims import Answer
 from weightfit.analysis.figures import Panel
+from weightfit.analysis.findings import Findings
 from weightfit.analysis.standing_out import (
     ENOUGH,
     FAR,
@@ -25,9 +26,6 @@ from weightfit.documents import data, whole_file
 from weightfit.exhibits.style import COMPONENT_NAMES
 from weightfit.paper import exhibits
 from weightfit.report.template import environment
-
-if TYPE_CHECKING:
-    from weightfit.analysis.analysis import Analysis
 
 TEMPLATE = "workflow/report/analysis.html.j2"
 STYLES = ("workflow/report/page.css", "workflow/report/analysis.css")
@@ -54,7 +52,7 @@ class Shown:
 
     Attributes
     ----------
-    analysis
+    findings
         The model and what was measured of it.
     shapes, scales, tails, kurtoses, densities
         Panels.
@@ -70,7 +68,7 @@ class Shown:
         The others.
     """
 
-    analysis: "Analysis"
+    findings: Findings
     shapes: Sequence[Panel]
     scales: Sequence[Panel]
     tails: Sequence[Panel]
@@ -85,13 +83,13 @@ class Shown:
 
     def standing_out(self, component: str) -> str:
         """Return how many matrices of a kind stand out, by rule."""
-        own = [one.rule for one in self.analysis.standing_out if one.component == component]
+        own = [one.rule for one in self.findings.standing_out if one.component == component]
         return ", ".join(f"{own.count(rule)} {SHORT[rule]}" for rule in RULES if rule in own)
 
 
 def write_page(
     path: Path,
-    analyses: Sequence["Analysis"],
+    analyses: Sequence[Findings],
     title: str | None = None,
     around: Sequence[Neighbour] = (),
     missing: Mapping[str, str] | None = None,
@@ -117,7 +115,7 @@ def write_page(
 
 
 def render(
-    analyses: Sequence["Analysis"],
+    analyses: Sequence[Findings],
     title: str | None = None,
     around: Sequence[Neighbour] = (),
     missing: Mapping[str, str] | None = None,
@@ -154,20 +152,20 @@ def _rules() -> Iterator[tuple[str, str]]:
         yield rule, text.format(**known)
 
 
-def _shown(number: int, analysis: "Analysis", around: Sequence[Neighbour]) -> Shown:
-    measured = analysis.measured
+def _shown(number: int, findings: Findings, around: Sequence[Neighbour]) -> Shown:
+    measured = findings.measured
     rows = measured.rows
     marked: dict[str, list[tuple[str, int]]] = {}
     rules: dict[tuple[str, int], list[str]] = {}
-    for one in analysis.standing_out:
+    for one in findings.standing_out:
         marked.setdefault(one.rule, []).append((one.component, one.block))
         rules.setdefault((one.component, one.block), []).append(one.rule)
-    attention = analysis.model.attention or claims.attention(analysis.model.config, rows)
-    own = {kind.component: kind.shape for kind in analysis.kinds}
-    null = analysis.kinds[0].shape_null
+    attention = findings.model.attention or claims.attention(findings.model.config, rows)
+    own = {kind.component: kind.shape for kind in findings.kinds}
+    null = findings.kinds[0].shape_null
     placed = [(other.stand_in, other.shapes) for other in around]
     return Shown(
-        analysis=analysis,
+        findings=findings,
         shapes=figures.by_block(rows, figures.SHAPE, marked, f"m{number}k", exhibits.printed_band()),
         scales=figures.by_block(rows, figures.SCALE, marked, f"m{number}s"),
         tails=figures.by_block(rows, figures.TAIL, marked, f"m{number}t"),
