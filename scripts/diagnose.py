@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 from weightfit import table
-from weightfit.analysis.analysis import analyze_model
 from weightfit.analysis.around import of_fits
 from weightfit.analysis.counted import counted, origin
 from weightfit.analysis.document import all_to_csv, all_to_json
+from weightfit.analysis.findings import find
 from weightfit.analysis.page import write_page
 from weightfit.task import logged
 
@@ -31,11 +31,12 @@ if __name__ == "__main__":
                 name,
                 origin(made[entry]),
                 [Path(part)],
+                family="not kept with the histograms",
                 config=told.heads[entry],
                 attention=told.models.get(entry, {}).get("attention"),
                 stands_for=told.stands_for[entry],
             )
-            analyses.append(analyze_model(model, claims=True))
+            analyses.append(find(model, claims=True))
             print(f"{name}: {analyses[-1].headline}")
         fits = snakemake.input.around
         around = of_fits(table.read(Path(fits), "fits"), told.around) if fits else []

@@ -1,4 +1,4 @@
-"""The paper's claims asked of one model: the answers of a run, whatever the order of the matrices, and the attention."""
+"""The paper's claims asked of one model: the answers of a run, in any order of matrices, and the kind of attention."""
 
 import numpy as np
 import pytest

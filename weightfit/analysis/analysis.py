@@ -12,13 +12,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from weightfit.analysis.arrays import as_floats, of_arrays
-from weightfit.analysis.findings import Findings, Kind
-from weightfit.analysis.measure import COLUMNS, measure
+from weightfit.analysis.findings import Findings, Kind, find
+from weightfit.analysis.measure import COLUMNS
 from weightfit.analysis.model import Model, local
 from weightfit.analysis.standing_out import StandsOut
 from weightfit.analysis.text import html, lines
 from weightfit.counts.histogram import histogram_of
-from weightfit.errors import CohortError
 from weightfit.fits.units import Protocol
 from weightfit.studies.selection import TRIM
 from weightfit.weights.declared import read_architecture
@@ -157,12 +156,8 @@ def analyze_model(
     model: Model, protocol: str = "centred", trim: float = TRIM, claims: bool = False
 ) -> Analysis:
     """Count and measure an opened model; see `analyze`."""
-    chosen = Protocol(protocol, "both", (trim,), pools=False, steps="all")
-    found = measure(model, chosen, claims)
-    if not found.rows:
-        reasons = "; ".join(one["reason"] for one in found.refused[:3])
-        raise CohortError(f"{model.name}: no matrix can be measured: {reasons}")
-    return Analysis(model, chosen, found)
+    found = find(model, protocol, trim, claims)
+    return Analysis(found.model, found.protocol, found.measured)
 
 
 def fit(array: ArrayLike, trim: float = TRIM) -> MatrixFit:

@@ -119,6 +119,6 @@ def scope(weights: int) -> str:
     return (
         f"The paper says most of this of decoder language models with {smallest} to {largest} parameters that were "
         f"trained from scratch. This model has {weights / 1e6:,.1f} million weights in the matrices measured here, "
-        "without embeddings. Its weights do not tell whether it is such a decoder, nor how it was trained. Outside that "
-        "scope an answer extrapolates the claim and does not contradict it."
+        "without embeddings. Its weights do not tell whether it is such a decoder, nor how it was trained. Outside "
+        "that scope an answer extrapolates the claim and does not contradict it."
     )

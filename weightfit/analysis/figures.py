@@ -447,8 +447,8 @@ def strip(
         axes.set_xlabel("median of the Weibull shape k over blocks")
 
     height = 0.6 + 0.25 * len(kinds)
-    margins = {"left": 0.24, "right": 0.97, "bottom": 0.45 / height, "top": 1 - 0.05 / height}
-    return _drawn(draw, label, "Median shapes among those of other models", (4.4, height), margins)
+    margins = {"left": 0.28, "right": 0.97, "bottom": 0.45 / height, "top": 1 - 0.05 / height}
+    return _drawn(draw, label, "Median shapes among those of other models", (4.0, height), margins)
 
 
 def _drawn(
