@@ -229,7 +229,7 @@ def _plain(axes: "Axes", scale: str) -> None:
     if scale == "log" and high / low < 4:
         axes.yaxis.set_major_locator(MaxNLocator(nbins=6))
     elif scale == "log" and high / low < 100:
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value)))
     axes.yaxis.set_minor_formatter(NullFormatter())
 

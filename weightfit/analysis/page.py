@@ -12,6 +12,7 @@ from weightfit.analysis.around import Neighbour, of_analyses
 from weightfit.analysis.claims import Answer
 from weightfit.analysis.figures import Panel
 from weightfit.analysis.findings import Findings
+from weightfit.analysis.measure import is_quantised
 from weightfit.analysis.standing_out import (
     ENOUGH,
     FAR,
@@ -60,6 +61,8 @@ class Shown:
         Names of the rules by which a matrix stands out, by kind and block.
     attention
         Kind of attention, or None if it is not known.
+    quantised
+        Whether weights are stored in a format that has other values than theirs.
     answers, scope
         Answers to the paper's claims, and the sentence about their scope; None if they were not asked.
     strip
@@ -76,6 +79,7 @@ class Shown:
     densities: Sequence[Panel]
     rules: Mapping[tuple[str, int], Sequence[str]]
     attention: str | None
+    quantised: bool
     answers: Sequence[Answer] | None
     scope: str
     strip: Markup | None
@@ -173,6 +177,7 @@ def _shown(number: int, findings: Findings, around: Sequence[Neighbour]) -> Show
         densities=figures.densities(measured.densities, rows, f"m{number}d"),
         rules=rules,
         attention=attention,
+        quantised=any(is_quantised(row["stored"].upper()) for row in rows),
         answers=claims.answers(measured.evidence, attention) if measured.evidence else None,
         scope=claims.scope(sum(row["n"] for row in rows)),
         strip=figures.strip(own, placed, null, f"m{number}a") if around else None,
