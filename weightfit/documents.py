@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weightfit.errors import MalformedCheckpoint
+from weightfit.errors import CohortError, MalformedCheckpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from typing import Any
 
 ROOT = Path(__file__).parents[1]
 """Root folder of the checkout."""
@@ -53,7 +54,53 @@ def violation(document: object, name: str) -> str | None:
     if error is None:
         return None
     key = ".".join(str(part) for part in error.absolute_path) or "(top level)"
-    return f"{key}: {error.message}"
+    # A pattern says what it means beside it, because a regular expression is no explanation.
+    meaning = error.schema.get("$comment") if error.validator == "pattern" else None
+    return f"{key}: {error.instance!r} is not made of {meaning}" if meaning else f"{key}: {error.message}"
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML or JSON file of plain values, a mapping whose keys are text.
+
+    Raises
+    ------
+    CohortError
+        If the file is not UTF-8, no YAML, has a tag, or a mapping in it has a key twice or one that is no text. The
+        message names the line.
+    """
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """YAML loader that refuses duplicate keys and builds plain values only."""
+
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+            keys: dict[object, int] = {}
+            for key, _ in node.value:
+                value, line = self.construct_object(key, deep=True), key.start_mark.line + 1
+                if not isinstance(value, str):
+                    raise CohortError(
+                        f"{path.name}: line {line}: key {value!r} is a {type(value).__name__}, not text; "
+                        "put it in quotes"
+                    )
+                if value in keys:
+                    raise CohortError(
+                        f"{path.name}: line {line}: key {value!r} stands twice in one mapping, first in line "
+                        f"{keys[value]}; keep one"
+                    )
+                keys[value] = line
+            return super().construct_mapping(node, deep)
+
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader)  # noqa: S506
+    except yaml.MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise CohortError(f"{path.name}: {line}not plain YAML: {error.problem}; correct the file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        problem = " ".join(str(error).split())
+        raise CohortError(f"{path.name}: not plain YAML: {problem}; correct the file") from None
+    if not isinstance(document, dict):
+        raise CohortError(f"{path.name}: the file must be a mapping of keys to values; correct the file")
+    return document
 
 
 FETCH_AGAIN = "fetch it again"

@@ -1,14 +1,19 @@
 """`weightfit.analyze` and `weightfit.fit`: arrays of several libraries give the numbers of a file."""
 
+from dataclasses import asdict, replace
+
 import ml_dtypes
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from small_checkpoint import BLOCKS, checkpoint, configuration, shard, weights
 
 import weightfit
 from weightfit.analysis.measure import COLUMNS, LOG_EDGES
-from weightfit.errors import DegenerateHistogram, NonFiniteWeight, UnknownTensor
+from weightfit.counts.part import count_part
+from weightfit.errors import ContractError, DegenerateHistogram, NonFiniteWeight, UnknownTensor
 
 
 class OfTorch:
@@ -142,3 +147,22 @@ def test_a_notebook_shows_the_headline_and_the_kinds(tmp_path):
     assert "<strong>&lt;b&gt;</strong>" in shown
     assert shown.count("<tr>") == 1 + len(found.kinds)
     assert repr(found).splitlines()[1] == found.headline
+
+
+def test_histograms_of_the_workflow_are_a_model(tmp_path):
+    folder = checkpoint(tmp_path / "m", "qwen-2")
+    known = weightfit.analyze(folder)
+    (file,) = known.model.files
+    manifest = {"entry": "mine", "files": [asdict(file) | {"step": 7}]}
+    count_part(manifest, folder, tmp_path / "part.parquet")
+    found = weightfit.analyze(tmp_path / "part.parquet")
+    assert found.model.name == "mine"
+    assert found.model.files == [replace(file, step=7)]
+    pd.testing.assert_frame_equal(found.table.drop(columns="tensor"), known.table.drop(columns="tensor"))
+    assert found.table["tensor"].tolist()[:3] == ["0.q", "1.q", "0.k"]
+    (tmp_path / "other.parquet").write_bytes(b"no parquet")
+    with pytest.raises(ContractError, match=r"other\.parquet: it is no Parquet file"):
+        weightfit.analyze(tmp_path / "other.parquet")
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "other.parquet")
+    with pytest.raises(ContractError, match="no table of histograms"):
+        weightfit.analyze(tmp_path / "other.parquet")

@@ -122,7 +122,7 @@ def test_a_stack_of_a_model_is_an_entry(tmp_path):
     assert (entries["whole"].naming, entries["decoder"].naming) == (None, {"stack": "decoder"})
     document["entries"]["decoder"] |= {"architecture": {"matrices": {"h.{block}.x": "cross_o"}}}
     with pytest.raises(
-        CohortError, match=r"entries\.decoder\.stack: a declared architecture says itself which"
+        CohortError, match=r"entries\.decoder\.stack: the declared architecture has no decoder"
     ):
         read(tmp_path, document)
     del document["entries"]["decoder"]["stack"]
@@ -237,6 +237,7 @@ def test_a_circle_of_bases_is_refused(tmp_path):
         ("name: !!python/object/apply:os.system [ls]\n", "not plain YAML"),
         ("name: !include x.yaml\n", "not plain YAML"),
         ("a: &b {x: 1}\nc: {<<: *b}\n", "not plain YAML"),
+        ("name: a\nentries:\n\t- b\n", "line 3: not plain YAML"),
         ("name: [\n", "not plain YAML"),
         ("name: a\n---\nname: b\n", "not plain YAML"),
         ("? [a]\n: 1\n", "a"),
@@ -251,6 +252,22 @@ def test_what_is_not_a_plain_mapping_is_refused(tmp_path, text, complaint):
     assert complaint in str(caught.value)
 
 
+def test_the_name_of_a_cohort_of_this_project_is_its_own(tmp_path):
+    with pytest.raises(CohortError, match=r"name: 'offline' is the name of a cohort of this project"):
+        read(tmp_path, changed("name", "offline"))
+
+
+def test_a_name_is_refused_in_words(tmp_path):
+    for path in ("name", "entries"):
+        document = changed(
+            path, "whisper_dec" if path == "name" else {"whisper_dec": GOOD["entries"]["mine"]}
+        )
+        with pytest.raises(
+            CohortError, match="'whisper_dec' is not made of small letters, digits, dots and hyphens"
+        ):
+            read(tmp_path, document)
+
+
 def test_bytes_that_are_no_text_are_refused(tmp_path):
     for content in (b"name: \xff\n", b"name: \x00\n"):
         (tmp_path / "toy.yaml").write_bytes(content)
@@ -260,7 +277,12 @@ def test_bytes_that_are_no_text_are_refused(tmp_path):
 
 def test_a_cohort_that_does_not_exist_is_named(tmp_path):
     for name in ("absent", str(tmp_path / "absent.yaml"), str(tmp_path)):
-        with pytest.raises(CohortError, match=r"^config\.yaml: cohort: there is no cohort .*'offline'"):
+        law = (
+            r"[^ ]*absent\.yaml: there is no such file"
+            if name.endswith("yaml")
+            else "config.yaml: cohort: there"
+        )
+        with pytest.raises(CohortError, match=rf"^{law}.*'offline'"):
             read_cohort(name)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import weightfit
 from weightfit import documents, paper, table
 from weightfit.errors import ContractError
 from weightfit.report.notebook import RESULTS, render
@@ -27,7 +28,9 @@ from weightfit.studies.theory import theory
 
 FOLDER = Path(__file__).parents[2] / "workflow" / "notebooks"
 PAGE = FOLDER / "page.html.j2"
-NOTEBOOKS = {path.stem: path for path in sorted(FOLDER.glob("*.py"))}
+ONE_MODEL = FOLDER / "one_model.py"
+NOTEBOOKS = {path.stem: path for path in sorted(FOLDER.glob("*.py")) if path != ONE_MODEL}
+"""The notebooks about tables of a cohort; the other one is about the histograms of a few entries."""
 OWN = {"peak_learning_rate": 1e-3, "weight_decay": 0.1, "steps": 1000}
 PAPER = ("pythia-70m", "pythia-160m", "pythia-410m", "olmo-1-7b")
 # By cohort: the entries of the paper whose form its entries have, their steps, and where their weights come from.
@@ -98,7 +101,7 @@ def results(name, folder):
     shown, space = [], {}
     with pytest.MonkeyPatch.context() as patch, mpl.rc_context():
         patch.setenv(RESULTS, str(folder))
-        for cell in jupytext.read(NOTEBOOKS[name]).cells:
+        for cell in jupytext.read(FOLDER / f"{name}.py").cells:
             if cell.cell_type == "markdown":
                 continue
             tree = ast.parse(cell.source)
@@ -146,6 +149,19 @@ def test_a_cohort_that_lacks_what_a_notebook_is_about_is_told_so(tables):
         assert sentence in text
     assert "no entry of the paper&#x27;s main cohort" in "".join(results("band", tables("other")))
     assert "no entry with attention matrices" in "".join(results("selection", tables("simulated")))
+
+
+def test_models_are_analysed_and_compared(tables):
+    shown = results("one_model", tables("stand-ins") / "histograms")
+    keys = [f"own-{key}" for key in COHORTS["stand-ins"][0]]
+    assert "".join(f"{key}, " for key in sorted(keys))[:-2] in shown[0]
+    found = weightfit.analyze(tables("stand-ins") / f"histograms/{min(keys)}.parquet")
+    assert found.headline in shown[1]
+    assert "All " not in shown[4]
+    assert (
+        f"{weightfit.fit(np.random.default_rng(1).standard_normal((512, 512)).astype('f4')).shape:.4f}"
+        in shown[-1]
+    )
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

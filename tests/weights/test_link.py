@@ -202,6 +202,9 @@ def test_a_missing_folder(tmp_path):
 
 def test_a_folder_without_weights(tmp_path):
     (tmp_path / "source").mkdir()
+    refused(
+        tmp_path, tmp_path / "source", CohortError, "the folder is empty, without any weight files: name the"
+    )
     (tmp_path / "source/notes.txt").touch()
     refused(
         tmp_path,

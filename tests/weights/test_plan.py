@@ -14,6 +14,7 @@ from weightfit.components import COMPONENTS
 from weightfit.errors import ContradictoryCheckpoint, IncompleteCheckpoint, MalformedCheckpoint, UnknownTensor
 from weightfit.weights.families import FAMILIES, STACKS, TABLES, Reason, components
 from weightfit.weights.header import Header, Tensor
+from weightfit.weights.layer import matrix_of
 from weightfit.weights.plan import Piece, plan, read_config
 from weightfit.weights.safetensors import read_header
 from weightfit.weights.writer import CheckpointWriter
@@ -200,6 +201,26 @@ def nanochat(*, layers, hidden, inner, heads, vocabulary, key_heads=None, dtype=
     return tensors
 
 
+def gpt_2(*, layers, hidden, inner, heads, vocabulary, prefix="transformer.", masks=None, positions=1024):
+    """GPT-2 as transformers stores it, as (inputs, outputs); old files have causal masks too."""
+    outer = {"wte.weight": (vocabulary, hidden), "wpe.weight": (positions, hidden)}
+    outer |= {"ln_f.weight": (hidden,), "ln_f.bias": (hidden,)}
+    for block in range(layers):
+        start = f"h.{block}."
+        for name, shape in {
+            "attn.c_attn": (hidden, 3 * hidden),
+            "attn.c_proj": (hidden, hidden),
+            "mlp.c_fc": (hidden, inner),
+            "mlp.c_proj": (inner, hidden),
+        }.items():
+            outer |= {f"{start}{name}.weight": shape, f"{start}{name}.bias": shape[1:]}
+        for norm in ("ln_1", "ln_2"):
+            outer |= {f"{start}{norm}.{part}": (hidden,) for part in ("weight", "bias")}
+        if masks:
+            outer[f"{start}attn.bias"] = (1, 1, masks, masks)
+    return [(prefix + name, "F32", shape) for name, shape in outer.items()]
+
+
 def nanoguard():
     """NanoGuard: a classifier in place of the head of a language model, and factors of the residual stream."""
     tensors = nanochat(**NANOGUARD, vocabulary=8192)
@@ -354,6 +375,7 @@ WHISPER = {  # README.md of openai/whisper, and config.json of its repositories 
     "small": {"layers": 12, "hidden": 768, "inner": 3072, "heads": 12, "vocabulary": 51865},
     "medium": {"layers": 24, "hidden": 1024, "inner": 4096, "heads": 16, "vocabulary": 51865},
 }
+GPT2 = {"layers": 12, "hidden": 768, "inner": 3072, "heads": 12, "vocabulary": 50257}
 ANTIBERTY = {"layers": 8, "hidden": 512, "inner": 2048, "heads": 8}
 NANOGUARD = {"layers": 4, "hidden": 512, "inner": 2048, "heads": 4}
 MINILM = {"layers": 6, "hidden": 384, "inner": 1536, "heads": 12, "vocabulary": 30522}
@@ -428,6 +450,8 @@ CHECKPOINTS = [
         for size, shape in WHISPER.items()
         for stack in ("encoder", "decoder")
     ),
+    ("gpt-2", "gpt-2", "GPT2LMHeadModel", gpt_2(**GPT2, prefix="", masks=1024), GPT2, 160),
+    ("gpt-2 with a head", "gpt-2", "GPT2LMHeadModel", gpt_2(**GPT2), GPT2, 148),
     # The numbers are those of the files in the wheels antiberty 0.1.3 and metatronnanoguard 0.1.0.
     ("antiberty", "bert", "AntiBERTy", antiberty(), ANTIBERTY, 149),
     ("nanoguard", "nanochat", None, nanoguard(), NANOGUARD, 31),
@@ -481,7 +505,7 @@ def test_every_checkpoint_of_the_paper(identity):
         (
             piece.block,
             piece.component,
-            (shapes[name][0] // piece.period * piece.length, shapes[name][1]),
+            matrix_shape(shapes[name], piece),
         )
         for name, pieces in found.pieces.items()
         for piece in pieces
@@ -492,12 +516,17 @@ def test_every_checkpoint_of_the_paper(identity):
         for component in components(family)
     )
     for name, pieces in found.pieces.items():
-        assert_cover(pieces, shapes[name][0])
+        assert_cover(pieces, shapes[name][pieces[0].transposed])
+
+
+def matrix_shape(shape, piece):
+    outputs, inputs = shape[::-1] if piece.transposed else shape
+    return outputs // piece.period * piece.length, inputs
 
 
 def assert_cover(pieces, rows):
     """The pieces share a period, are sorted, and cover each row exactly once."""
-    assert len({piece.period for piece in pieces}) == 1
+    assert len({(piece.period, piece.transposed) for piece in pieces}) == 1
     assert rows % pieces[0].period == 0
     times = np.zeros(rows, int)
     for piece in pieces:
@@ -535,7 +564,8 @@ def test_names_and_shapes_give_the_published_file_to_the_byte(identity, size):
 
 @pytest.mark.parametrize(
     ("identity", "size"),
-    [  # total_size of the published index files
+    [  # total_size of the published index files, and the file of 548,105,171 bytes without its header of 14,291
+        ("gpt-2", 548_090_880),
         ("qwen2.5-3b", 6_171_877_376),
         ("qwen2.5-7b", 15_231_233_024),
     ],
@@ -724,12 +754,34 @@ def test_what_nanochat_has_beside_matrices():
             plan([header(tensors)], config | {key: config[key] * 2 if key != "n_layer" else 1})
 
 
-def test_gpt_2_is_not_taken_for_nanochat():
-    """The names of transformers' GPT-2, whose matrices are (inputs, outputs)."""
-    shapes = {"attn.c_attn": (8, 24), "attn.c_proj": (8, 8), "mlp.c_fc": (8, 32), "mlp.c_proj": (32, 8)}
-    tensors = [("transformer.wte.weight", "F32", (5, 8)), ("transformer.wpe.weight", "F32", (5, 8))]
-    tensors += [(f"transformer.h.0.{name}.weight", "F32", shape) for name, shape in shapes.items()]
-    with pytest.raises(IncompleteCheckpoint, match=r"there is no 'transformer\.h\.\{i\}\.attn\.c_q\.weight'"):
+@pytest.mark.parametrize("prefix", ["", "transformer."])
+def test_gpt_2_is_split_by_columns_as_its_forward_pass_does(prefix):
+    """transformers: ``addmm(bias, x, weight)``, then ``split(hidden, dim=2)``."""
+    tensors = gpt_2(**SIZES, prefix=prefix, masks=4)
+    tensors += [("lm_head.weight", "F32", (5, 8)), (f"{prefix}h.1.attn.masked_bias", "F32", ())]
+    found = plan([header(tensors)], {"n_layer": 2, "n_embd": 8, "n_head": 2, "n_inner": None})
+    assert found.family == "gpt-2" and set(found.left_out.values()) == {
+        "bias",
+        "norm",
+        "embedding",
+        "output head",
+        "buffer",
+    }
+    weight = np.random.default_rng(1).normal(size=(8, 24))
+    x = np.random.default_rng(2).normal(size=8)
+    parts = np.split(x @ weight, 3)
+    for piece, part in zip(found.pieces[f"{prefix}h.1.attn.c_attn.weight"], parts, strict=True):
+        matrix = matrix_of(weight, piece)
+        assert matrix.shape == (8, 8)
+        np.testing.assert_allclose(matrix @ x, part, rtol=1e-12)
+
+
+def test_the_names_of_gpt_2_with_rows_as_outputs_are_refused():
+    """nanoGPT has these names, but matrices as (outputs, inputs)."""
+    tensors = [(n, d, s[::-1] if len(s) == 2 else s) for n, d, s in gpt_2(**SIZES)]
+    with pytest.raises(
+        IncompleteCheckpoint, match=r"all matrices fit if they are stored as \(outputs, inputs\)"
+    ):
         plan([header(tensors)], None)
 
 
@@ -842,6 +894,7 @@ SMALL = {
     "bert": bert(**SIZES),
     "whisper-encoder": whisper(**SIZES, frames=6, tokens=7),
     "whisper-decoder": whisper(**SIZES, frames=6, tokens=7),
+    "gpt-2": gpt_2(**SIZES, positions=7),
     "nanochat": nanochat(**SHARED),
     "gguf": gguf(**SHARED, width=4),
 }
@@ -894,9 +947,19 @@ def test_unknown_names_are_refused(family):
 
 
 def test_an_unknown_architecture_is_refused():
-    tensors = [("h.0.attn.c_attn.weight", "F32", (8, 24)), ("wte.weight", "F32", (5, 8))]
-    with pytest.raises(UnknownTensor, match=r"tensor 'h\.0\.attn\.c_attn\.weight', like all others"):
+    tensors = [("g.0.attn.c_attn.weight", "F32", (8, 24)), ("wte.w", "F32", (5, 8))]
+    with pytest.raises(UnknownTensor, match=r"tensor 'g\.0\.attn\.c_attn\.weight', like all others"):
         plan([header(tensors)], None)
+
+
+def test_an_adapter_is_to_be_merged_into_its_base():
+    for part in ("lora_A.weight", "lora_B.default.weight", "lora_magnitude_vector"):
+        tensors = [(f"base_model.model.model.layers.0.self_attn.q_proj.{part}", "F32", (4, 8))]
+        with pytest.raises(
+            UnknownTensor, match=r"is of a LoRA adapter, .*: merge it into its base first"
+        ) as caught:
+            plan([header(tensors)], None)
+        assert "\n" not in str(caught.value)
 
 
 def test_no_files_are_refused():
@@ -1015,7 +1078,7 @@ def test_another_class_in_the_config_is_refused(family):
             with pytest.raises(ContradictoryCheckpoint, match=rf"named as in {family} .*config\.json says"):
                 small_plan(family, config=config)
     with pytest.raises(ContradictoryCheckpoint):
-        small_plan(family, config={**HEADS, "architectures": ["GPT2LMHeadModel"]})
+        small_plan(family, config={**HEADS, "architectures": ["MyOwnModel"]})
 
 
 def test_gpt_neox_needs_the_number_of_heads():

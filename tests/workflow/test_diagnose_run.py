@@ -64,6 +64,15 @@ def test_a_folder(checkout: Checkout) -> None:
     assert document["headline"] == direct.headline
 
 
+def test_another_folder_of_the_same_name_replaces_nothing(checkout: Checkout) -> None:
+    (checkout / "elsewhere/my model").mkdir(parents=True)
+    before = page(checkout, "model-my-model")
+    refused = checkout.snakemake("--cores", "1", "diagnose", "--config", "model=elsewhere/my model", status=1)
+    assert "elsewhere/my model: results under this name are those of another folder" in refused.text
+    assert "move results/model-my-model away" in refused.text
+    assert page(checkout, "model-my-model") == before
+
+
 def test_a_folder_of_pytorch(checkout: Checkout) -> None:
     """The weights of the first test as a training of PyTorch keeps them, beside its arguments."""
     weights.write(checkout / "trained", weights.checkpoint({}))
@@ -137,7 +146,7 @@ def test_an_unknown_architecture_is_declared_in_a_cohort_file(checkout: Checkout
     weights.write(checkout / "strange", tensors)
     folder: Path = checkout / "strange"
     run = checkout.snakemake("--cores", "1", "diagnose", "--config", "model=strange", status=1)
-    assert "declare its names as the architecture of an entry in a cohort file" in run.text
+    assert "declare its names as an architecture" in run.text
     matrices = {f"h.{{block}}.{name}.weight": kind for kind, name in weights.NAMES.items()}
     left_out = dict.fromkeys(
         ("h.{block}.input_layernorm.weight", "h.{block}.post_attention_layernorm.weight"), "norm"

@@ -299,7 +299,7 @@ def restore(kept: dict[Path, tuple[bytes, os.stat_result]]) -> None:
     [
         ("weightfit/counts/histogram.py", '"""', '"""Edited: '),
         ("config.yaml", "trims: [0.80, 0.90, 1.00]", "trims: [0.80, 1.00]"),
-        ("config.yaml", "released_database: null", "released_database: nowhere"),
+        ("config.yaml", "released_database: null", "released_database: results/miniature/tables"),
         ("config.yaml", "around: null", "around: offline"),
         ("config.yaml", "sample: 5\nseed: 1", "sample: 6\nseed: 2"),
         ("miniature.yaml", "description: Mini", "description: Other mini"),

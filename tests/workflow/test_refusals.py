@@ -56,7 +56,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
         (["fits=[{protocol: centered, sign: both, trims: [0.8]}]"], ["config.yaml: fits.0", "'pools'"]),
         (["fits=[]"], ["config.yaml: fits"]),
         (["cohort=absent"], ["config.yaml: cohort", "'absent'"]),
-        (["cohort=absent.yaml"], ["config.yaml: cohort", "'absent.yaml'"]),
+        (["cohort=absent.yaml"], ["absent.yaml: there is no such file"]),
     ],
     ids=[
         "an unknown key",
@@ -100,6 +100,13 @@ def test_a_broken_cohort_file_is_refused_at_once(
 ) -> None:
     write_cohort(checkout, "broken", entries, **more)
     refused_at_once(checkout, ["cohort=broken.yaml"], ["broken.yaml: ", *words])
+
+
+def test_a_folder_without_the_released_database_is_refused(checkout: Checkout) -> None:
+    arguments = ("--cores", "1", "audit", "--config", "cohort=none", "released_database=nowhere")
+    run = checkout.snakemake(*arguments, status=1)
+    assert "released_database: there are no tables (*.csv) in nowhere: run `snakemake" in run.text
+    assert run.finished == []
 
 
 def test_a_refusal_takes_no_time(checkout: Checkout) -> None:

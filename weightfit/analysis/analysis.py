@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from weightfit.analysis.arrays import as_floats, of_arrays
+from weightfit.analysis.counted import counted, described
 from weightfit.analysis.findings import Findings, Kind, find
 from weightfit.analysis.measure import COLUMNS
 from weightfit.analysis.model import Model, local
@@ -84,8 +85,9 @@ def analyze(
     ----------
     source
         A weight file; a folder with all files of one checkpoint and its config.json; the name of a repository on the
-        Hub, ``ORG/NAME`` or ``ORG/NAME@REVISION`` (needs the extra ``hub``); or a mapping of tensor names to arrays
-        ``(outputs, inputs)``, such as ``model.state_dict()``.
+        Hub, ``ORG/NAME`` or ``ORG/NAME@REVISION`` (needs the extra ``hub``); a table of histograms that the workflow
+        wrote, of which the last step is measured; or a mapping of tensor names to arrays ``(outputs, inputs)``, such
+        as ``model.state_dict()``.
     architecture
         File that declares the names of the tensors, for a model that is not told from them; see
         `weightfit.weights.declared.read_architecture`.
@@ -149,7 +151,10 @@ def open_model(
 
         kept = None if cache is None else Path(cache)
         return on_hub(found["repository"], found["revision"], declaration, stack, kept)
-    return local(Path(source), names, stack)
+    path = Path(source)
+    if path.is_file() and path.suffix == ".parquet":
+        return counted(described(path)["entry"], "histograms of the workflow", [path])
+    return local(path, names, stack)
 
 
 def analyze_model(

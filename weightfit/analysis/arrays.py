@@ -11,9 +11,9 @@ from weightfit.analysis.model import Matrices, Model, names_of_matrices, reasons
 from weightfit.counts.histogram import Histogram, histogram_of
 from weightfit.errors import DegenerateHistogram, NonFiniteWeight
 from weightfit.task import Progress
-from weightfit.weights.families import Table
+from weightfit.weights.declared import Architecture
 from weightfit.weights.header import Header, Tensor
-from weightfit.weights.layer import rows_of
+from weightfit.weights.layer import matrix_of
 from weightfit.weights.plan import Plan, plan
 
 _DTYPES = {"float16": "F16", "bfloat16": "BF16", "float32": "F32", "float64": "F32"}
@@ -24,7 +24,7 @@ def of_arrays(
     arrays: Mapping[str, Any],
     name: str = "model",
     config: Mapping[str, Any] | None = None,
-    architecture: Table | None = None,
+    architecture: Architecture | None = None,
     stack: str | None = None,
 ) -> Model:
     """Open a mapping of tensor names to arrays; a matrix is converted when it is counted.
@@ -74,7 +74,7 @@ def _read(arrays: Mapping[str, Any], layout: Plan, block: int, component: str) -
         for piece in held
         if (piece.block, piece.component) == (block, component)
     )
-    return rows_of(as_floats(arrays[name]), piece)
+    return matrix_of(as_floats(arrays[name]), piece)
 
 
 def _counted(arrays: Mapping[str, Any], layout: Plan) -> Matrices:
@@ -85,7 +85,7 @@ def _counted(arrays: Mapping[str, Any], layout: Plan) -> Matrices:
             what = f"tensor {name!r}"
             try:
                 counted: Histogram | NonFiniteWeight = histogram_of(
-                    rows_of(matrix, piece), what, "BF16" if _dtype(arrays[name]) == "BF16" else None
+                    matrix_of(matrix, piece), what, "BF16" if _dtype(arrays[name]) == "BF16" else None
                 )
             except NonFiniteWeight as refusal:
                 counted = refusal

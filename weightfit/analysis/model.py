@@ -11,12 +11,12 @@ from weightfit.counts.histogram import Histogram
 from weightfit.counts.scan import Scan
 from weightfit.errors import CohortError, NonFiniteWeight
 from weightfit.task import Progress
+from weightfit.weights.declared import Architecture
 from weightfit.weights.decoding import read_matrix
-from weightfit.weights.families import Table
 from weightfit.weights.formats import read_header
 from weightfit.weights.header import Header
 from weightfit.weights.index import left_out, weight_files
-from weightfit.weights.layer import rows_of
+from weightfit.weights.layer import matrix_of
 from weightfit.weights.manifest import WeightFile
 from weightfit.weights.plan import Plan, plan, read_config
 
@@ -74,7 +74,7 @@ class Model:
         return self.tensors.get((block, component), f"{block}.{component}")
 
 
-def local(path: Path, architecture: Table | None = None, stack: str | None = None) -> Model:
+def local(path: Path, architecture: Architecture | None = None, stack: str | None = None) -> Model:
     """Open a checkpoint on this machine; only its headers are read.
 
     Parameters
@@ -125,7 +125,7 @@ def _read(headers: Sequence[Header], layout: Plan, block: int, component: str) -
     path, tensor = next(
         (one.path, tensor) for one in headers for tensor in one.tensors if tensor.name == name
     )
-    return rows_of(read_matrix(path, tensor), piece)
+    return matrix_of(read_matrix(path, tensor), piece)
 
 
 def _counted(headers: Sequence[Header], layout: Plan, files: list[WeightFile]) -> Matrices:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from weightfit import paper
-from weightfit.documents import data, violation
+from weightfit.documents import data, read_yaml, violation
 from weightfit.errors import CohortError
+from weightfit.weights.declared import check_declaration, declared, read_declaration
 
 SOURCES = ("train", "initialize", "unpack", "link", "plant", "download")
 """Names of the rules that make weights; an entry has exactly one of them as a key."""
@@ -58,8 +59,10 @@ class CohortEntry:
 
     @property
     def naming(self) -> dict[str, Any] | None:
-        """What else one needs to know to count its tensors: their declared names, or the stack, or nothing."""
-        return {"stack": self.stack} if self.stack else self.architecture
+        """What else one needs to know to count its tensors: their declared names, or the stack, or both, or nothing."""
+        if not self.stack:
+            return self.architecture
+        return {**(self.architecture or {}), "stack": self.stack}
 
 
 @dataclass(frozen=True)
@@ -161,13 +164,21 @@ def read_cohort(name: str) -> Cohort:
         cohort that it includes, or an entry has not exactly one source.
     """
     path = Path(name) if name.endswith(".yaml") else data(f"cohorts/{name}.yaml")
+    known = sorted(file.stem for file in data("cohorts").glob("*.yaml"))
     if not path.is_file():
-        known = sorted(file.stem for file in data("cohorts").glob("*.yaml"))
-        raise CohortError(
-            f"config.yaml: cohort: there is no cohort {name!r}; give one of {known} or the path of a .yaml file"
+        what = (
+            f"{name}: there is no such file"
+            if name.endswith(".yaml")
+            else f"config.yaml: cohort: there is no cohort {name!r}"
         )
-    document = _load(path)
+        raise CohortError(f"{what}; give one of {known} or the path of a .yaml file")
+    document = read_yaml(path)
     _validate(path.name, document, "cohort")
+    if document["name"] in known and path.resolve() != data(f"cohorts/{document['name']}.yaml").resolve():
+        raise CohortError(
+            f"{path.name}: name: {document['name']!r} is the name of a cohort of this project, whose results this one "
+            "would replace; choose another"
+        )
     entries = _entries(path.name, document, [path.stem])
     cohort = Cohort(
         document["name"],
@@ -232,7 +243,7 @@ def _entries(where: str, document: dict[str, Any], seen: list[str]) -> dict[str,
         if name in seen or not path.is_file():
             law = "includes itself" if name in seen else "is no cohort of cohorts/"
             raise CohortError(f"{where}: include: {name!r} {law}; correct or remove it")
-        included = _load(path)
+        included = read_yaml(path)
         _validate(path.name, included, "cohort")
         more = _entries(path.name, included, [*seen, name])
         doubled = sorted(set(entries) & set(more))
@@ -260,11 +271,6 @@ def _entry(where: str, key: str, document: dict[str, Any]) -> CohortEntry:
             f"{where}: entries.{key}.precision: an entry that the workflow fetches from the Hub is not stored in "
             "further formats; fetch the model yourself and link its folder, or remove precision"
         )
-    if "stack" in document and "architecture" in document:
-        raise CohortError(
-            f"{where}: entries.{key}.stack: a declared architecture says itself which tensors are counted; name the "
-            "other stack's under left_out and remove stack"
-        )
     # A change of code computes spectra again, and must not fetch weights again.
     if document.get("spectra") and sources == ["download"]:
         raise CohortError(
@@ -279,11 +285,30 @@ def _entry(where: str, key: str, document: dict[str, Any]) -> CohortEntry:
         settings=document[sources[0]],
         exclude={item["matrix"]: item["reason"] for item in document.get("exclude", [])},
         precision=document.get("precision", False),
-        architecture=document.get("architecture"),
+        architecture=_architecture(f"{where}: entries.{key}", document),
         stack=document.get("stack"),
         model=document.get("model"),
         spectra=document.get("spectra", False),
     )
+
+
+def _architecture(where: str, document: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the declared architecture of an entry, which may stand in a file of its own."""
+    given = document.get("architecture")
+    if given is None:
+        return None
+    place = given if isinstance(given, str) else f"{where}.architecture"
+    if isinstance(given, str):
+        declaration = read_declaration(Path(given))
+    else:
+        check_declaration(f"{place}.", given)
+        declaration = given
+    names = declared(declaration, place)
+    try:
+        names.table(document.get("stack"))
+    except CohortError as error:
+        raise CohortError(f"{where}.stack: {error}") from None
+    return declaration
 
 
 def _mapping(where: str, key: str, document: dict[str, Any]) -> dict[int, int]:
@@ -350,34 +375,6 @@ def _check_training(where: str, cohort: Cohort, entry: CohortEntry) -> None:
         raise CohortError(
             f"{where}: entries.{entry.id}.train.base: {base!r} has itself a base; name one that starts from scratch"
         )
-
-
-def _load(path: Path) -> dict[str, Any]:
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        """YAML loader that refuses duplicate keys and builds plain values only."""
-
-        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-            strange = [key for key in keys if not isinstance(key, str)]
-            if strange:
-                raise CohortError(
-                    f"{path.name}: key {strange[0]!r} is a {type(strange[0]).__name__}, not text; put it in quotes"
-                )
-            doubled = sorted({key for key in keys if keys.count(key) > 1})
-            if doubled:
-                raise CohortError(f"{path.name}: key {doubled[0]!r} stands twice in one mapping; keep one")
-            return super().construct_mapping(node, deep)
-
-    try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader)  # noqa: S506
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        problem = " ".join(str(error).split())
-        raise CohortError(f"{path.name}: not plain YAML: {problem}; correct the file") from None
-    if not isinstance(document, dict):
-        raise CohortError(f"{path.name}: the file must be a mapping with name, description and entries")
-    return document
 
 
 def _validate(where: str, document: dict[str, Any], schema: str) -> None:

@@ -18,8 +18,8 @@ from weightfit.counts.scan import Scan
 from weightfit.errors import DigestMismatch, NonFiniteWeight
 from weightfit.provenance import provenance
 from weightfit.task import Progress
+from weightfit.weights.declared import Architecture
 from weightfit.weights.encodings import ENCODINGS
-from weightfit.weights.families import Table
 from weightfit.weights.formats import read_header
 from weightfit.weights.index import FORMS, weight_map
 from weightfit.weights.plan import plan, read_config
@@ -47,7 +47,7 @@ def count_part(
     manifest: Mapping[str, Any],
     folder: Path,
     output: Path,
-    names: Table | None = None,
+    names: Architecture | None = None,
     stack: str | None = None,
 ) -> None:
     """Count every weight file of a manifest and write the part's histograms.
@@ -136,7 +136,7 @@ def _count_step(
     folder: Path,
     config: Mapping[str, object] | None,
     index: Mapping[str, str] | None,
-    names: Table | None,
+    names: Architecture | None,
     stack: str | None,
 ) -> Iterator[tuple[int, str, Histogram | NonFiniteWeight]]:
     known = {folder / file["path"]: file for file in files}

@@ -1,10 +1,13 @@
 """Compute the histograms and the sha256 of a weight file in one pass."""
 
 import hashlib
+import math
 import os
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from itertools import pairwise
 from typing import BinaryIO
 
 import numpy as np
@@ -19,6 +22,9 @@ from weightfit.weights.plan import Piece, Plan
 
 BUFFER_BYTES = 1 << 24
 """Size of each of the two reused buffers."""
+
+SHORT_PERIOD = 1 << 18
+"""Number of bytes of a period below which the parts of many periods are gathered before they are counted."""
 
 
 class Scan:
@@ -38,8 +44,9 @@ class Scan:
     -----
     Iterate once over the object to get (block, component, histogram); afterwards ``sha256`` holds the digest. For
     a matrix with a value that is not finite, the error takes the place of the histogram, because the rest of the
-    file can still be counted; the caller must raise or record it. The memory used is two buffers of 16 MiB, the
-    table of the current matrix, and at most 16 MiB of values for each open F32 matrix.
+    file can still be counted; the caller must raise or record it. The memory used is two buffers of 16 MiB, as much
+    as one of them where the parts of many periods are gathered, the table of the current matrix, and at most 16 MiB of
+    values for each open F32 matrix.
     """
 
     def __init__(self, header: Header, plan: Plan, digest: bool = True):
@@ -72,27 +79,25 @@ class Scan:
     def _count(
         self, reader: "_Reader", tensor: Tensor, pieces: Sequence[Piece]
     ) -> Iterator[tuple[int, str, Histogram | NonFiniteWeight]]:
-        rows, columns = tensor.shape
         encoding = encoding_of(self._header.path, tensor)
         tallies = [
             Tally(
                 f"{self._header.path.name}: tensor {tensor.name!r}",
                 encoding.counted,
-                rows * piece.length // piece.period * columns,
+                math.prod(tensor.shape) // piece.period * piece.length,
             )
             for piece in pieces
         ]
-        runs = _runs(pieces, rows, columns * WIDTHS[encoding.counted])
-        index, left = next(runs)
+        # An output is a row, whose values lie one after the other, or a column, of which each row has one value.
+        width = WIDTHS[encoding.counted]
+        output = width if pieces[0].transposed else width * tensor.shape[1]
+        order = sorted(range(len(pieces)), key=lambda index: pieces[index].start)
+        edges = [0, *(output * (pieces[index].start + pieces[index].length) for index in order)]
+        place = 0
         for data in _decoded(reader.read(tensor.end - tensor.begin, encoding.block_bytes), encoding):
-            begin = 0
-            while begin < data.size:
-                taken = min(left, data.size - begin)
-                tallies[index].add(data[begin : begin + taken])
-                begin += taken
-                left -= taken
-                if not left:
-                    index, left = next(runs, (0, 0))
+            for part, values in _parts(data, place, edges, width):
+                tallies[order[part]].add(values)
+            place = (place + data.size) % edges[-1]
         for piece, tally in zip(pieces, tallies, strict=True):
             try:
                 counted: Histogram | NonFiniteWeight = replace(tally.histogram(), dtype=tensor.dtype)
@@ -112,16 +117,46 @@ def _decoded(pieces: Iterator[NDArray[np.uint8]], encoding: Encoding) -> Iterato
             yield encoding.decode(data[begin : begin + step]).reshape(-1).view(np.uint8)
 
 
-def _runs(pieces: Sequence[Piece], rows: int, row_bytes: int) -> Iterator[tuple[int, int]]:
-    """Yield (piece, bytes) for each stretch of a tensor that belongs to one piece, in file order."""
-    if len(pieces) == 1:
-        yield 0, rows * row_bytes
+def _parts(
+    data: NDArray[np.uint8], place: int, edges: Sequence[int], width: int
+) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Yield the bytes of each part of some data, every byte once.
+
+    Parameters
+    ----------
+    place
+        Number of bytes between the begin of a period and that of the data.
+    edges
+        Where the parts begin and end in a period, from 0 to its number of bytes.
+    width
+        Number of bytes of a value.
+    """
+    period = edges[-1]
+    head = min(-place % period, data.size)
+    whole = (data.size - head) // period * period if len(edges) > 2 and period < SHORT_PERIOD else 0
+    yield from _runs(data[: head if whole else data.size], place, edges)
+    if whole:
+        periods = data[head : head + whole].view(f"<u{width}").reshape(-1, period // width)
+        for part, (begin, end) in enumerate(pairwise(edges)):
+            gathered = np.ascontiguousarray(periods[:, begin // width : end // width])
+            yield part, gathered.reshape(-1).view(np.uint8)
+        yield from _runs(data[head + whole :], 0, edges)
+
+
+def _runs(
+    data: NDArray[np.uint8], place: int, edges: Sequence[int]
+) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Yield each stretch of some data that belongs to one part, in their order."""
+    if len(edges) == 2:
+        yield 0, data
         return
-    period = pieces[0].period
-    order = sorted(range(len(pieces)), key=lambda index: pieces[index].start)
-    for _ in range(rows // period):
-        for index in order:
-            yield index, pieces[index].length * row_bytes
+    begin = 0
+    while begin < data.size:
+        part = bisect_right(edges, place) - 1
+        taken = min(edges[part + 1] - place, data.size - begin)
+        yield part, data[begin : begin + taken]
+        begin += taken
+        place = (place + taken) % edges[-1]
 
 
 class _Reader:

@@ -48,18 +48,38 @@ def read(name: str) -> pa.Table:
     ContractError
         If there is no folder of tables, or if it has no such table.
     """
+    path = _folder() / f"{name}.parquet"
+    if not path.is_file():
+        raise ContractError(
+            f"{path.name}: the notebook reads it but was not given it; list it in the notebook's rule"
+        )
+    return table.read(path, name)
+
+
+def _folder() -> Path:
     folder = os.environ.get(RESULTS)
     if folder is None:
         raise ContractError(
             f"{RESULTS} is not set: a notebook reads its tables from the folder that it names; set it to the results "
             "of a cohort"
         )
-    path = Path(folder) / f"{name}.parquet"
-    if not path.is_file():
-        raise ContractError(
-            f"{path.name}: the notebook reads it but was not given it; list it in the notebook's rule"
-        )
-    return table.read(path, name)
+    return Path(folder)
+
+
+def histograms() -> dict[str, Path]:
+    """Return the tables of histograms that the notebook was given, by the id of the entry.
+
+    Raises
+    ------
+    ContractError
+        If there is no folder of tables.
+    """
+    found = {}
+    for path in sorted(_folder().glob("*.parquet")):
+        made = table.read_provenance(path)
+        if "matrices" in made:
+            found[made["entry"]] = path
+    return found
 
 
 class Html:

@@ -14,11 +14,11 @@ from weightfit.errors import DegenerateSpectrum
 from weightfit.spectra.null import null
 from weightfit.spectra.statistics import statistics_of_matrix
 from weightfit.task import Progress
+from weightfit.weights.declared import Architecture
 from weightfit.weights.decoding import read_matrix
-from weightfit.weights.families import Table
 from weightfit.weights.formats import read_header
 from weightfit.weights.header import Header
-from weightfit.weights.layer import rows_of
+from weightfit.weights.layer import matrix_of
 from weightfit.weights.plan import Plan, plan, read_config
 
 SEED = 20260718
@@ -40,7 +40,7 @@ def spectrum(
     manifest: Mapping[str, Any],
     folder: Path,
     exclude: Collection[str] = (),
-    names: Table | None = None,
+    names: Architecture | None = None,
     stack: str | None = None,
 ) -> pa.Table:
     """Compute the statistics of the spectrum of every matrix of an entry; one matrix at a time is in memory.
@@ -109,7 +109,7 @@ def _of_step(
             whole = read_matrix(header.path, tensor) if held else None
             for piece in held:
                 assert whole is not None
-                matrix = rows_of(whole, piece)
+                matrix = matrix_of(whole, piece)
                 name = f"{header.path.name}: {piece.component} of block {piece.block}"
                 try:
                     found = asdict(statistics_of_matrix(matrix, name))

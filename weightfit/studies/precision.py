@@ -20,7 +20,7 @@ from weightfit.weights.declared import declared
 from weightfit.weights.decoding import read_matrix
 from weightfit.weights.encodings import ENCODINGS
 from weightfit.weights.formats import read_header
-from weightfit.weights.layer import rows_of
+from weightfit.weights.layer import matrix_of
 from weightfit.weights.plan import plan, read_config
 
 Matrix = NDArray[np.float32]
@@ -207,7 +207,7 @@ def matrices(
                         "block": piece.block,
                         "component": piece.component,
                     },
-                    rows_of(whole, piece),
+                    matrix_of(whole, piece),
                 )
 
 

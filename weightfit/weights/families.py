@@ -1,12 +1,14 @@
-"""The tensor names of each model family, how fused tensors split by rows, and which tensors are left out."""
+"""The tensor names of each model family, how fused tensors are split, and which tensors are left out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import accumulate
 from typing import Literal, NamedTuple
 
 from weightfit.components import COMPONENTS
 from weightfit.errors import ContractError
-from weightfit.weights import whisper
+from weightfit.weights import gpt2, whisper
 
 Reason = Literal[
     "bias",
@@ -26,52 +28,88 @@ Reason = Literal[
 STACKS = ("encoder", "decoder")
 """The stacks of a model that has two, each with blocks from 0 on."""
 
-Rows = tuple[int, int, int]  # start, length and period of the rows that belong to one component
+Outputs = tuple[int, int, int]  # start, length and period of the outputs that belong to one component
 
 
 class Fused(NamedTuple):
-    """The properties of a fused tensor on which its layout may depend."""
+    """The properties of a fused tensor on which its layout may depend.
 
-    rows: int
-    columns: int
-    heads: int
+    Attributes
+    ----------
+    outputs, inputs
+        Numbers of its rows and columns, or of its columns and rows if it is stored as (inputs, outputs).
+    numbers
+        Values of config.json under the keys that the `Table` needs.
+    """
 
-
-Layout = Callable[[Fused], tuple[Rows, ...]]  # empty if the rows do not split
-
-
-def _whole(tensor: Fused) -> tuple[Rows, ...]:
-    return ((0, tensor.rows, tensor.rows),)
-
-
-def _halves(tensor: Fused) -> tuple[Rows, ...]:
-    half, rest = divmod(tensor.rows, 2)
-    return () if rest else ((0, half, tensor.rows), (half, half, tensor.rows))
+    outputs: int
+    inputs: int
+    numbers: Mapping[str, int]
 
 
-def equal_parts(number: int) -> Layout:
-    """Return the layout of ``number`` components stacked by rows, each with the same number of rows."""
+Layout = Callable[[Fused], tuple[Outputs, ...]]  # empty if the outputs do not split
 
-    def parts(tensor: Fused) -> tuple[Rows, ...]:
-        each, rest = divmod(tensor.rows, number)
-        return () if rest else tuple((place * each, each, tensor.rows) for place in range(number))
+
+def whole(tensor: Fused) -> tuple[Outputs, ...]:
+    """Return all outputs of a tensor that holds one matrix."""
+    return ((0, tensor.outputs, tensor.outputs),)
+
+
+@cache
+def in_shares(*shares: int | str) -> Layout:
+    """Return the layout of components one after the other.
+
+    Parameters
+    ----------
+    shares
+        Shares of the components in the outputs, as numbers or keys of config.json whose values they are.
+    """
+
+    def parts(tensor: Fused) -> tuple[Outputs, ...]:
+        own = [tensor.numbers[share] if isinstance(share, str) else share for share in shares]
+        each, rest = divmod(tensor.outputs, sum(own))
+        starts = accumulate(own, initial=0)
+        found = tuple(
+            (start * each, share * each, tensor.outputs) for start, share in zip(starts, own, strict=False)
+        )
+        return () if rest else found
 
     return parts
 
 
-def _square_and_halves(tensor: Fused) -> tuple[Rows, ...]:
+def equal_parts(number: int) -> Layout:
+    """Return the layout of ``number`` components one after the other, each with as many outputs."""
+    return in_shares(*[1] * number)
+
+
+def _square_and_halves(tensor: Fused) -> tuple[Outputs, ...]:
     """Return a square part (queries), followed by two equal parts (keys and values)."""
-    rows, square = tensor.rows, tensor.columns
+    rows, square = tensor.outputs, tensor.inputs
     half, rest = divmod(rows - square, 2)
     if rest or not 0 < half <= square:
         return ()
     return ((0, square, rows), (square, half, rows), (square + half, half, rows))
 
 
-def thirds_of_each_head(tensor: Fused) -> tuple[Rows, ...]:
-    """Split the rows of each head, not of the whole tensor, into equal thirds for queries, keys and values."""
-    width, rest = divmod(tensor.rows, 3 * tensor.heads)
+def thirds_of_each_head(tensor: Fused) -> tuple[Outputs, ...]:
+    """Split the outputs of each head, not of the whole tensor, into equal thirds for queries, keys and values."""
+    width, rest = divmod(tensor.outputs, 3 * tensor.numbers["num_attention_heads"])
     return () if rest else tuple((part * width, width, 3 * width) for part in range(3))
+
+
+def groups_of_key_heads(tensor: Fused) -> tuple[Outputs, ...]:
+    """Split the outputs of each head of keys: the queries that share it, its keys and its values.
+
+    Falcon has them so (``_split_heads`` in ``modeling_falcon.py`` of huggingface/transformers, where the decoder is of
+    the new architecture).
+    """
+    heads, key_heads = (tensor.numbers[key] for key in ("num_attention_heads", "num_key_value_heads"))
+    sharing, uneven = divmod(heads, key_heads)
+    width, rest = divmod(tensor.outputs, key_heads * (sharing + 2))
+    if uneven or rest:
+        return ()
+    queries, period = sharing * width, (sharing + 2) * width
+    return ((0, queries, period), (queries, width, period), (queries + width, width, period))
 
 
 @dataclass(frozen=True)
@@ -83,7 +121,7 @@ class Table:
     architectures
         Classes under ``architectures`` in config.json whose checkpoints have these names.
     counted
-        For each name, the layout of the rows and the components that they hold, in this order.
+        For each name, the layout of the outputs and the components that they hold, in this order.
     left_out
         For each name, the reason why the tensor is left out.
     marks
@@ -96,6 +134,8 @@ class Table:
         Which of `STACKS` is counted, if the family has both; a checkpoint then has a table for each.
     refused
         For each name that other models have beside these names, what its tensor holds and why it cannot be counted.
+    transposed
+        Names of the counted tensors that are stored as (inputs, outputs).
     """
 
     architectures: tuple[str, ...]
@@ -106,6 +146,7 @@ class Table:
     keys: Mapping[str, str] = field(default_factory=dict)
     stack: str | None = None
     refused: Mapping[str, str] = field(default_factory=dict)
+    transposed: Collection[str] = ()
 
     def __contains__(self, template: str) -> bool:
         return template in self.counted or template in self.left_out
@@ -121,9 +162,9 @@ GPT_NEOX = Table(
     architectures=("GPTNeoXForCausalLM",),
     counted={
         "gpt_neox.layers.{i}.attention.query_key_value.weight": (thirds_of_each_head, ("q", "k", "v")),
-        "gpt_neox.layers.{i}.attention.dense.weight": (_whole, ("o",)),
-        "gpt_neox.layers.{i}.mlp.dense_h_to_4h.weight": (_whole, ("ffn_in",)),
-        "gpt_neox.layers.{i}.mlp.dense_4h_to_h.weight": (_whole, ("ffn_out",)),
+        "gpt_neox.layers.{i}.attention.dense.weight": (whole, ("o",)),
+        "gpt_neox.layers.{i}.mlp.dense_h_to_4h.weight": (whole, ("ffn_in",)),
+        "gpt_neox.layers.{i}.mlp.dense_4h_to_h.weight": (whole, ("ffn_out",)),
     },
     left_out={
         "gpt_neox.layers.{i}.attention.query_key_value.bias": "bias",
@@ -147,13 +188,13 @@ GPT_NEOX = Table(
 )
 
 SEPARATE_MATRICES: Mapping[str, tuple[Layout, tuple[str, ...]]] = {
-    "model.layers.{i}.self_attn.q_proj.weight": (_whole, ("q",)),
-    "model.layers.{i}.self_attn.k_proj.weight": (_whole, ("k",)),
-    "model.layers.{i}.self_attn.v_proj.weight": (_whole, ("v",)),
-    "model.layers.{i}.self_attn.o_proj.weight": (_whole, ("o",)),
-    "model.layers.{i}.mlp.gate_proj.weight": (_whole, ("gate",)),
-    "model.layers.{i}.mlp.up_proj.weight": (_whole, ("up",)),
-    "model.layers.{i}.mlp.down_proj.weight": (_whole, ("down",)),
+    "model.layers.{i}.self_attn.q_proj.weight": (whole, ("q",)),
+    "model.layers.{i}.self_attn.k_proj.weight": (whole, ("k",)),
+    "model.layers.{i}.self_attn.v_proj.weight": (whole, ("v",)),
+    "model.layers.{i}.self_attn.o_proj.weight": (whole, ("o",)),
+    "model.layers.{i}.mlp.gate_proj.weight": (whole, ("gate",)),
+    "model.layers.{i}.mlp.up_proj.weight": (whole, ("up",)),
+    "model.layers.{i}.mlp.down_proj.weight": (whole, ("down",)),
 }
 
 OUTER: Mapping[str, Reason] = {
@@ -189,9 +230,9 @@ OLMO_1_ORIGINAL = Table(
     architectures=("OLMoForCausalLM", "OLMoModelForCausalLM"),
     counted={
         "model.transformer.blocks.{i}.att_proj.weight": (_square_and_halves, ("q", "k", "v")),
-        "model.transformer.blocks.{i}.attn_out.weight": (_whole, ("o",)),
-        "model.transformer.blocks.{i}.ff_proj.weight": (_halves, ("up", "gate")),
-        "model.transformer.blocks.{i}.ff_out.weight": (_whole, ("down",)),
+        "model.transformer.blocks.{i}.attn_out.weight": (whole, ("o",)),
+        "model.transformer.blocks.{i}.ff_proj.weight": (equal_parts(2), ("up", "gate")),
+        "model.transformer.blocks.{i}.ff_out.weight": (whole, ("down",)),
     },
     left_out={
         "model.transformer.wte.weight": "embedding",
@@ -241,12 +282,12 @@ QWEN_3 = Table(
 # The encoder alone, and the encoder of a model with a head: BERT's own, and that of RoBERTa and XLM-RoBERTa.
 BERT_PREFIXES = ("", "bert.", "roberta.")
 BERT_COUNTED: Mapping[str, tuple[Layout, tuple[str, ...]]] = {
-    "encoder.layer.{i}.attention.self.query.weight": (_whole, ("q",)),
-    "encoder.layer.{i}.attention.self.key.weight": (_whole, ("k",)),
-    "encoder.layer.{i}.attention.self.value.weight": (_whole, ("v",)),
-    "encoder.layer.{i}.attention.output.dense.weight": (_whole, ("o",)),
-    "encoder.layer.{i}.intermediate.dense.weight": (_whole, ("ffn_in",)),
-    "encoder.layer.{i}.output.dense.weight": (_whole, ("ffn_out",)),
+    "encoder.layer.{i}.attention.self.query.weight": (whole, ("q",)),
+    "encoder.layer.{i}.attention.self.key.weight": (whole, ("k",)),
+    "encoder.layer.{i}.attention.self.value.weight": (whole, ("v",)),
+    "encoder.layer.{i}.attention.output.dense.weight": (whole, ("o",)),
+    "encoder.layer.{i}.intermediate.dense.weight": (whole, ("ffn_in",)),
+    "encoder.layer.{i}.output.dense.weight": (whole, ("ffn_out",)),
 }
 
 BERT_LEFT_OUT: Mapping[str, Reason] = {
@@ -344,17 +385,30 @@ BERT = Table(
     },
 )
 
-# nanochat/gpt.py of karpathy/nanochat; its norms have no parameters. GPT-2 in transformers has similar names, but its
-# attention is one tensor, c_attn, and its matrices are stored as (inputs, outputs).
+GPT_2 = Table(
+    architectures=gpt2.CLASSES,
+    counted={name: (equal_parts(len(held)), held) for name, held in gpt2.COUNTED.items()},
+    left_out=gpt2.LEFT_OUT,
+    keys={
+        "num_hidden_layers": "n_layer",
+        "hidden_size": "n_embd",
+        "num_attention_heads": "n_head",
+        "intermediate_size": "n_inner",
+    },
+    transposed=gpt2.COUNTED,
+)
+
+# nanochat/gpt.py of karpathy/nanochat; its norms have no parameters. GPT-2 has similar names, but its attention is one
+# tensor, c_attn.
 NANOCHAT = Table(
     architectures=("GPT",),  # nothing writes a config.json, but a class has this name
     counted={
-        "transformer.h.{i}.attn.c_q.weight": (_whole, ("q",)),
-        "transformer.h.{i}.attn.c_k.weight": (_whole, ("k",)),
-        "transformer.h.{i}.attn.c_v.weight": (_whole, ("v",)),
-        "transformer.h.{i}.attn.c_proj.weight": (_whole, ("o",)),
-        "transformer.h.{i}.mlp.c_fc.weight": (_whole, ("ffn_in",)),
-        "transformer.h.{i}.mlp.c_proj.weight": (_whole, ("ffn_out",)),
+        "transformer.h.{i}.attn.c_q.weight": (whole, ("q",)),
+        "transformer.h.{i}.attn.c_k.weight": (whole, ("k",)),
+        "transformer.h.{i}.attn.c_v.weight": (whole, ("v",)),
+        "transformer.h.{i}.attn.c_proj.weight": (whole, ("o",)),
+        "transformer.h.{i}.mlp.c_fc.weight": (whole, ("ffn_in",)),
+        "transformer.h.{i}.mlp.c_proj.weight": (whole, ("ffn_out",)),
     },
     left_out={
         "transformer.wte.weight": "embedding",
@@ -408,13 +462,13 @@ _EXPERTS = "holds the matrices of all experts together, which are not counted"
 GGUF = Table(
     architectures=(),
     counted={
-        "blk.{i}.attn_q.weight": (_whole, ("q",)),
-        "blk.{i}.attn_k.weight": (_whole, ("k",)),
-        "blk.{i}.attn_v.weight": (_whole, ("v",)),
-        "blk.{i}.attn_output.weight": (_whole, ("o",)),
-        "blk.{i}.ffn_gate.weight": (_whole, ("gate",)),
-        "blk.{i}.ffn_up.weight": (_whole, ("up",)),
-        "blk.{i}.ffn_down.weight": (_whole, ("down",)),
+        "blk.{i}.attn_q.weight": (whole, ("q",)),
+        "blk.{i}.attn_k.weight": (whole, ("k",)),
+        "blk.{i}.attn_v.weight": (whole, ("v",)),
+        "blk.{i}.attn_output.weight": (whole, ("o",)),
+        "blk.{i}.ffn_gate.weight": (whole, ("gate",)),
+        "blk.{i}.ffn_up.weight": (whole, ("up",)),
+        "blk.{i}.ffn_down.weight": (whole, ("down",)),
     },
     left_out={
         "blk.{i}.attn_q.bias": "bias",
@@ -453,6 +507,7 @@ TABLES: Mapping[str, Table] = {
     "bert": BERT,
     "whisper-encoder": _whisper("encoder", "decoder"),
     "whisper-decoder": _whisper("decoder", "encoder"),
+    "gpt-2": GPT_2,
     "nanochat": NANOCHAT,
     "gguf": GGUF,
 }

@@ -125,8 +125,13 @@ def weight_files(folder: Path) -> list[Path]:
     if not paths:
         known = ", ".join(dict.fromkeys(ending for endings in ENDINGS for ending in endings))
         state = ", ".join(left_out(folder, []))
+        empty = (
+            "the folder is empty, without any weight files"
+            if not any(folder.iterdir())
+            else f"there are no weight files in it ({known})"
+        )
         raise CohortError(
-            f"{folder}: there are no weight files in it ({known})"
+            f"{folder}: {empty}"
             f"{f' but the state of a training ({state})' if state else ''}: name the folder that holds them, or save "
             "them in one of these formats"
         )

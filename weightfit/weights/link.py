@@ -1,6 +1,7 @@
 """Link the weight files of a folder that the user names, without copying them."""
 
 import hashlib
+import json
 import shutil
 from pathlib import Path
 
@@ -58,3 +59,30 @@ def link(source: Path, folder: Path) -> tuple[list[WeightFile], dict[str, object
         "left_out": left_out(source, paths),
     }
     return files, settings
+
+
+TOLD = "folder: "
+
+
+def told_folder(source: Path) -> str:
+    """Return the line by which a job says whose weights it linked, for `require_same_folder`."""
+    return f"{TOLD}{json.dumps(str(source.resolve()))}"
+
+
+def require_same_folder(source: Path, log: Path) -> None:
+    """Raise `CohortError` if earlier results of the same name are those of another folder.
+
+    Parameters
+    ----------
+    source
+        Folder of the weights.
+    log
+        Log of the job that linked the weights of the earlier results, if there is one.
+    """
+    told = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
+    folders = [line for line in told if line.startswith(TOLD)]
+    if folders and told_folder(source) not in folders:
+        raise CohortError(
+            f"{source}: results under this name are those of another folder, {folders[-1].removeprefix(TOLD)}, and "
+            f"would be replaced: rename the folder, move {log.parents[2]} away, or name the model in a cohort file"
+        )

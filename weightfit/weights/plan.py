@@ -1,8 +1,8 @@
-"""Maps the tensor names of known architectures to blocks and components, and splits fused tensors by rows.
+"""Maps the tensor names of known architectures to blocks and components, and splits fused tensors.
 
 Each family is one table of names; one whose models have two stacks is a table for each. A name is either counted, with
-the components that its rows hold, or left out, with the reason. Any other name is refused. To add an architecture, add
-a table to `TABLES`.
+the components that its outputs hold, or left out, with the reason. Any other name is refused. To add an architecture,
+add a table to `TABLES`.
 
 The names and layouts are those of the modeling files of transformers 5.23.0, and for the original form of OLMo-1
 those of ``olmo/model.py`` and ``scripts/convert_olmo_to_hf_new.py`` of allenai/OLMo; further sources stand beside
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,9 +26,11 @@ from weightfit.errors import (
     MalformedCheckpoint,
     UnknownTensor,
 )
+from weightfit.weights.declared import NUMBER, Architecture
 from weightfit.weights.decoding import require_countable
-from weightfit.weights.families import DECLARED, FAMILIES, STACKS, TABLES, Fused, Layout, Table
+from weightfit.weights.families import DECLARED, FAMILIES, STACKS, TABLES, Fused, Outputs, Table
 from weightfit.weights.header import Header, Tensor
+from weightfit.weights.proposal import propose
 from weightfit.weights.scales import is_scale, require_scale
 from weightfit.weights.unsupported import require_supported
 
@@ -36,18 +38,21 @@ CONFIG_LIMIT = 1_000_000
 """Largest config.json that is read, in bytes."""
 
 ALL_FILES = "give all files of the checkpoint"
-DECLARE = "declare its names as the architecture of an entry in a cohort file"
+DECLARE = "declare its names as an architecture"
+OTHER_KEY = ", or declare its value in place of the key, or under config the key that the file has"
 OWN_CONFIG = "put the config.json of these files beside them"
 
 
 @dataclass(frozen=True)
 class Piece:
-    """The rows of a tensor that belong to one matrix: rows r with start <= r % period < start + length.
+    """The outputs of a tensor that belong to one matrix: outputs r with start <= r % period < start + length.
 
     Attributes
     ----------
     start, length, period
-        Numbers of rows, as above; the tensor's number of rows is a multiple of ``period``.
+        Numbers of outputs, as above; the tensor's number of outputs is a multiple of ``period``.
+    transposed
+        Whether the tensor is stored as (inputs, outputs), so that an output is a column and not a row.
     """
 
     block: int
@@ -55,6 +60,7 @@ class Piece:
     start: int
     length: int
     period: int
+    transposed: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,8 +72,8 @@ class Plan:
     family
         One of `FAMILIES`, or `DECLARED`.
     pieces
-        Pieces by tensor name, sorted by block and component. The pieces of a tensor share one period and cover each
-        of its rows once.
+        Pieces by tensor name, sorted by block and component. The pieces of a tensor share one period, are transposed or
+        not together, and cover each of its outputs once.
     left_out
         Reason why a tensor is not counted, by tensor name, sorted.
     """
@@ -76,8 +82,14 @@ class Plan:
     pieces: dict[str, tuple[Piece, ...]]
     left_out: dict[str, str]
 
+    @property
+    def components(self) -> tuple[str, ...]:
+        """Components of one block, in the order of `COMPONENTS`; in a whole checkpoint each block has all of them."""
+        held = {piece.component for pieces in self.pieces.values() for piece in pieces}
+        return tuple(component for component in COMPONENTS if component in held)
 
-# Rows and columns of each component: `query` is the number of heads times the head width, `key` is the same for the
+
+# Outputs and inputs of each component: `query` is the number of heads times the head width, `key` is the same for the
 # heads of keys and values, and `inner` is the width inside the feed-forward network. Keys and values of cross attention
 # are computed from what the encoder gives, whose width is `encoder`.
 EXTENTS = {
@@ -101,7 +113,7 @@ def plan(
     headers: Sequence[Header],
     config: Mapping[str, object] | None,
     index: Mapping[str, str] | None = None,
-    declared: Table | None = None,
+    declared: Architecture | None = None,
     stack: str | None = None,
 ) -> Plan:
     """Decide for every tensor of a checkpoint as which matrices it is counted, or why it is left out.
@@ -124,8 +136,8 @@ def plan(
     declared
         Tensor names of an architecture that is none of `FAMILIES`.
     stack
-        Which of `weightfit.weights.families.STACKS` is counted, if the family has both; the tensors of the other one
-        are then left out. A declared architecture says itself what is left out.
+        Which of `weightfit.weights.families.STACKS` is counted, if the family or the declared architecture has both;
+        the tensors of the other one are then left out.
 
     Returns
     -------
@@ -138,7 +150,8 @@ def plan(
         If the family has two stacks and ``stack`` is None, or has one and ``stack`` is given.
     UnknownTensor
         If a name is in no table, or not in the table of the family to which the other names belong. Scales of 8-bit
-        weights are known beside any table.
+        weights are known beside any table. The message ends with a declaration of all names that are not known, each
+        with its shape and, where the name says it, what it holds.
     IncompleteCheckpoint
         If a matrix is missing or occurs twice, its scale is in another file, or its shape differs from that in other
         blocks or in config.json.
@@ -155,17 +168,26 @@ def plan(
     every = index or tensors
     scales = {name for name in every if is_scale(name, every, tensors)}
     # Scales alone are no checkpoint, and refused like unknown names.
-    names = {name: _template(name) for name in every if name not in scales or len(scales) == len(every)}
-    require_supported(where, (name for name in names if not declared or names[name][0] not in declared))
-    family = DECLARED if declared else _family(where, names, stack)
-    table = declared or TABLES[family]
+    own = [name for name in every if name not in scales or len(scales) == len(every)]
+    shapes = {name: tensors[name][1] if name in tensors else None for name in own}
+    if declared:
+        family, table = DECLARED, _declared_table(where, declared, stack)
+        templates = declared.templates(where, every)
+        names = {name: templates[name] for name in own}
+    else:
+        names = {name: _template(name) for name in own}
+    require_supported(where, (name for name in names if not declared or names[name][0] not in table))
+    if not declared:
+        family = _family(where, names, stack, shapes)
+        table = TABLES[family]
     files = {name: str(tensors[name][0]) if name in tensors else where for name in names}
-    _check_names(files, names, family, table)
+    _check_names(files, names, family, table, shapes)
     source = "config.json" if config else "the header"
     model = _Config(where, source, config or headers[0].config, table.keys)
     model.require(family, table)
 
-    heads = model.count("num_attention_heads") or 0  # 0 only for families whose layouts do not use it
+    numbers = {key: model.count(key) or 0 for key in table.needs}
+    split = _Split(family, table, numbers, model, names, tensors)
     pieces: dict[str, tuple[Piece, ...]] = {}
     held: dict[tuple[int, str], str] = {}
     extents = model.extents()
@@ -184,12 +206,12 @@ def plan(
         path, tensor = tensors[name]
         require_countable(path, tensor)
         require_scale(path, tensor, every)
-        pieces[name] = _split(path, tensor, block, *table.counted[template], heads)
+        pieces[name] = split.pieces(path, tensor, *names[name])
         for piece in pieces[name]:
-            _check_extents(path, tensor, piece, extents)
+            split.require_extents(path, tensor, piece, extents)
     # The blocks of the other stack have numbers of their own.
-    own = {name: at for name, at in names.items() if table.left_out.get(at[0]) != "other stack"}
-    _check_blocks(where, family, table.components, own, held, model)
+    counted = {name: at for name, at in names.items() if table.left_out.get(at[0]) != "other stack"}
+    _check_blocks(where, family, table.components, counted, held, model)
     order = sorted(pieces, key=lambda name: [(p.block, COMPONENTS.index(p.component)) for p in pieces[name]])
     return Plan(
         family,
@@ -257,13 +279,14 @@ class _Config:
         if classes and table.architectures and not set(classes) & set(table.architectures):
             raise ContradictoryCheckpoint(
                 f"{self.where}: the tensors are named as in {family} ({', '.join(table.architectures)}), "
-                f"config.json says {quote(classes)}: {OWN_CONFIG}"
+                f"config.json says {quote(classes)}: {OWN_CONFIG}, or, if it is a class of your own, {DECLARE}"
             )
         for key in table.needs:
             if self.count(key) is None:
+                known = self.keys.get(key, key)
                 raise IncompleteCheckpoint(
-                    f"{self.where}: a fused tensor of {family} cannot be split without {key}: "
-                    "put a config.json that has it beside the file"
+                    f"{self.where}: a fused tensor of {family} cannot be split without {known}: "
+                    f"put a config.json that has it beside the file{OTHER_KEY if family == DECLARED else ''}"
                 )
 
     def extents(self) -> dict[str, tuple[int, str]]:
@@ -337,8 +360,14 @@ def _check_index(headers: Sequence[Header], index: Mapping[str, str]) -> None:
             raise IncompleteCheckpoint(f"{header.path}: tensor {quote(name)} {what}: fetch both again")
 
 
-_NUMBER = "(?:0|[1-9][0-9]{0,5})"
-_BLOCK = re.compile(rf"(?<=\.){_NUMBER}(?=\.)|(?<=/layer_){_NUMBER}(?=/)")
+_BLOCK = re.compile(rf"(?<=\.){NUMBER}(?=\.)|(?<=/layer_){NUMBER}(?=/)")
+
+
+def _declared_table(where: str, declared: Architecture, stack: str | None) -> Table:
+    try:
+        return declared.table(stack)
+    except CohortError as error:
+        raise CohortError(f"{where}: {error}") from None
 
 
 def _template(name: str) -> tuple[str, int]:
@@ -349,7 +378,12 @@ def _template(name: str) -> tuple[str, int]:
     return (_BLOCK.sub("{i}", name, count=1), int(found[0])) if found else (name, -1)
 
 
-def _family(where: str, names: Mapping[str, tuple[str, int]], stack: str | None) -> str:
+def _family(
+    where: str,
+    names: Mapping[str, tuple[str, int]],
+    stack: str | None,
+    shapes: Mapping[str, Tensor | None],
+) -> str:
     """Return the family whose table has the most names of the checkpoint; raise if its marks or its stack are missing.
 
     The tables of two stacks have the same names.
@@ -367,12 +401,13 @@ def _family(where: str, names: Mapping[str, tuple[str, int]], stack: str | None)
     if not known:
         raise UnknownTensor(
             f"{where}: tensor {quote(min(names))}, like all others, is no name of a known architecture "
-            f"({', '.join(FAMILIES)}): use one of these, or {DECLARE}"
+            f"({', '.join(FAMILIES)}): use one of these, or {DECLARE}{propose(shapes)}"
         )
     if not marked:
         missing = next(mark for mark in TABLES[best].marks if mark not in templates)
         raise IncompleteCheckpoint(
-            f"{where}: the tensors are named as in {best}, but there is no {missing!r}: {ALL_FILES}, or {DECLARE}"
+            f"{where}: the tensors are named as in {best}, but there is no {missing!r}: {ALL_FILES}, or "
+            f"{DECLARE}{propose(shapes)}"
         )
     if TABLES[best].stack and stack is None:
         raise CohortError(
@@ -389,7 +424,11 @@ def _family(where: str, names: Mapping[str, tuple[str, int]], stack: str | None)
 
 
 def _check_names(
-    files: Mapping[str, str], names: Mapping[str, tuple[str, int]], family: str, table: Table
+    files: Mapping[str, str],
+    names: Mapping[str, tuple[str, int]],
+    family: str,
+    table: Table,
+    shapes: Mapping[str, Tensor | None],
 ) -> None:
     """Raise unless the table has every name."""
     # What is refused for a reason of its own comes first, because such models have further names.
@@ -399,47 +438,105 @@ def _check_names(
                 f"{files[name]}: tensor {quote(name)} {table.refused[template]}: use a checkpoint with a tensor for "
                 f"each matrix, or {DECLARE}"
             )
-    for name, (template, _) in names.items():
-        if template in table:
-            continue
-        if family == DECLARED:
-            raise UnknownTensor(
-                f"{files[name]}: tensor {quote(name)} is not declared: add "
-                f"{quote(template.replace('{i}', '{block}'))} to the matrices or to left_out of the entry's "
-                "architecture in the cohort file"
-            )
+    unknown = [name for name, (template, _) in names.items() if template not in table]
+    if not unknown:
+        return
+    name = unknown[0]
+    further = f", nor are {len(unknown) - 1} others" if len(unknown) > 1 else ""
+    if family == DECLARED:
         raise UnknownTensor(
-            f"{files[name]}: tensor {quote(name)} is no name of {family}, the family of the others: "
-            f"use a checkpoint as transformers writes it, or {DECLARE}"
+            f"{files[name]}: tensor {quote(name)} is not declared{further}: add what is missing to the architecture"
+            f"{propose({name: shapes[name] for name in unknown}, shapes)}"
         )
-
-
-def _split(
-    path: Path, tensor: Tensor, block: int, layout: Layout, contents: tuple[str, ...], heads: int
-) -> tuple[Piece, ...]:
-    rows = layout(Fused(tensor.shape[0], tensor.shape[1], heads))
-    if not rows:
-        raise IncompleteCheckpoint(
-            f"{path}: tensor {quote(tensor.name)} has shape {list(tensor.shape)}, whose rows do not split "
-            f"into {', '.join(contents)}{f' of {heads} heads' if heads else ''}: {OWN_CONFIG}"
-        )
-    return tuple(
-        Piece(block, component, start, length, period)
-        for component, (start, length, period) in zip(contents, rows, strict=True)
+    raise UnknownTensor(
+        f"{files[name]}: tensor {quote(name)} is no name of {family}, the family of the others{further}: "
+        f"use a checkpoint as transformers writes it, or {DECLARE}{propose(shapes, table=table)}"
     )
 
 
-def _check_extents(path: Path, tensor: Tensor, piece: Piece, extents: dict[str, tuple[int, str]]) -> None:
-    rows, columns = tensor.shape
-    for name, value in zip(
-        EXTENTS[piece.component], (rows // piece.period * piece.length, columns), strict=True
-    ):
-        expected, source = extents.setdefault(name, (value, f"tensor {quote(tensor.name)}"))
-        if value != expected:
+@dataclass(frozen=True)
+class _Split:
+    """Splits tensors by the layouts of a table, and says what to do where they do not fit."""
+
+    family: str
+    table: Table
+    numbers: Mapping[str, int]
+    model: _Config
+    names: Mapping[str, tuple[str, int]]
+    tensors: Mapping[str, tuple[Path, Tensor]]
+
+    def pieces(self, path: Path, tensor: Tensor, template: str, block: int) -> tuple[Piece, ...]:
+        contents, transposed = self.table.counted[template][1], template in self.table.transposed
+        found = self._outputs(template, tensor.shape, transposed)
+        if not found:
+            heads = self.numbers.get("num_attention_heads")
             raise IncompleteCheckpoint(
-                f"{path}: tensor {quote(tensor.name)} has shape {list(tensor.shape)}, so that the {name} "
-                f"width would be {value}, but by {source} it is {expected}: {OWN_CONFIG}"
+                f"{path}: tensor {quote(tensor.name)} has shape {list(tensor.shape)}, whose "
+                f"{'columns' if transposed else 'rows'} do not split "
+                f"into {', '.join(contents)}{f' of {heads} heads' if heads else ''}: {self._remedy(contents)}"
             )
+        return tuple(
+            Piece(block, component, *outputs, transposed)
+            for component, outputs in zip(contents, found, strict=True)
+        )
+
+    def require_extents(
+        self, path: Path, tensor: Tensor, piece: Piece, extents: dict[str, tuple[int, str]]
+    ) -> None:
+        """Raise unless a matrix has the extents in `EXTENTS` that the others have; add those of which none is known."""
+        for name, value in _extents(tensor, piece):
+            expected, source = extents.setdefault(name, (value, f"tensor {quote(tensor.name)}"))
+            if value != expected:
+                raise IncompleteCheckpoint(
+                    f"{path}: tensor {quote(tensor.name)} has shape {list(tensor.shape)}, so that the {name} "
+                    f"width would be {value}, but by {source} it is {expected}: {self._remedy([piece.component])}"
+                )
+
+    def _outputs(self, template: str, shape: Sequence[int], transposed: bool) -> tuple[Outputs, ...]:
+        rows, columns = shape
+        outputs, inputs = (columns, rows) if transposed else (rows, columns)
+        return self.table.counted[template][0](Fused(outputs, inputs, self.numbers))
+
+    def _remedy(self, contents: Sequence[str]) -> str:
+        declared = self.family == DECLARED
+        if self._fits_the_other_way():
+            other = (
+                "(outputs, inputs)" if self.table.transposed else "(inputs, outputs), as by Conv1D of GPT-2"
+            )
+            return f"all matrices fit if they are stored as {other}: " + (
+                "declare whether rows or columns are their outputs" if declared else DECLARE
+            )
+        heads, key_heads = (self.model.count(key) for key in ("num_attention_heads", "num_key_value_heads"))
+        if declared and len(contents) == 3 and heads and key_heads and key_heads < heads:
+            return (
+                f"{heads} heads of queries share {key_heads} of keys and values, so that rows are "
+                "[num_attention_heads, num_key_value_heads, num_key_value_heads] or by-key-head: declare which"
+            )
+        return f"{OWN_CONFIG}, or correct the declaration" if declared else OWN_CONFIG
+
+    def _fits_the_other_way(self) -> bool:
+        """Tell whether all matrices at hand would have consistent extents if rows and columns changed places."""
+        extents = self.model.extents()
+        for name, (_, tensor) in self.tensors.items():
+            template = self.names[name][0] if name in self.names else ""
+            if template not in self.table.counted:
+                continue
+            if len(tensor.shape) != 2:
+                return False
+            transposed, contents = template not in self.table.transposed, self.table.counted[template][1]
+            found = self._outputs(template, tensor.shape, transposed)
+            for component, outputs in zip(contents, found, strict=False):
+                for extent, value in _extents(tensor, Piece(0, component, *outputs, transposed)):
+                    if extents.setdefault(extent, (value, ""))[0] != value:
+                        return False
+            if not found:
+                return False
+        return True
+
+
+def _extents(tensor: Tensor, piece: Piece) -> Iterable[tuple[str, int]]:
+    outputs, inputs = reversed(tensor.shape) if piece.transposed else tensor.shape
+    return zip(EXTENTS[piece.component], (outputs // piece.period * piece.length, inputs), strict=True)
 
 
 def _check_blocks(

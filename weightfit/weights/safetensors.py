@@ -56,6 +56,7 @@ FOREIGN = (
     (b"PK\x03\x04", "is a ZIP archive (a PyTorch .bin file or a wheel): convert or unpack it first"),
     (b"\x80\x02", "is a Python pickle (an old PyTorch .bin file), which is never loaded: convert it first"),
     (b"\x1f\x8b", "is compressed with gzip: decompress it first"),
+    (b"lmgg", "is of GGML, the format before GGUF: use the checkpoint from which it was converted"),
     (b"\x89HDF", "is an HDF5 file: use the checkpoint in safetensors format"),
 )
 WRITE_AGAIN = "write it again with a safetensors library"
@@ -94,21 +95,25 @@ def _header_text(path: Path, file: BinaryIO, size: int) -> bytes:
     if size == 0:
         raise MalformedCheckpoint(f"{path}: the file is empty: {FETCH_AGAIN}")
     start = file.read(64)
-    law = None
+    law, remedy = None, FETCH_AGAIN
     length = int.from_bytes(start[:8], "little")
+    is_header = start[8:9] == b"{"
     if size < 8:
         law = f"the file has {size} bytes, a header's length alone takes 8"
+    elif length > HEADER_LIMIT and not is_header:
+        law = "the file has none of the formats that are read (safetensors, PyTorch, CTranslate2, GGUF)"
+        remedy = f"name a file of weights, or {FETCH_AGAIN}"
     elif length > HEADER_LIMIT:
         law = f"the header's length is given as {length} bytes, the limit is {HEADER_LIMIT}"
     elif 8 + length > size:
         law = f"the header ends at byte {8 + length} but the file has {size} bytes; the file is truncated"
-    elif start[8:9] != b"{" or length == 0:
+    elif not is_header or length == 0:
         law = "the header does not begin with '{'"
     if law is not None:
         kind = next(
             (kind for magic, kind in FOREIGN if start.lstrip().lower().startswith(magic.lower())), None
         )
-        raise MalformedCheckpoint(f"{path}: the file {kind}" if kind else f"{path}: {law}: {FETCH_AGAIN}")
+        raise MalformedCheckpoint(f"{path}: the file {kind}" if kind else f"{path}: {law}: {remedy}")
     file.seek(8)
     text = file.read(length)
     if len(text) != length:

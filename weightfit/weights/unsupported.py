@@ -14,6 +14,11 @@ UNSUPPORTED = tuple(
     (re.compile(pattern), what)
     for pattern, what in (
         (
+            r"\.lora_(A|B|embedding_A|embedding_B|magnitude_vector)(\.|$)",
+            "is of a LoRA adapter, which only changes another model: merge it into its base first (merge_and_unload of "
+            "peft), and use what that saves",
+        ),
+        (
             r"\.experts\.",
             "is of an expert of a mixture, and a histogram has one matrix of each kind in a block, not one for each "
             "expert: use a dense model",

@@ -22,7 +22,7 @@ rule audit:
         tables=AUDITED,
         manifests=manifests,
         pins=ancient(PINS),
-        database=released_tables(),
+        database=released_tables,
     output:
         audit=f"{RESULTS}/audit.csv",
         readings=f"{RESULTS}/readings.csv",
@@ -48,7 +48,7 @@ rule audit:
 
 rule database_search:
     input:
-        database=released_tables(),
+        database=released_tables,
     output:
         f"{RESULTS}/database_search.parquet",
     log:

@@ -13,6 +13,7 @@ from weightfit.errors import WeightfitError
 from weightfit.hub.pin_file import parts, read_pins, unavailable
 from weightfit.hub.repository import HubSource
 from weightfit.weights.index import deciding_files
+from weightfit.weights.link import require_same_folder
 
 CHOSEN = f"model={config['model']}" if config["model"] else f"cohort={config['cohort']}"
 HUB_SETTINGS = {entry: COHORT.entries[entry].settings for entry in COHORT.of("download")}
@@ -20,6 +21,16 @@ HUB_PAPERS = {entry: COHORT.entries[entry].paper_entry for entry in HUB_SETTINGS
 HUB_SOURCES = {entry: HubSource.of(chosen) for entry, chosen in HUB_SETTINGS.items()}
 HUB_PARTS = rf"({'|'.join(map(re.escape, HUB_SOURCES)) or '(?!)'})/[^/]+/[^/]+"
 """Pattern of the path of a part: entry, revision and weight file."""
+
+
+if config["model"]:
+    try:
+        for linked in COHORT.of("link"):
+            require_same_folder(
+                Path(COHORT.entries[linked].settings["folder"]), Path(f"{RESULTS}/logs/link/{linked}.log")
+            )
+    except WeightfitError as error:
+        raise WorkflowError(str(error)) from None
 
 
 @cache
@@ -112,13 +123,16 @@ COHORT_FACTS = {"steps": COHORT.steps, "blocks": COHORT.blocks, "absent": COHORT
 NO_COHORT = {fact: {} for fact in COHORT_FACTS}
 
 
-def released_tables():
+def released_tables(_wildcards):
     """List the tables of the released database in the folder that the configuration names, if any."""
-    return (
-        sorted(map(str, Path(config["released_database"]).glob("*.csv")))
-        if config["released_database"]
-        else []
-    )
+    folder = config["released_database"]
+    tables = sorted(map(str, Path(folder).glob("*.csv"))) if folder else []
+    if folder and not tables:
+        raise WorkflowError(
+            f"config.yaml: released_database: there are no tables (*.csv) in {folder}: run `snakemake --cores 1 "
+            "released_database`, which fetches them to resources/released_database, or correct the path"
+        )
+    return tables
 
 
 def exhibit_files(label, exhibit):

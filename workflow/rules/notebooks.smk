@@ -1,9 +1,16 @@
-"""Notebooks that explain the results, executed on the tables that are listed for them and on no others."""
+"""Notebooks, executed on the tables that are listed for them and on no others."""
+
+LOCAL = [entry for entry in COHORT.entries if entry not in HUB_SOURCES]
+MEASURED_ALONE = [
+    f"histograms/{entry}" for entry in [entry for entry in LOCAL if COHORT.entries[entry].model] or LOCAL[:2]
+]
+"""Histograms of the real models, or else of two entries."""
 
 NOTEBOOKS = {
     "band": ["ablation", "laws", "steady_state", "theory"],
     "selection": ["drift", "fits", "steady_state"],
     "scale": ["coupling", "scaling", "steady_state", "steady_state_lines"],
+    "one_model": MEASURED_ALONE,
 }
 
 
@@ -27,6 +34,8 @@ rule notebook:
     params:
         code=code("scripts/notebook.py"),
         notebook=lambda wildcards: code(f"workflow/notebooks/{wildcards.notebook}.py"),
+        # `import weightfit` in a notebook does not tell what is imported when it is used.
+        analysis=code("weightfit/analysis/compare.py"),
         page=digests(["workflow/notebooks/page.html.j2"]),
         paper=PRINTED,
     message:
