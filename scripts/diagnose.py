@@ -19,12 +19,13 @@ if __name__ == "__main__":
             one = json.loads(Path(path).read_text("utf-8"))
             made[one["entry"]] = one
         missing = {
-            told.names.get(entry, told.title): f"{one['reason']}; {one['remedy']}"
+            told.title if told.is_model else entry: f"{one['reason']}; {one['remedy']}"
             for entry, one in made.items()
             if not one.get("available", True)
         }
         analyses = []
-        for (entry, name), part in zip(told.names.items(), snakemake.input.histograms, strict=True):
+        for entry, part in zip(told.entries, snakemake.input.histograms, strict=True):
+            name = told.title if told.is_model else entry
             if name in missing:
                 continue
             model = counted(
