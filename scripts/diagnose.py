@@ -1,40 +1,51 @@
-"""Diagnose a model: write a page and tables with the shape of each kind of matrix."""
+"""Diagnose models: measure each from its histograms, and write their page, a table and a document."""
 
 import json
 from pathlib import Path
 
 from weightfit import table
-from weightfit.documents import data
-from weightfit.report.diagnosis import neighbours, place, render
-from weightfit.studies.diagnosis import diagnose, scale_ratios
-from weightfit.studies.selection import TRIM, anchor
+from weightfit.analysis.around import of_fits
+from weightfit.analysis.counted import counted, origin
+from weightfit.analysis.document import all_to_csv, all_to_json
+from weightfit.analysis.findings import find
+from weightfit.analysis.page import write_page
 from weightfit.task import logged
 
 if __name__ == "__main__":
     with logged(snakemake.log[0]):
-        fits = table.read(Path(snakemake.input.fits), "fits")
-        theory = table.read(Path(snakemake.input.theory), "theory")
-        unmoved = anchor(theory, TRIM)
-        band = tuple(snakemake.params.band)
-        own = snakemake.params.own
-        around = neighbours(fits, own)
-        if snakemake.input.around:
-            around += neighbours(table.read(Path(snakemake.input.around), "fits"), snakemake.params.around)
-        model = {
-            "name": snakemake.params.model,
-            "description": snakemake.params.description,
-            "made": [json.loads(Path(name).read_text("utf-8")) for name in snakemake.input.manifests],
+        told = snakemake.params
+        made = {}
+        for path in snakemake.input.manifests:
+            one = json.loads(Path(path).read_text("utf-8"))
+            made[one["entry"]] = one
+        missing = {
+            told.title if told.is_model else entry: f"{one['reason']}; {one['remedy']}"
+            for entry, one in made.items()
+            if not one.get("available", True)
         }
-        placed = [place(fits, entry, stand_in, unmoved, band) for entry, stand_in in own.items()]
-        text = render(data("workflow/report/diagnosis.html.j2"), model, placed, unmoved, around)
-        rows = diagnose(fits, band)
-        table.write_csv(Path(snakemake.output.table), rows)
-        table.write_csv(Path(snakemake.output.ratios), scale_ratios(fits))
-        Path(snakemake.output.page).write_text(text, encoding="utf-8")
-        for row in rows.to_pylist():
-            print(f"{row['entry']} {row['component']}: k {row['shape']:.4f}, {row['place']} the printed band")
-        inside = sum(row["place"] == "within" for row in rows.to_pylist())
-        print(
-            f"{model['name']}: {inside} of {rows.num_rows} kinds of matrices have their median k within the printed "
-            f"band, {band[0]:g} to {band[1]:g}."
-        )
+        analyses = []
+        for entry, part in zip(told.entries, snakemake.input.histograms, strict=True):
+            name = told.title if told.is_model else entry
+            if name in missing:
+                continue
+            model = counted(
+                name,
+                origin(made[entry]),
+                [Path(part)],
+                family="not kept with the histograms",
+                config=told.heads[entry],
+                attention=told.models.get(entry, {}).get("attention"),
+                stands_for=told.stands_for[entry],
+            )
+            analyses.append(find(model, claims=True))
+            print(f"{name}: {analyses[-1].headline}")
+        fits = snakemake.input.around
+        around = of_fits(table.read(Path(fits), "fits"), told.around) if fits else []
+        write_page(Path(snakemake.output.page), analyses, told.title, around, missing)
+        Path(snakemake.output.table).write_text(all_to_csv(analyses), encoding="utf-8")
+        Path(snakemake.output.document).write_text(all_to_json(analyses), encoding="utf-8")
+        for name, reason in missing.items():
+            print(f"{name}: no weights were available: {reason}")
+        if len(analyses) > 1:
+            unusual = sum(bool(one.standing_out) for one in analyses)
+            print(f"{told.title}: matrices stand out in {unusual} of {len(analyses)} models.")

@@ -22,7 +22,7 @@ from weightfit.paper import exhibits
 CONFINED = {
     "jax": ("weightfit/lab/",),
     "jaxlib": ("weightfit/lab/",),
-    "matplotlib": ("weightfit/exhibits/", "weightfit/report/"),
+    "matplotlib": ("weightfit/exhibits/", "weightfit/report/", "weightfit/analysis/figures.py"),
     "great_tables": ("weightfit/exhibits/table.py",),
     "gguf": ("weightfit/weights/gguf_types.py", "weightfit/studies/precision.py"),
     "snakemake": (),

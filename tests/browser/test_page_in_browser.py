@@ -1,20 +1,14 @@
 """The page in a real headless Chromium: search, filter, chains, keyboard, phone, without script, without network."""
 
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from browsing import DESKTOP, PHONE, visit
 from page_run import ENTRY, MEASURED, make_run, page
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page
 
 from weightfit import paper
 
-# What a browser does by itself would be refused by a machine without network, and is not what is tested.
-QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
-QUIET += ("--disable-quic", "--disable-sync", "--no-first-run")
-DESKTOP, PHONE = (1280, 900), (375, 667)
 SHOWN = "#numbers > tbody:visible"
 
 
@@ -24,36 +18,6 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = folder / "index.html"
     path.write_text(page(make_run(folder)), encoding="utf-8")
     return path.as_uri()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("Chromium is not installed (Debian's package chromium); .ci/run installs it")
-    with sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=program, args=list(QUIET))
-        yield opened
-        opened.close()
-
-
-@contextmanager
-def visit(
-    browser: Browser, address: str, size: tuple[int, int] = DESKTOP, script: bool = True, part: str = ""
-) -> Iterator[Page]:
-    """Open the page, and check that all the while it complained of nothing and asked for nothing but itself."""
-    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, java_script_enabled=script)
-    complaints: list[str] = []
-    asked: list[str] = []
-    opened = context.new_page()
-    opened.on("console", lambda message: complaints.append(message.text))
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.on("request", lambda request: asked.append(request.url))
-    opened.goto(address + part)
-    yield opened
-    context.close()
-    assert complaints == []
-    assert [url for url in asked if not url.startswith("data:")] == [address]
 
 
 def shown(opened: Page) -> list[str]:

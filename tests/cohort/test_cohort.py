@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from weightfit import cohort, documents
-from weightfit.cohort import SOURCES, check_configuration, facts, read_cohort
+from weightfit.cohort import SOURCES, check_configuration, facts, of_model, read_cohort
 from weightfit.errors import CohortError
 
 LAB = yaml.safe_load((documents.ROOT / "cohorts" / "offline.yaml").read_text())
@@ -407,3 +407,18 @@ def test_an_entry_from_the_hub_has_no_spectra(tmp_path):
         CohortError, match=r"entries\.far\.spectra: .*fetch the model yourself and link its folder"
     ):
         read(tmp_path, {**GOOD, "entries": {"far": entry}})
+
+
+def test_a_model_is_a_folder_or_a_repository(tmp_path):
+    folder = tmp_path / "My Model"
+    folder.mkdir()
+    (entry,) = of_model(str(folder)).entries.values()
+    assert (entry.id, entry.source, entry.settings) == ("model-my-model", "link", {"folder": str(folder)})
+    (entry,) = of_model("ORG/Some-Name_1.5B").entries.values()
+    assert (entry.id, entry.source) == ("model-org--some-name-1.5b", "download")
+    assert entry.settings == {"repository": "ORG/Some-Name_1.5B", "revisions": {"main": None}}
+    (entry,) = of_model("ORG/name@step3").entries.values()
+    assert entry.settings["revisions"] == {"step3": None}
+    for wrong in ("nothing", "a/b/c", "-x/y", "ORG/name@"):
+        with pytest.raises(CohortError, match="is no folder and no repository; give a path, ORG/NAME"):
+            of_model(wrong)

@@ -16,6 +16,11 @@ import pytest
 from safetensors.numpy import save_file
 
 from weightfit import paper, table
+from weightfit.analysis.analysis import analyze_model
+from weightfit.analysis.around import of_fits
+from weightfit.analysis.claims import answers
+from weightfit.analysis.counted import counted
+from weightfit.analysis.page import render
 from weightfit.cohort.models import UNKNOWN
 from weightfit.components import COMPONENTS, CROSS_ATTENTION, POOLS, by_name
 from weightfit.counts.join import join
@@ -24,14 +29,11 @@ from weightfit.exhibits import database
 from weightfit.exhibits.medians import medians
 from weightfit.fits.fit import Protocol, fit_part
 from weightfit.provenance import sha256
-from weightfit.report.diagnosis import place
 from weightfit.studies.ablation import ablation
 from weightfit.studies.bimodality import bimodality
 from weightfit.studies.closure import closure
 from weightfit.studies.coupling import coupling
 from weightfit.studies.density import density
-from weightfit.studies.diagnosis import diagnose, scale_ratios
-from weightfit.studies.diagnosis import medians as shape_medians
 from weightfit.studies.drift import drift
 from weightfit.studies.laws import laws
 from weightfit.studies.multiverse import multiverse
@@ -106,14 +108,12 @@ APART: dict[str, Callable[[Run], pa.Table]] = {
     "density": lambda run: density(run.fits, [run.part], [50]),
     "bimodality": lambda run: bimodality([run.part], run.fits),
     "laws": lambda run: laws([run.part], {}),
-    "diagnosis": lambda run: diagnose(run.fits, BAND),
 }
 TOGETHER: dict[str, Callable[[Run], pa.Table]] = {
     "ablation": lambda run: ablation(run.fits),
     "coupling": lambda run: coupling(run.fits, {"x": "all"}, []),
     "medians": lambda run: medians(run.fits, FACTS, paper.states()["database"]),
     "multiverse": lambda run: multiverse(run.fits, [run.part], ["x"], BAND),
-    "scale_ratios": lambda run: scale_ratios(run.fits),
     "steady_state": lambda run: steady_state(run.scaling, ORIGINS, {}, paper.states()),
     "super_weights": lambda run: super_weights(run.fits, run.moments),
     "tail": lambda run: tail(run.fits, [run.part], [50]),
@@ -188,13 +188,17 @@ def test_documents_of_the_database_list_cross_attention_last(runs: tuple[Run, Ru
     assert all(one["closure_error"] for one in with_it if one["component"] in CROSS_ATTENTION)
 
 
-def test_the_figure_of_a_diagnosis_tells_all_kinds_apart(runs: tuple[Run, Run]) -> None:
-    placed = place(runs[1].fits, "x", False, 1.2025, BAND)
+def test_the_page_of_a_model_has_panels_of_its_own_for_it(runs: tuple[Run, Run]) -> None:
+    encoder, decoder = (analyze_model(counted("x", "here", [run.part]), claims=True) for run in runs)
     kinds = ["q", "k", "v", "o", "ffn_in", "ffn_out", *CROSS_ATTENTION]
-    assert [row["component"] for row in placed.rows] == kinds
-    assert list(shape_medians(runs[1].fits)["x"]) == [*kinds, "ffn"]
-    for one in ("q", "k", "v", "o"):
-        assert f"cross-attention {one}<" in placed.drawing
+    assert [kind.component for kind in decoder.kinds] == kinds
+    assert decoder.measured.rows[: len(encoder.measured.rows)] == encoder.measured.rows
+    (around,) = of_fits(runs[1].fits, {"x": False})
+    assert around.shapes == {kind.component: kind.shape for kind in decoder.kinds}
+    asked = [answers(one.measured.evidence, "MHA") for one in (encoder, decoder)]
+    assert asked[0] == asked[1]
+    for one, number in ((encoder, 0), (decoder, 4)):  # shape, scale and two of outliers
+        assert render([one]).count("<h4>Cross attention</h4>") == number
 
 
 def test_parts_of_one_block_are_joined_in_the_same_order(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from weightfit.fits.units import Protocol
 from weightfit.studies.beyond import beyond
 from weightfit.studies.closure import closure
 from weightfit.studies.format_null import format_null
+from weightfit.studies.selection import TRIM, anchor
 from weightfit.studies.super_weights import super_weights
 from weightfit.studies.theory import theory
 
@@ -68,5 +69,5 @@ def tables(folder: Path) -> tuple[dict[str, pa.Table], list[Path]]:
     columns = table.arrow_schema("theory").names
     found["theory"] = table.build("theory", {name: [row[name] for row in theory()] for name in columns})
     asked = {name: rows for name, rows in found.items() if name != "theory"}
-    found["beyond"] = beyond(MODELS, asked, found["theory"])
+    found["beyond"] = beyond(MODELS, asked, anchor(found["theory"], TRIM))
     return found, parts

@@ -13,7 +13,9 @@ import weights
 from checkout import REPOSITORY, Checkout
 from safetensors.numpy import save_file
 
+import weightfit
 from weightfit.components import CROSS_ATTENTION
+from weightfit.documents import violation
 
 sys.path.insert(0, str(REPOSITORY / "tests" / "hub"))
 
@@ -27,7 +29,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 
 def told(checkout: Checkout, name: str) -> list[dict[str, str]]:
-    path = checkout / f"results/{name}/diagnosis/diagnosis.csv"
+    path = checkout / f"results/{name}/diagnosis/analysis.csv"
     with path.open(encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))
 
@@ -42,19 +44,24 @@ def test_a_folder(checkout: Checkout) -> None:
     assert re.findall(r"--architecture (.*)$", run.text, re.M) == [
         "null"
     ]  # another command would count again
-    assert set(run.finished) == {"link", "histogram", "fit", "fits", "theory", "diagnose"}
+    assert set(run.finished) == {"link", "histogram", "diagnose"}
     assert "Page: results/model-my-model/diagnosis/index.html" in run.text
-    assert re.search(
-        r"my model: \d of 7 kinds of matrices have their median k within the printed band", run.text
-    )
+    assert "my model: Nothing stands out among the " in run.text
     rows = told(checkout, "model-my-model")
-    assert [row["component"] for row in rows] == list(weights.NAMES)
-    assert {row["matrices"] for row in rows} == {str(weights.BLOCKS)}
+    assert [row["component"] for row in rows] == [
+        kind for kind in weights.NAMES for _ in range(weights.BLOCKS)
+    ]
+    assert {row["model"] for row in rows} == {"my model"}
     text = page(checkout, "model-my-model")
     assert "<h1>my model</h1>" in text
     assert "a local folder" in text
-    with (checkout / "results/model-my-model/diagnosis/scale_ratios.csv").open(encoding="utf-8") as stream:
-        assert [row["input"] for row in csv.DictReader(stream)] == ["qkv", "gate", "up"]
+    assert "Of 14 questions" in text
+    assert str(checkout.path) not in text
+    (document,) = json.loads((checkout / "results/model-my-model/diagnosis/analysis.json").read_text("utf-8"))
+    assert violation(document, "analysis") is None
+    direct = weightfit.analyze(checkout / "my model")
+    assert [row["shape"] for row in document["matrices"]] == list(direct.table["shape"])
+    assert document["headline"] == direct.headline
 
 
 def test_another_folder_of_the_same_name_replaces_nothing(checkout: Checkout) -> None:
@@ -77,7 +84,7 @@ def test_a_folder_of_pytorch(checkout: Checkout) -> None:
     (checkout / "trained/training_args.bin").write_bytes(b"not read")
     checkout.snakemake("--cores", "2", "diagnose", "--config", "model=trained")
     for one, other in zip(told(checkout, "model-trained"), told(checkout, "model-my-model"), strict=True):
-        assert one | {"entry": ""} == other | {"entry": ""}
+        assert one | {"model": ""} == other | {"model": ""}
     manifest = json.loads(
         (checkout / "results/model-trained/manifests/model-trained.json").read_text("utf-8")
     )
@@ -122,14 +129,15 @@ def test_a_repository_and_one_that_is_gated(checkout: Checkout, monkeypatch: pyt
         run = checkout.snakemake("--cores", "2", "diagnose", *chosen)
         assert run.finished.count("download") == 2
         name = "model-mistralai--mistral-7b-v0.1"
-        assert len(told(checkout, name)) == 7
+        assert len({row["component"] for row in told(checkout, name)}) == 7
+        assert "<h1>mistralai/Mistral-7B-v0.1</h1>" in page(checkout, name)
         assert "mistralai/Mistral-7B-v0.1 at " in page(checkout, name)
         gated = ("--config", "model=meta-llama/Meta-Llama-3-8B")
         checkout.snakemake("--cores", "1", "pins", *gated)
         checkout.snakemake("--cores", "2", "diagnose", *gated)
     assert told(checkout, "model-meta-llama--meta-llama-3-8b") == []
     text = page(checkout, "model-meta-llama--meta-llama-3-8b")
-    assert "<strong>No weights were available:</strong> meta-llama/Meta-Llama-3-8B at main is gated" in text
+    assert "<strong>No weights were available</strong>: meta-llama/Meta-Llama-3-8B at main is gated" in text
     assert "accept the licence" in text
 
 
@@ -149,12 +157,20 @@ def test_an_unknown_architecture_is_declared_in_a_cohort_file(checkout: Checkout
     document = {"name": "strange", "description": "Strange names.", "entries": {"strange": entry}}
     (checkout / "strange.yaml").write_text(json.dumps(document))
     chosen = ("--config", "cohort=strange.yaml", "around=around.yaml")
-    # The fits of the first test, as those of a stand-in that stands around it.
+    # The weights of the first test, as those of a stand-in that stands around it.
     around = {"name": "model-my-model", "description": "Around.", "entries": {}}
     around["entries"] = {"model-my-model": entry | {"paper_entry": "pythia-70m", "stand_in": True}}
+    del around["entries"]["model-my-model"]["architecture"]
+    around["entries"]["model-my-model"]["link"] = {"folder": str(checkout / "my model")}
     (checkout / "around.yaml").write_text(json.dumps(around))
+    run = checkout.snakemake("--cores", "1", "diagnose", *chosen, status=1)
+    assert "results/model-my-model/fits.parquet is missing" in run.text
+    checkout.snakemake("--cores", "2", "fits", "diagnose", "--config", "cohort=around.yaml")
+    assert "<strong>STAND-IN</strong> for Pythia-70m" in page(checkout, "model-my-model")
     checkout.snakemake("--cores", "2", "diagnose", *chosen)
-    assert re.search(r"model-my-model</th><td class=\"mark\">STAND-IN</td>", page(checkout, "strange"))
+    text = page(checkout, "strange")
+    assert re.search(r'model-my-model <span class="mark">STAND-IN</span></th>', text)
+    assert "Among other models" in text
     # The same weights as in the folder of the first test, under other names.
     for one, other in zip(told(checkout, "strange"), told(checkout, "model-my-model"), strict=True):
         assert one["shape"] == other["shape"]
@@ -189,9 +205,13 @@ def test_the_stacks_of_a_model_are_two_entries(checkout: Checkout) -> None:
     given = set(re.findall(r"--architecture (.*)$", run.text, re.M))
     assert given == {f"'{json.dumps({'stack': stack})}'" for stack in names}
     both = ["q", "k", "v", "o", "ffn_in", "ffn_out"]
-    found = [(row["entry"], row["component"]) for row in told(checkout, "two-stacks")]
+    found = [(row["model"], row["component"]) for row in told(checkout, "two-stacks") if row["block"] == "0"]
     assert found == [
-        *(("speech-decoder", kind) for kind in (*both, *CROSS_ATTENTION)),
         *(("speech-encoder", kind) for kind in both),
+        *(("speech-decoder", kind) for kind in (*both, *CROSS_ATTENTION)),
     ]
-    assert '<th scope="row">cross-attention q</th>' in page(checkout, "two-stacks")
+    text = page(checkout, "two-stacks")
+    assert "<h1>two-stacks</h1>" in text
+    assert re.findall(r'<h2 id="model-\d">(.*?)</h2>', text) == ["speech-encoder", "speech-decoder"]
+    assert "<h4>Cross attention</h4>" in text
+    assert "two-stacks: matrices stand out in " in run.text

@@ -13,13 +13,12 @@ from numpy.typing import ArrayLike
 
 from weightfit.analysis.arrays import as_floats, of_arrays
 from weightfit.analysis.counted import counted, described
-from weightfit.analysis.findings import Findings, Kind
-from weightfit.analysis.measure import COLUMNS, measure
+from weightfit.analysis.findings import Findings, Kind, find
+from weightfit.analysis.measure import COLUMNS
 from weightfit.analysis.model import Model, local
 from weightfit.analysis.standing_out import StandsOut
 from weightfit.analysis.text import html, lines
 from weightfit.counts.histogram import histogram_of
-from weightfit.errors import CohortError
 from weightfit.fits.units import Protocol
 from weightfit.studies.selection import TRIM
 from weightfit.weights.declared import read_architecture
@@ -78,6 +77,7 @@ def analyze(
     protocol: str = "centred",
     trim: float = TRIM,
     cache: str | Path | None = None,
+    claims: bool = False,
 ) -> Analysis:
     """Count and fit every weight matrix of a model, and tell which stand out.
 
@@ -102,6 +102,8 @@ def analyze(
         Fraction of the probability plot that is kept: 0.80, 0.90 or 1.00.
     cache
         Folder for what is kept of a model from the Hub, its histograms; by default that of the user for this package.
+    claims
+        Whether to measure also what the paper's claims ask, which `Analysis.page` then answers.
 
     Returns
     -------
@@ -128,7 +130,7 @@ def analyze(
     [['q', 0, 4096], ['q', 1, 4096]]
     """
     model = open_model(source, architecture=architecture, stack=stack, config=config, cache=cache)
-    return analyze_model(model, protocol, trim)
+    return analyze_model(model, protocol, trim, claims)
 
 
 def open_model(
@@ -155,14 +157,12 @@ def open_model(
     return local(path, names, stack)
 
 
-def analyze_model(model: Model, protocol: str = "centred", trim: float = TRIM) -> Analysis:
+def analyze_model(
+    model: Model, protocol: str = "centred", trim: float = TRIM, claims: bool = False
+) -> Analysis:
     """Count and measure an opened model; see `analyze`."""
-    chosen = Protocol(protocol, "both", (trim,), pools=False, steps="all")
-    found = measure(model, chosen)
-    if not found.rows:
-        reasons = "; ".join(one["reason"] for one in found.refused[:3])
-        raise CohortError(f"{model.name}: no matrix can be measured: {reasons}")
-    return Analysis(model, chosen, found)
+    found = find(model, protocol, trim, claims)
+    return Analysis(found.model, found.protocol, found.measured)
 
 
 def fit(array: ArrayLike, trim: float = TRIM) -> MatrixFit:

@@ -23,12 +23,14 @@ def counted(
     config: Mapping[str, Any] | None = None,
     tensors: Mapping[tuple[int, str], str] | None = None,
     left_out: Mapping[str, int] | None = None,
+    attention: str | None = None,
+    stands_for: str | None = None,
 ) -> Model:
     """Return the model at the last step of its parts.
 
     Parameters
     ----------
-    name, origin, family, config, tensors, left_out
+    name, origin, family, config, tensors, left_out, attention, stands_for
         As in `weightfit.analysis.model.Model`.
     parts
         Parquet files of contract ``histograms``, which together hold one model.
@@ -38,7 +40,8 @@ def counted(
     ContractError
         If a file is no such table.
     """
-    files = [file for part in parts for file in described(part)["files"]]
+    made = [described(part) for part in parts]
+    files = [file for one in made for file in one["files"]]
     steps = [file["step"] for file in files if file["step"] is not None]
     last = max(steps, default=None)
     return Model(
@@ -46,12 +49,33 @@ def counted(
         origin=origin,
         family=family,
         config=config or {},
-        tensors=tensors or {},
+        tensors=tensors or _places(made, last),
         left_out=left_out or {},
         unread=[],
         count=lambda: _read(parts, last),
         files=[WeightFile(**file) for file in files if file["step"] == last],
+        attention=attention,
+        stands_for=stands_for,
     )
+
+
+def origin(made: Mapping[str, Any]) -> str:
+    """Return where weights are from, in a few words without a path.
+
+    Parameters
+    ----------
+    made
+        Manifest of the weights.
+    """
+    if made["repository"]:
+        return f"{made['repository']} at {made['commit']}" if made["commit"] else str(made["repository"])
+    return "a local folder" if made["source"] == "link" else str(made["source"])
+
+
+def _places(parts: Sequence[Mapping[str, Any]], step: int | None) -> dict[tuple[int, str], str]:
+    """Return the matrices of a step; the names of their tensors were not kept."""
+    matrices = [one for made in parts for one in (*made["matrices"], *made["refused"]) if one["step"] == step]
+    return {(one["block"], one["component"]): f"{one['block']}.{one['component']}" for one in matrices}
 
 
 def described(part: Path) -> dict[str, Any]:

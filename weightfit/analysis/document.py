@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from io import StringIO
 from typing import Any
@@ -51,17 +52,40 @@ def described(model: Model) -> dict[str, Any]:
 
 def to_json(findings: Findings) -> str:
     """Return the document of an analysis as JSON text, its keys in the order of the contract."""
-    return json.dumps(document(findings), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return _json(document(findings))
+
+
+def all_to_json(analyses: Sequence[Findings]) -> str:
+    """Return the documents of several analyses as a list in JSON."""
+    return _json([document(one) for one in analyses])
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def to_csv(findings: Findings) -> str:
     """Return every matrix as a row of CSV, with all columns and digits; the last column lists what stands out."""
+    return _csv([*COLUMNS, "stands_out"], _rows(findings))
+
+
+def all_to_csv(analyses: Sequence[Findings]) -> str:
+    """Return the rows of several analyses as one CSV, whose first column has the name of the model."""
+    rows = ({"model": one.model.name, **row} for one in analyses for row in _rows(one))
+    return _csv(["model", *COLUMNS, "stands_out"], rows)
+
+
+def _rows(findings: Findings) -> Iterator[dict[str, Any]]:
     rules: dict[tuple[str, int], list[str]] = {}
     for one in findings.standing_out:
         rules.setdefault((one.component, one.block), []).append(one.rule)
-    stream = StringIO()
-    rows = csv.DictWriter(stream, [*COLUMNS, "stands_out"], lineterminator="\n")
-    rows.writeheader()
     for row in findings.measured.rows:
-        rows.writerow(row | {"stands_out": "; ".join(rules.get((row["component"], row["block"]), []))})
+        yield row | {"stands_out": "; ".join(rules.get((row["component"], row["block"]), []))}
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    stream = StringIO()
+    lines = csv.DictWriter(stream, columns, lineterminator="\n")
+    lines.writeheader()
+    lines.writerows(rows)
     return stream.getvalue()

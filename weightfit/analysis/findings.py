@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from weightfit.analysis.measure import Measured
+from weightfit.analysis.measure import Measured, measure
 from weightfit.analysis.model import Model
 from weightfit.analysis.standing_out import RULES, StandsOut, standard_error, standing_out
 from weightfit.components import COMPONENTS
+from weightfit.errors import CohortError
 from weightfit.fits.units import Protocol
+from weightfit.studies.selection import TRIM
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,29 @@ class Findings:
         if not parts:
             return f"Nothing stands out among the {matrices} matrices."
         return f"Unusual: {'; '.join(parts)}."
+
+
+def find(model: Model, protocol: str = "centred", trim: float = TRIM, claims: bool = False) -> Findings:
+    """Count and measure an opened model.
+
+    Parameters
+    ----------
+    model
+        The model, whose matrices are counted here.
+    protocol, trim, claims
+        As `weightfit.analysis.analysis.analyze` has them.
+
+    Raises
+    ------
+    CohortError
+        If no matrix of it can be measured.
+    """
+    chosen = Protocol(protocol, "both", (trim,), pools=False, steps="all")
+    found = measure(model, chosen, claims)
+    if not found.rows:
+        reasons = "; ".join(one["reason"] for one in found.refused[:3])
+        raise CohortError(f"{model.name}: no matrix can be measured: {reasons}")
+    return Findings(model, chosen, found)
 
 
 def _kind(component: str, rows: Sequence[Mapping[str, Any]]) -> Kind:

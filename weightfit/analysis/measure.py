@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from weightfit.analysis.evidence import Evidence
 from weightfit.analysis.model import Model
 from weightfit.components import COMPONENTS
 from weightfit.counts.histogram import Histogram
@@ -68,14 +69,17 @@ class Measured:
         Matrices that cannot be measured: block, component, tensor and reason.
     densities
         Counts of all matrices of a kind in the cells between `LOG_EDGES`, by kind.
+    evidence
+        What the paper's claims ask further, if it was collected.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     refused: list[dict[str, Any]] = field(default_factory=list)
     densities: dict[str, Counts] = field(default_factory=dict)
+    evidence: Evidence | None = None
 
 
-def measure(model: Model, protocol: Protocol) -> Measured:
+def measure(model: Model, protocol: Protocol, claims: bool = False) -> Measured:
     """Count and measure every matrix of a model; a histogram is dropped as soon as it is measured.
 
     Parameters
@@ -84,18 +88,26 @@ def measure(model: Model, protocol: Protocol) -> Measured:
         The model, whose matrices are counted here.
     protocol
         How matrices are fitted, with a single trim.
+    claims
+        Whether to collect what the paper's claims ask.
     """
-    found = Measured()
+    found = Measured(evidence=Evidence(model.tensors) if claims else None)
     for block, component, histogram in model.count():
         what = {"block": block, "component": component, "tensor": model.tensor(block, component)}
         if isinstance(histogram, NonFiniteWeight):
             found.refused.append(what | {"reason": str(histogram)})
+            if found.evidence:
+                found.evidence.refuse(block, component)
             continue
         try:
             found.rows.append(what | measure_matrix(block, component, histogram, protocol))
         except DegenerateHistogram as refusal:
             found.refused.append(what | {"reason": str(refusal)})
+            if found.evidence:
+                found.evidence.refuse(block, component)
             continue
+        if found.evidence:
+            found.evidence.add(block, component, histogram)
         _add_density(found.densities, component, histogram)
         del histogram  # it may be large, and the next one is made while this name would hold it
     for rows in (found.rows, found.refused):

@@ -50,6 +50,10 @@ class Model:
         The weight files; those of a local model are known once its matrices have been counted.
     read
         Reads a matrix ``(outputs, inputs)`` by block and component; None where the weights are not at hand.
+    attention
+        Kind of attention, ``MHA``, ``GQA`` or ``MQA``, where it is known from elsewhere than config.json.
+    stands_for
+        Name of the model that this one stands for with other weights, or None.
     """
 
     name: str
@@ -62,6 +66,8 @@ class Model:
     count: Callable[[], Matrices]
     files: list[WeightFile] = field(default_factory=list)
     read: Callable[[int, str], NDArray[Any]] | None = None
+    attention: str | None = None
+    stands_for: str | None = None
 
     def tensor(self, block: int, component: str) -> str:
         """Return the name of the tensor of a matrix, or ``block.component`` where it is not known."""

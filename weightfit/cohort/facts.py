@@ -1,11 +1,13 @@
 """Facts of a cohort that studies and exhibits take as params of their rules, so that a change of a fact reruns them."""
 
+from pathlib import Path
 from typing import Any
 
 from weightfit import paper
 from weightfit.cohort import Cohort, CohortEntry
 from weightfit.cohort.models import entry_facts
 from weightfit.paper import exhibits
+from weightfit.weights.plan import read_config
 
 
 def continued(cohort: Cohort) -> list[str]:
@@ -111,6 +113,29 @@ def main_entries(cohort: Cohort) -> list[str]:
         for entry in cohort.entries.values()
         if entry.paper_entry and "main" in known[entry.paper_entry].cohort
     ]
+
+
+def heads(cohort: Cohort) -> dict[str, dict[str, Any]]:
+    """Return the numbers of heads of each entry, in the words of config.json, as far as they are known."""
+    found = {}
+    for entry, known in of_models(cohort).items():
+        own = cohort.entries[entry]
+        if own.source == "link":
+            told = read_config(Path(own.settings["folder"])) or {}
+        else:
+            told = {"num_attention_heads": known["n_q"], "num_key_value_heads": known["n_kv"]}
+        kept = ("num_attention_heads", "num_key_value_heads")
+        found[entry] = {name: told[name] for name in kept if told.get(name) is not None}
+    return found
+
+
+def stands_for(cohort: Cohort) -> dict[str, str | None]:
+    """Return the name of the paper's model for which each stand-in stands, and None for other entries."""
+    known = paper.entries()
+    return {
+        entry.id: known[entry.paper_entry].name if entry.stand_in and entry.paper_entry else None
+        for entry in cohort.entries.values()
+    }
 
 
 def real_models(cohort: Cohort) -> dict[str, dict[str, Any]]:

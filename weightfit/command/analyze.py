@@ -62,7 +62,13 @@ def analyze(
         from weightfit.analysis.analysis import analyze as analysed
 
         found = analysed(
-            source, architecture=architecture, stack=stack, protocol=protocol, trim=float(trim), cache=cache
+            source,
+            architecture=architecture,
+            stack=stack,
+            protocol=protocol,
+            trim=float(trim),
+            cache=cache,
+            claims=page is not None,
         )
         from weightfit.analysis import document, text
 

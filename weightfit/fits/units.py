@@ -103,11 +103,11 @@ def units_of_step(
             own[component] = Pool()
             own[component].add(histogram)
             whole.setdefault(component, Pool()).add(histogram)
-            yield _unit(step, block, component, own[component], 0, at_an_end)
+            yield unit_of(step, block, component, own[component], 0, at_an_end)
         here = Counter(name.split(".")[1] for name in excluded if name.startswith(f"{block}."))
         yield from _pools(step, block, own, here, at_an_end)
     for component, members in whole.items():
-        yield _unit(step, POOLED, component, members, left_out[component], at_an_end)
+        yield unit_of(step, POOLED, component, members, left_out[component], at_an_end)
     yield from _pools(step, POOLED, whole, left_out, at_an_end)
 
 
@@ -122,12 +122,13 @@ def _pools(
             pools[name] = present[0] if len(present) == 1 else Pool(present)
         if len(components.intersection(POOLS[name])) > 1:
             missing = sum(left_out[component] for component in POOLS[name])
-            yield _unit(step, block, name, pools[name], missing, at_an_end)
+            yield unit_of(step, block, name, pools[name], missing, at_an_end)
 
 
-def _unit(
+def unit_of(
     step: int | None, block: int, component: str, members: Pool, excluded: int, at_an_end: bool
 ) -> Unit:
+    """Return the unit of all members of a pool, which may be one matrix; see `Unit`."""
     # ASSUME pool-centre: a pool is centred by its own mean, not matrix by matrix.
     law = GaussianMixture.of(*zip(*members.deviations, strict=True))
     return Unit(step, block, component, members.histogram(), law, excluded, at_an_end)

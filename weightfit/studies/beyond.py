@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from weightfit import paper, table
 from weightfit.paper.questions import ALL, Question, questions
 from weightfit.studies.closure import READINGS
-from weightfit.studies.selection import TRIM, anchor, in_blocks, median_error, of_components, protocol
+from weightfit.studies.selection import TRIM, in_blocks, median_error, of_components, protocol
 
 SIZES = ("S3.1.size_min", "S3.1.size_max")
 """Ids of the printed sizes of the smallest and the largest model."""
@@ -53,7 +53,7 @@ def _size(printed: str) -> float:
 
 
 def beyond(
-    models: Mapping[str, Mapping[str, Any]], tables: Mapping[str, pa.Table], theory: pa.Table
+    models: Mapping[str, Mapping[str, Any]], tables: Mapping[str, pa.Table], anchor: float
 ) -> pa.Table:
     """Ask every question of every model.
 
@@ -63,8 +63,8 @@ def beyond(
         What is known of each model, by id of its entry.
     tables
         Tables ``fits``, ``moments``, ``closure``, ``super_weights`` and ``format_null`` under their contracts.
-    theory
-        Table of contract ``theory``.
+    anchor
+        Shape of Gaussian weights.
 
     Returns
     -------
@@ -80,26 +80,48 @@ def beyond(
         [
             {"entry": entry, "claim": question.claim, "asks": question.asks}
             | {"in_scope": in_scope(question, model)}
-            | _answer(question, model, own[entry], theory)
+            | answer(question, model["attention"], own[entry], anchor)
             for question in questions()
             for entry, model in models.items()
         ],
     )
 
 
-def _answer(
-    question: Question, model: Mapping[str, Any], own: Mapping[str, pa.Table], theory: pa.Table
+def answer(
+    question: Question, attention: str | None, own: Mapping[str, pa.Table], anchor: float
 ) -> dict[str, Any]:
-    limits = question.limits.get(ALL) or question.limits.get(model["attention"])
+    """Ask one question of one model.
+
+    Parameters
+    ----------
+    question
+        The question.
+    attention
+        Kind of the model's attention, ``MHA``, ``GQA`` or ``MQA``; None if it is not known.
+    own
+        Rows of the model in the tables that `beyond` takes. Only the columns by which rows are chosen, and those of the
+        statistic and its nulls, are read.
+    anchor
+        Shape of Gaussian weights.
+
+    Returns
+    -------
+    dict
+        The columns of contract ``beyond`` from ``outcome`` on.
+    """
+    limits = question.limits.get(ALL) or question.limits.get(attention or "")
     ends = {"low": limits and limits.low, "high": limits and limits.high}
     empty = dict.fromkeys(("value", "value_se", "value_null", "value_format_null")) | ends | {"number": 0}
     if limits is None:
-        reason = f"the paper prints no range for {model['attention']}"
+        reason = (
+            f"the paper prints no range for {attention}"
+            if attention
+            else "the kind of attention is not known"
+        )
         return {"outcome": "cannot be asked", "reason": reason} | empty
     if question.of == "initial_shape":
         reason = "no checkpoint from before its training is published"
-        null = anchor(theory, TRIM)
-        return {"outcome": "cannot be asked", "reason": reason} | empty | {"value_null": null}
+        return {"outcome": "cannot be asked", "reason": reason} | empty | {"value_null": anchor}
     values, nulls, format_nulls = _STATISTICS[question.of](question, own)
     if not values.size:
         return {"outcome": "cannot be asked", "reason": "the model has no such matrix"} | empty

@@ -4,7 +4,7 @@ A format with few levels moves the shape whatever the weights are. The same Gaus
 after it is quantised, and the difference is added to the exact null, so that the noise of the draw cancels.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -52,17 +52,28 @@ def format_null(parts: Iterable[Path]) -> pa.Table:
         last = max((one["step"] for one in made["files"] if one["step"] is not None), default=None)
         for matrix in made["matrices"]:
             if matrix["step"] == last:
-                rows += _rows(made["entry"], matrix)
+                rows += ({"entry": made["entry"], **row} for row in of_matrix(matrix))
     return table.of_rows("format_null", rows)
 
 
-def _rows(entry: str, matrix: dict[str, Any]) -> Iterable[dict[str, object]]:
+def of_matrix(matrix: Mapping[str, Any]) -> Iterator[dict[str, object]]:
+    """Compute the null of the format of one matrix.
+
+    Parameters
+    ----------
+    matrix
+        Its ``block``, ``component``, ``dtype`` (how its values are stored) and number of weights ``n``.
+
+    Yields
+    ------
+    dict
+        The columns of contract ``format_null`` from ``block`` on, at each of `TRIMS`.
+    """
     stored, n = matrix["dtype"], matrix["n"]
     exact = null_fits(GaussianMixture.of([1.0], [n]), n, TRIMS)
     moved = movement(stored, n) if stored in QUANTISERS else None
     for number, (trim, null) in enumerate(zip(TRIMS, exact, strict=True)):
         yield {
-            "entry": entry,
             "block": matrix["block"],
             "component": matrix["component"],
             "trim": trim,

@@ -223,6 +223,14 @@ def around_fits(_wildcards):
     return path or []
 
 
+def name_for_readers():
+    """Return the name of the chosen model without its path, or that of the cohort."""
+    model = config["model"]
+    if not model:
+        return COHORT.name
+    return Path(model).resolve().name if Path(model).is_dir() else model
+
+
 def stand_ins(cohort):
     """Return for each entry whether it is a stand-in."""
     return {entry.id: entry.stand_in for entry in cohort.entries.values()} if cohort else {}

@@ -1,16 +1,15 @@
-"""Diagnose a user's own model, which is measured in the same way as the others and compared with them."""
+"""Show models on a page of their own, each measured as `weightfit analyze` measures one."""
 
 
 rule diagnose:
     input:
-        fits=rules.fits.output.fits,
-        theory=rules.theory.output[0],
+        histograms=expand(rules.join.output, entry=COHORT.entries),
         manifests=manifests,
         around=around_fits,
     output:
         page=f"{RESULTS}/diagnosis/index.html",
-        table=f"{RESULTS}/diagnosis/diagnosis.csv",
-        ratios=f"{RESULTS}/diagnosis/scale_ratios.csv",
+        table=f"{RESULTS}/diagnosis/analysis.csv",
+        document=f"{RESULTS}/diagnosis/analysis.json",
     log:
         f"{RESULTS}/logs/diagnose.log",
     benchmark:
@@ -19,14 +18,16 @@ rule diagnose:
         "../../envs/exhibits.yaml"
     params:
         code=code("scripts/diagnose.py"),
-        page=digests(["workflow/report/diagnosis.html.j2", "workflow/report/page.css"]),
-        paper=digests(["paper/exhibits.yaml", "paper/reported.tsv"]),
-        model=config["model"] or COHORT.name,
-        description=COHORT.description,
-        band=exhibits.printed_band(),
-        own=stand_ins(COHORT),
+        page=digests(f"workflow/report/{name}" for name in ("analysis.html.j2", "analysis.css", "page.css")),
+        paper=digests(["paper/claims.yaml", "paper/exhibits.yaml", "paper/reported.tsv"]),
+        title=name_for_readers(),
+        is_model=bool(config["model"]),
+        entries=list(COHORT.entries),
+        heads=facts.heads(COHORT),
+        models=facts.real_models(COHORT),
+        stands_for=facts.stands_for(COHORT),
         around=stand_ins(around()),
     message:
-        "Diagnose the model beside the printed band and Gaussian weights."
+        "Measure the model and write its page."
     script:
         "../../scripts/diagnose.py"

@@ -1,0 +1,67 @@
+"""Other models around the one that is shown: the median shape of each kind of their matrices."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from weightfit import table
+from weightfit.analysis.findings import Findings
+from weightfit.components import COMPONENTS
+from weightfit.studies.selection import in_blocks, of_components, protocol
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """Another model.
+
+    Attributes
+    ----------
+    name
+        Name for readers.
+    stand_in
+        Whether it stands for another model with weights of its own.
+    shapes
+        Median of the Weibull shape over blocks, by kind of matrix.
+    """
+
+    name: str
+    stand_in: bool
+    shapes: Mapping[str, float]
+
+
+def of_fits(fits: pa.Table, stand_ins: Mapping[str, bool]) -> list[Neighbour]:
+    """Return the entries of a cohort at their last steps, without those that have no fits.
+
+    Parameters
+    ----------
+    fits
+        Table of contract ``fits``, of which centred fits at trim 0.80 are taken.
+    stand_ins
+        Whether each entry is a stand-in, by entry, in the order that is kept.
+    """
+    own = fits.filter(pc.field("terminal") & in_blocks() & of_components(COMPONENTS) & protocol())
+    found = []
+    for entry, stand_in in stand_ins.items():
+        of_entry = own.filter(pc.field("entry") == entry)
+        shapes = {
+            kind: table.column(of_entry.filter(pc.field("component") == kind), "shape") for kind in COMPONENTS
+        }
+        medians = {kind: float(np.median(values)) for kind, values in shapes.items() if values.size}
+        if medians:
+            found.append(Neighbour(entry, stand_in, medians))
+    return found
+
+
+def of_analyses(analyses: Sequence[Findings]) -> list[Neighbour]:
+    """Return models that were analysed."""
+    return [
+        Neighbour(
+            one.model.name,
+            one.model.stands_for is not None,
+            {kind.component: kind.shape for kind in one.kinds},
+        )
+        for one in analyses
+    ]
