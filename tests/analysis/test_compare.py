@@ -1,6 +1,7 @@
 """`weightfit.compare`: known changes are found, what the format alone changes is told apart, noise raises no alarm."""
 
 import json
+import re
 
 import gguf_file
 import numpy as np
@@ -114,6 +115,19 @@ def test_matrices_without_a_partner_are_told_and_none_in_common_is_refused():
     ]
     with pytest.raises(CohortError, match="no kind of matrix in the same block"):
         compare(*only)
+
+
+def test_the_page_names_what_moved_and_no_place_on_this_machine(tmp_path):
+    base = model(blocks=2)
+    tuned = base | {"blk.1.ffn_up.weight": base["blk.1.ffn_up.weight"] * np.float32(1.3)}
+    compare(base, tuned).page(tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Of 14 matrices 13 hold the same weights and 1 moved beyond noise (up)" in text
+    assert "up of block 1: k " in text
+    assert text.count("<svg") == 4  # shape and scale, of attention and of FFN
+    assert str(tmp_path) not in text
+    assert "src=" not in text
+    assert not re.search(r"https?://(?!www\.w3\.org)", text)
 
 
 def test_the_csv_has_every_matrix():

@@ -55,11 +55,20 @@ class Analysis(Findings):
         columns = [one.name for one in fields(StandsOut)]
         return pd.DataFrame([asdict(one) for one in self.standing_out], columns=columns)
 
-    def page(self, path: str | Path) -> None:
-        """Write the page of the model, one file that loads nothing from the network."""
+    def page(self, path: str | Path, around: str | Path | None = None) -> None:
+        """Write the page of the model, one file that loads nothing from the network.
+
+        Parameters
+        ----------
+        path
+            File to write.
+        around
+            Folder with the results of a cohort, whose models are shown around this one.
+        """
+        from weightfit.analysis.around import of_run
         from weightfit.analysis.page import write_page
 
-        write_page(Path(path), [self])
+        write_page(Path(path), [self], around=[] if around is None else of_run(Path(around)))
 
     def __repr__(self) -> str:
         return "\n".join(lines(self))

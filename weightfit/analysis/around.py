@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +11,7 @@ import pyarrow.compute as pc
 from weightfit import table
 from weightfit.analysis.findings import Findings
 from weightfit.components import COMPONENTS
+from weightfit.errors import ContractError
 from weightfit.studies.selection import in_blocks, of_components, protocol
 
 
@@ -53,6 +55,30 @@ def of_fits(fits: pa.Table, stand_ins: Mapping[str, bool]) -> list[Neighbour]:
         if medians:
             found.append(Neighbour(entry, stand_in, medians))
     return found
+
+
+def of_run(path: Path) -> list[Neighbour]:
+    """Return the entries of a run of the workflow.
+
+    Parameters
+    ----------
+    path
+        The run's ``fits.parquet``, or the folder that holds it.
+
+    Raises
+    ------
+    ContractError
+        If there is no such table.
+    """
+    fits = path / "fits.parquet" if path.is_dir() else path
+    if not fits.is_file():
+        raise ContractError(
+            f"{fits}: there is no such table of fits: name the folder with the results of a cohort"
+        )
+    found = table.read(fits, "fits")
+    # The id of a stand-in says what it is.
+    entries = dict.fromkeys(found["entry"].to_pylist())
+    return of_fits(found, {entry: entry.startswith("lab-") for entry in entries})
 
 
 def of_analyses(analyses: Sequence[Findings]) -> list[Neighbour]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from weightfit.analysis.analysis import analyze_model, open_model
-from weightfit.analysis.comparison import FALSE_ALARM, Comparison
+from weightfit.analysis.comparison import COLUMNS, FALSE_ALARM, Changes, lines
 from weightfit.analysis.model import Model
 from weightfit.components import COMPONENTS
 from weightfit.counts.histogram import Histogram, histogram_of
@@ -24,9 +24,36 @@ from weightfit.studies.precision import BLOCK_VALUES, FORMATS, TRIMS, stored
 from weightfit.studies.selection import TRIM
 
 if TYPE_CHECKING:
-    pass
+    import pandas as pd
 
 _LOW_BITS = 13
+
+
+class Comparison(Changes):
+    """What changed from a first model to a second one, as pandas tables, as text, and as a page."""
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per matrix; the published schema ``comparison`` describes the columns."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self.rows), columns=list(COLUMNS))
+
+    @property
+    def moved(self) -> pd.DataFrame:
+        """The rows of the matrices that moved beyond noise, the largest change of shape first."""
+        found = self.table
+        found = found[found["moved"].notna()]
+        return found.sort_values("shape_change", key=np.abs, ascending=False, kind="stable")
+
+    def page(self, path: str | Path) -> None:
+        """Write the page of the comparison, one file that loads nothing from the network."""
+        from weightfit.analysis.compare_page import write_page
+
+        write_page(Path(path), self)
+
+    def __repr__(self) -> str:
+        return "\n".join(lines(self))
 
 
 def compare(

@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 from io import StringIO
 from typing import Any
 
-from weightfit.analysis.comparison import COLUMNS, Comparison
+from weightfit.analysis.comparison import COLUMNS, Changes
 from weightfit.analysis.document import described
 from weightfit.analysis.runs import Difference, RunComparison
 
@@ -15,7 +15,7 @@ Rows = tuple[Sequence[str], Sequence[Mapping[str, Any]]]
 """Columns of a CSV, and its rows."""
 
 
-def of_models(comparison: Comparison) -> dict[str, Any]:
+def of_models(comparison: Changes) -> dict[str, Any]:
     """Return a comparison of two models as a document of contract ``comparison``."""
     return {
         "contract": 1,
@@ -37,7 +37,7 @@ def of_runs(comparison: RunComparison) -> dict[str, Any]:
     }
 
 
-def model_rows(comparison: Comparison) -> Rows:
+def model_rows(comparison: Changes) -> Rows:
     """Return the columns and rows of the CSV of two models."""
     return COLUMNS, comparison.rows
 

@@ -1,4 +1,4 @@
-"""What changed from one model to another, as tables, a sentence, and text for a terminal."""
+"""What changed from one model to another, as a sentence and as text for a terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from weightfit.analysis.text import MOST, align
 from weightfit.components import COMPONENTS
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 FALSE_ALARM = 0.01
 """Probability that noise alone makes any matrix of a comparison count as moved."""
@@ -35,7 +35,7 @@ HEADS = (
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Changes:
     """What changed from a first model to a second one.
 
     Attributes
@@ -52,20 +52,6 @@ class Comparison:
     other: Findings
     rows: Sequence[Mapping[str, Any]]
     unmatched: Sequence[tuple[str, int]]
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """One row per matrix; the published schema ``comparison`` describes the columns."""
-        import pandas as pd
-
-        return pd.DataFrame(list(self.rows), columns=list(COLUMNS))
-
-    @property
-    def moved(self) -> pd.DataFrame:
-        """The rows of the matrices that moved beyond noise, the largest change of shape first."""
-        found = self.table
-        found = found[found["moved"].notna()]
-        return found.sort_values("shape_change", key=np.abs, ascending=False, kind="stable")
 
     @cached_property
     def headline(self) -> str:
@@ -87,17 +73,14 @@ class Comparison:
             f"{most['block']}, from {most['shape']:.3f} to {most['other_shape']:.3f}."
         )
 
-    def __repr__(self) -> str:
-        return "\n".join(lines(self))
 
-
-def lines(comparison: Comparison) -> Iterator[str]:
+def lines(changes: Changes) -> Iterator[str]:
     """Yield the lines of the text: the kinds of matrices, what moved beyond noise by name, and what has no partner."""
-    one, other = comparison.one.model, comparison.other.model
+    one, other = changes.one.model, changes.other.model
     yield f"from {one.name} ({one.family}) to {other.name} ({other.family})"
-    yield comparison.headline
+    yield changes.headline
     yield ""
-    yield from align(HEADS, [_cells(kind, own) for kind, own in _kinds(comparison)])
+    yield from align(HEADS, [_cells(kind, own) for kind, own in _kinds(changes)])
     yield ""
     yield (
         "change of k, by format, λ ratio, distance: medians over blocks; by format is what storing the first model as "
@@ -107,9 +90,7 @@ def lines(comparison: Comparison) -> Iterator[str]:
         "distance: the largest between the distribution functions of |w|. Beyond noise: more than independent weights "
         f"reach in {FALSE_ALARM:.0%} of comparisons."
     )
-    moved = sorted(
-        (row for row in comparison.rows if row["moved"]), key=lambda row: -abs(row["shape_change"])
-    )
+    moved = sorted((row for row in changes.rows if row["moved"]), key=lambda row: -abs(row["shape_change"]))
     if moved:
         yield ""
         yield "moved beyond noise, the largest change of shape first:"
@@ -118,10 +99,10 @@ def lines(comparison: Comparison) -> Iterator[str]:
             yield f"  {row['tensor']:{width}}  {row['component']} of block {row['block']}: {sentence(row)}"
         if len(moved) > MOST:
             yield f"  and {len(moved) - MOST} more: --csv and --json have all"
-    if comparison.unmatched:
+    if changes.unmatched:
         yield ""
-        named = ", ".join(f"{component} of block {block}" for component, block in comparison.unmatched[:MOST])
-        more = len(comparison.unmatched) - MOST
+        named = ", ".join(f"{component} of block {block}" for component, block in changes.unmatched[:MOST])
+        more = len(changes.unmatched) - MOST
         yield f"in one model only: {named}" + (f" and {more} more" if more > 0 else "")
 
 
@@ -138,9 +119,9 @@ def sentence(row: Mapping[str, Any]) -> str:
     )
 
 
-def _kinds(comparison: Comparison) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
+def _kinds(changes: Changes) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
     for kind in COMPONENTS:
-        own = [row for row in comparison.rows if row["component"] == kind]
+        own = [row for row in changes.rows if row["component"] == kind]
         if own:
             yield kind, own
 

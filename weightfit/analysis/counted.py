@@ -50,7 +50,7 @@ def counted(
         family=family,
         config=config or {},
         tensors=tensors or _places(made, last),
-        left_out=left_out or {},
+        left_out=left_out,
         unread=[],
         count=lambda: _read(parts, last),
         files=[WeightFile(**file) for file in files if file["step"] == last],

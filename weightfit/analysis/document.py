@@ -30,7 +30,7 @@ def document(findings: Findings) -> dict[str, Any]:
             "whole": findings.is_whole,
             "measured": len(findings.measured.rows),
             "refused": findings.measured.refused,
-            "left_out": dict(model.left_out),
+            "left_out": None if model.left_out is None else dict(model.left_out),
             "unread": list(model.unread),
         },
         "headline": findings.headline,

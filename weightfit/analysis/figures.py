@@ -106,6 +106,8 @@ class Statistic:
         Column with the value for Gaussian weights, or None.
     of_law
         Whether it belongs to the fitted law, and says nothing where no law fits.
+    null_name
+        What is written beside the null.
     """
 
     column: str
@@ -114,11 +116,16 @@ class Statistic:
     scale: str = "linear"
     null: str | None = None
     of_law: bool = False
+    null_name: str = "Gaussian"
 
 
 SHAPE = Statistic("shape", "Weibull shape k", ("no law", "shape"), null="shape_null", of_law=True)
 SCALE = Statistic("scale", "Weibull scale λ", ("no law", "scale"), scale="log", of_law=True)
 TAIL = Statistic("ratio", "max / q99", ("tail",), scale="log", null="ratio_null")
+CHANGE = Statistic("shape_change", "change of k", ("moved",), null="unchanged", null_name="no change")
+SCALE_CHANGE = Statistic(
+    "log_scale_change", "change of ln λ", ("moved",), null="unchanged", null_name="no change"
+)
 KURTOSIS = Statistic("kurtosis", "excess kurtosis", (), scale="symlog", null="kurtosis_null")
 
 
@@ -208,7 +215,7 @@ def _nulls(axes: "Axes", rows: Sequence[Row], statistic: Statistic) -> list[tupl
         return []
     null = float(np.median([row[statistic.null] for row in rows]))
     axes.axhline(null, color=_SOFT, ls="--", lw=0.9, zorder=1)
-    found = [(null, "Gaussian", _SOFT)]
+    found = [(null, statistic.null_name, _SOFT)]
     if statistic is SHAPE:
         formats: dict[str, list[float]] = {}
         for row in rows:

@@ -41,7 +41,7 @@ class Model:
     tensors
         Name of the tensor that holds each matrix, by block and component.
     left_out
-        Number of tensors that are not counted, by reason.
+        Number of tensors that are not counted, by reason; None where that is not known any more.
     unread
         Names of other files with the ending of a weight file.
     count
@@ -61,7 +61,7 @@ class Model:
     family: str
     config: Mapping[str, Any]
     tensors: Mapping[tuple[int, str], str]
-    left_out: Mapping[str, int]
+    left_out: Mapping[str, int] | None
     unread: Sequence[str]
     count: Callable[[], Matrices]
     files: list[WeightFile] = field(default_factory=list)

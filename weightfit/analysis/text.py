@@ -119,6 +119,10 @@ def coverage(findings: Findings) -> Iterator[str]:
             yield f"  {one['tensor']}  {one['component']} of block {one['block']}: {one['reason']}"
         if len(refused) > MOST:
             yield f"  and {len(refused) - MOST} more"
+    if model.left_out is None:
+        yield ""
+        yield "left out: not known, because histograms do not say"
+        return
     left_out = [f"{number} {reason}" for reason, number in model.left_out.items()]
     left_out += [f"file {name}" for name in model.unread]
     yield ""

@@ -42,6 +42,11 @@ Exit status: 0 if every matrix was measured, 1 if the model is refused, 3 if it 
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option("--page", type=click.Path(path_type=Path), help="Write the page of the model to this file.")
 @click.option(
+    "--around",
+    type=click.Path(path_type=Path),
+    help="Folder with the results of a cohort, whose models the page shows too.",
+)
+@click.option(
     "--cache", type=click.Path(path_type=Path), help="Folder for what is kept of a model from the Hub."
 )
 def analyze(
@@ -53,11 +58,14 @@ def analyze(
     as_csv: bool,
     as_json: bool,
     page: Path | None,
+    around: Path | None,
     cache: Path | None,
 ) -> None:
     """Run the command."""
     if as_csv and as_json:
         raise click.UsageError("--csv and --json both print to the terminal; choose one")
+    if around is not None and page is None:
+        raise click.UsageError("--around is for a page; give --page too")
     with ended(source), shown("analyze"):
         from weightfit.analysis.analysis import analyze as analysed
 
@@ -73,7 +81,7 @@ def analyze(
         from weightfit.analysis import document, text
 
         if page is not None:
-            found.page(page)
+            found.page(page, around)
     if as_csv:
         print(document.to_csv(found), end="")
     elif as_json:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from weightfit.command.output import ended
+from weightfit.command.output import ended, written
 from weightfit.command.progress import shown
 from weightfit.weights.families import STACKS
 
@@ -27,6 +27,7 @@ Exit status: 0 if the two were compared whole, 1 if one is refused, 3 if matrice
 @click.option("--stack", type=click.Choice(STACKS), help="Which stack of models with two, such as Whisper.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print every matrix or difference as CSV.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.option("--page", type=click.Path(path_type=Path), help="Write the page of two models to this file.")
 @click.option(
     "--cache", type=click.Path(path_type=Path), help="Folder for what is kept of models from the Hub."
 )
@@ -37,6 +38,7 @@ def compare(
     stack: str | None,
     as_csv: bool,
     as_json: bool,
+    page: Path | None,
     cache: Path | None,
 ) -> None:
     """Run the command."""
@@ -46,6 +48,8 @@ def compare(
         from weightfit.analysis import compare_document, runs
 
         if runs.is_run(Path(one)) or runs.is_run(Path(other)):
+            if page is not None:
+                raise click.UsageError("--page shows two models; two runs have pages of their own")
             told = runs.compare_runs(Path(one), Path(other))
             text = runs.lines(told)
             document, rows, whole = compare_document.of_runs(told), compare_document.run_rows(told), True
@@ -57,10 +61,14 @@ def compare(
             text = lines(found)
             document, rows = compare_document.of_models(found), compare_document.model_rows(found)
             whole = not found.unmatched
+            if page is not None:
+                found.page(page)
         if as_csv:
             print(compare_document.to_csv(rows), end="")
         elif as_json:
             print(compare_document.to_json(document), end="")
         else:
             print("\n".join(text))
+    if page is not None:
+        written("page", page)
     sys.exit(0 if whole else 3)
