@@ -65,7 +65,7 @@ OF_FITS = (
 OF_REAL_MODELS = ("format_null", "beyond", "precision", "spectra")
 STUDIES = (*OF_FITS, "theory", "library", "steady_state", "laws", "calibration", *OF_REAL_MODELS)
 TABLES_OF_STUDIES = (*STUDIES, "steady_state_lines")
-NOTEBOOKS = ("band", "scale", "selection")
+NOTEBOOKS = ("band", "one_model", "scale", "selection")
 WEIGHTLESS = ("figure_02", "table_6", "table_6_released")
 
 
@@ -508,7 +508,17 @@ def instead(old: str, new: str):
 OF_FORMATS = ("beyond_precision", "beyond_precision_table")
 OF_WEIGHTS = [label for label in (*FIGURES, *TABLES) if label not in (*WEIGHTLESS, *OF_FORMATS)]
 AFTER_FITS = Counter(
-    ("fits", "audit", "page", *OF_FITS, "steady_state", "beyond", "database", *OF_WEIGHTS, *["notebook"] * 3)
+    (
+        "fits",
+        "audit",
+        "page",
+        *OF_FITS,
+        "steady_state",
+        "beyond",
+        "database",
+        *OF_WEIGHTS,
+        *["notebook"] * (len(NOTEBOOKS) - 1),  # the other one reads histograms
+    )
 )
 EVERY_FIT = AFTER_FITS + Counter({"fit": len(ENTRIES)})
 # What reads weights or laws without a fit: an exclusion reaches the first, an edit of how weights are counted all.
@@ -522,6 +532,7 @@ WITHOUT_FITS = LAWS + Counter(
         "database_search",
         "format_null",
         "precision",
+        "notebook",
         *OF_FORMATS,
     )
 )
