@@ -7,9 +7,7 @@ import pyarrow as pa
 from weightfit import paper
 from weightfit.audit.verdict import STRENGTH
 
-VERDICTS = ("reproduced", "differs", "ambiguous", "compatible", "pending", "untraced")
-MEASURED = "measured"
-"""Value of column `kind` of `paper/reported.tsv`: the number was measured on weights."""
+VERDICTS = ("reproduced", "consistent", "differs", "ambiguous", "compatible", "pending", "untraced")
 
 
 def sentence(audit: pa.Table) -> str:
@@ -21,7 +19,7 @@ def sentence(audit: pa.Table) -> str:
         Table of contract ``audit``.
     """
     known = paper.reported()
-    measured = [row for row in audit.to_pylist() if known[row["id"]].kind == MEASURED]
+    measured = [row for row in audit.to_pylist() if known[row["id"]].kind == paper.MEASURED]
     recomputed = [
         row
         for row in measured
@@ -30,6 +28,24 @@ def sentence(audit: pa.Table) -> str:
     return (
         f"{len(recomputed)} of the {len(measured)} measured numbers were recomputed from the paper's own weights in "
         "this run."
+    )
+
+
+def differing(audit: pa.Table) -> str:
+    """Return how many numbers differ, and how many findings they show.
+
+    Parameters
+    ----------
+    audit
+        Table of contract ``audit``.
+    """
+    shown = [row["finding"] for row in audit.to_pylist() if row["verdict"] == "differs"]
+    found = len(set(shown))
+    if not shown:
+        return "No printed number differs."
+    return (
+        f"The {len(shown)} number{'s' * (len(shown) > 1)} that differ{'s' * (len(shown) == 1)} "
+        f"{'are' if len(shown) > 1 else 'is'} {found} finding{'s' * (found > 1)}: several numbers can show one."
     )
 
 
@@ -69,4 +85,5 @@ def markdown(audit: pa.Table) -> str:
     for evidence, numbers in by_evidence(audit).items():
         cells = " | ".join(str(number) if number else "" for number in numbers)
         lines.append(f"| {evidence or 'none'} | {cells} |")
+    lines += ["", differing(audit)]
     return "\n".join(lines)

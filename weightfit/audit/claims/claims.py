@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from weightfit import paper, table
 from weightfit.audit import printed, verdict
-from weightfit.audit.audit import judge, verdicts
+from weightfit.audit.audit import decide, judge
 from weightfit.audit.claims import sentences
 from weightfit.audit.needs import described
 from weightfit.audit.references.printed import matching
-from weightfit.audit.registry import Reading, owner
+from weightfit.audit.registry import AUTHORS_TABLE, Reading, owner
 from weightfit.errors import ContractError
 from weightfit.formula.interval import Interval
 
@@ -31,7 +31,15 @@ if TYPE_CHECKING:
 Results = Mapping[str, Sequence["Evaluated"]]
 """Results by id of the original, as `weightfit.audit.evaluation.evaluate_all` returns them."""
 
-WEAKEST: tuple[Verdict, ...] = ("differs", "pending", "ambiguous", "compatible", "untraced", "reproduced")
+WEAKEST: tuple[Verdict, ...] = (
+    "differs",
+    "pending",
+    "ambiguous",
+    "compatible",
+    "untraced",
+    "consistent",
+    "reproduced",
+)
 """Order of verdicts: a claim on several printed numbers has the first of these that any of its numbers has."""
 
 RELATIONS: Mapping[str, Callable[[float, float], bool]] = {
@@ -164,7 +172,9 @@ def _outcome(test: ClaimTest, values: Mapping[str, Value]) -> Outcome | None:
     held = [holds(values[one], relation, values[other]) for one, relation, other in test.when]
     if False in held:
         return test.if_not
-    return "compatible" if None in held else test.if_so
+    if None in held:
+        return "compatible"
+    return "consistent" if test.if_so == "reproduced" and test.evidence == AUTHORS_TABLE else test.if_so
 
 
 def holds(one: Value, relation: str, other: Value) -> bool | None:
@@ -205,7 +215,7 @@ def _numbers(claim: Claim, results: Results) -> Numbers:
         for key in matching(pattern):
             row = paper.reported()[key]
             judged = judge(row, printed.read(key), results.get(owner(results, key), ()))
-            found[key] = verdict.of_number(verdicts(judged)), judged
+            found[key] = decide(row, judged), judged
     return found
 
 
@@ -220,7 +230,7 @@ def _verdict(tests: Sequence[Found], numbers: Numbers) -> tuple[Verdict, Evidenc
     kinds = [kind for each, kind in of_numbers if each == weakest and kind]
     if weakest and kinds:
         # A claim needs all of its numbers, so its evidence is the weakest of theirs; one number against it is enough.
-        chosen = max if weakest == "reproduced" else min
+        chosen = max if weakest in ("reproduced", "consistent") else min
         evidence = chosen(kinds, key=verdict.STRENGTH.index)
         by_evidence[evidence] = min(by_evidence.get(evidence, weakest), weakest, key=WEAKEST.index)
     return verdict.of_number(by_evidence)
