@@ -468,6 +468,10 @@ def test_numbers_that_differ_are_counted_by_finding(copied_paper, tmp_path, numb
     lines = table.read_text(encoding="utf-8").split("\n")
     table.write_text("\n".join(line for line in lines if not line.startswith("warm-up")), encoding="utf-8")
     assert again(tmp_path, "S5.2.warmup")["S5.2.warmup"]["finding"] == "S5.2.warmup"
+
+
+def test_a_number_shows_one_finding(copied_paper, tmp_path):
+    table = copied_paper / "findings.tsv"
     change(table, "heads-of-qwen", "numbers", "A1.qwen_gqa", "A1.qwen_gqa;S6.n_limits")
     with pytest.raises(ContractError, match="S6.n_limits belongs to number-of-limitations and to heads-of-qwen"):
         again(tmp_path, "S6.n_limits")

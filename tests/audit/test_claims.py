@@ -51,6 +51,10 @@ SUBJECTS = (
     "mean-is-subtracted",
     "sign-symmetry",
     "two-parameters",
+    "classes-are-distinct",
+    "signal-not-size",
+    "anchor-is-universal",
+    "primary-site",
     "spectra-and-kurtosis",
     "qwen-regimes",
     "no-regime-elsewhere",
@@ -116,7 +120,7 @@ def test_every_claim_has_a_verdict_and_a_sentence(outcome):
 
 def test_no_number_is_typed_into_a_sentence():
     """What stands outside braces has no digits but those of names."""
-    names = r"\{[^}]*\}|OLMo-1-7B|Qwen3-8B|Qwen2\.5-(?:3|14)B|Pythia-[0-9.]+[mb]|Table [247]|Appendix C\.[23]|BF16|R²"
+    names = r"\{[^}]*\}|OLMo-1-7B|Qwen3-8B|Qwen2\.5-(?:3|7|14)B|LLaMA-3|Pythia-[0-9.]+[mb]|Table [247]|Appendix C\.[23]|BF16|R²"
     for claim in read_claims():
         for test in claim.tests:
             rest = re.sub(names, "", test.says)
