@@ -440,7 +440,11 @@ def test_a_reading_that_admits_everything_is_none(copied_paper, results, with_da
         assert values
         assert not [one for one in values if one.low <= 0 and one.high >= 1]
     change(
-        copied_paper / "readings.tsv", "F3.n_steps", "value", 'count(printed_all("F3.step_*"))', 'unknown("x")'
+        copied_paper / "readings.tsv",
+        "F3.n_steps",
+        "value",
+        'count(printed_all("F3.step_*"))',
+        'unknown("x")',
     )
     with pytest.raises(ContractError, match=r"id F3\.n_steps, .*admits every text, and is no reading"):
         registry.read()
@@ -473,7 +477,9 @@ def test_numbers_that_differ_are_counted_by_finding(copied_paper, tmp_path, numb
 def test_a_number_shows_one_finding(copied_paper, tmp_path):
     table = copied_paper / "findings.tsv"
     change(table, "heads-of-qwen", "numbers", "A1.qwen_gqa", "A1.qwen_gqa;S6.n_limits")
-    with pytest.raises(ContractError, match="S6.n_limits belongs to number-of-limitations and to heads-of-qwen"):
+    with pytest.raises(
+        ContractError, match=r"S6\.n_limits belongs to number-of-limitations and to heads-of-qwen"
+    ):
         again(tmp_path, "S6.n_limits")
 
 

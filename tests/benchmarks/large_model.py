@@ -102,5 +102,3 @@ def large_model(folder: Path, peers: dict[str, Sequence[Path | str]] | None = No
                 how=lambda mine, theirs: theirs / mine,
             )
         path.unlink()
-
-

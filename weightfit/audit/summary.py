@@ -5,6 +5,7 @@ from collections import Counter
 import pyarrow as pa
 
 from weightfit import paper
+from weightfit.audit.references.trainings import every_correction
 from weightfit.audit.verdict import STRENGTH
 
 VERDICTS = ("reproduced", "consistent", "differs", "ambiguous", "compatible", "pending", "untraced")
@@ -49,6 +50,23 @@ def differing(audit: pa.Table) -> str:
     )
 
 
+def corrected(audit: pa.Table) -> list[str]:
+    """Return a sentence for each correction of a source, with the number of printed numbers that rest on it.
+
+    Parameters
+    ----------
+    audit
+        Table of contract ``audit``.
+    """
+    notes = [row["note"] or "" for row in audit.to_pylist()]
+    found = []
+    for told in dict.fromkeys(told for told, _, _ in every_correction()):
+        if count := sum(told in note for note in notes):
+            subject = f"{count} printed numbers rest" if count > 1 else "1 printed number rests"
+            found.append(f"{subject} on a setting of which {told}.")
+    return found
+
+
 def by_evidence(audit: pa.Table) -> dict[str | None, list[int]]:
     """Return how many numbers have each of `VERDICTS`, by kind of evidence; None where no evidence is defined.
 
@@ -85,5 +103,5 @@ def markdown(audit: pa.Table) -> str:
     for evidence, numbers in by_evidence(audit).items():
         cells = " | ".join(str(number) if number else "" for number in numbers)
         lines.append(f"| {evidence or 'none'} | {cells} |")
-    lines += ["", differing(audit)]
+    lines += ["", " ".join([differing(audit), *corrected(audit)])]
     return "\n".join(lines)

@@ -62,7 +62,7 @@ def outcome(value: Value, printed: Printed) -> Outcome:
     number = printed.number
     if not value.meets(number.allowed) or _touches_open_end(value, number):
         return "differs"
-    # ASSUME falls-within: a range of values agrees if all of it would be printed so; one that only overlaps decides nothing.
+    # ASSUME falls-within: a range of values agrees if all of it would be printed so; an overlap decides nothing.
     return "reproduced" if number.allowed.encloses(value) and not number.exact else "compatible"
 
 

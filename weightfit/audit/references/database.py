@@ -119,7 +119,7 @@ class Database:
         return float(sum(bool(row) and STATISTICS[statistic](row) < least for row in rows))
 
     def count_lower(self, columns: str, than: str, edition: str = LATEST) -> float:
-        """Return in how many entries every cell of some columns lies below every cell of others: ``database_lower(...)``.
+        """Return in how many entries all cells of some columns lie below all of others: ``database_lower(...)``.
 
         Parameters
         ----------

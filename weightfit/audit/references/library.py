@@ -35,9 +35,9 @@ class Library:
             if it is released, otherwise that of the nearest function), ``numbered`` (the numbers that the library's
             documentation gives its functions), ``functions`` (the exported functions), ``released`` (the names of
             Table 6 that the library has), ``classes`` and ``states`` (the labels that it gives), ``least_t_over_tau``
-            (of a state), ``trim`` (the fraction kept by default), or ``bins_moved_by_a_mean`` (the number of bins whose
-            counts change if each weight grows by one standard deviation), or ``expected_shapes`` (those among the shapes
-            from 0.01 to 2, in steps of 0.01, that the library expects of q and k under a kind of attention).
+            (of a state), ``trim`` (the fraction kept by default), ``bins_moved_by_a_mean`` (the number of bins whose
+            counts change if each weight grows by one standard deviation), or ``expected_shapes`` (the shapes, of those
+            from 0.01 to 2 in steps of 0.01, that the library expects of q and k under a kind of attention).
         name
             Name of the function, the state or the kind of attention, or ``untrained`` for the classes of untrained
             weights.
@@ -113,7 +113,9 @@ def _bins_moved_by_a_mean() -> float:
 @cache
 def _expected_shapes(attention: str) -> tuple[float, ...]:
     shapes = [step / 100 for step in range(1, 201)]
-    told = {shape: npm_weibull.classify_k(shape, arch_type=attention)["in_expected_range"] for shape in shapes}
+    told = {
+        shape: npm_weibull.classify_k(shape, arch_type=attention)["in_expected_range"] for shape in shapes
+    }
     if None in told.values():
         raise UnknownReference(f"the library knows no attention {attention!r}; name MHA, GQA or MQA")
     return tuple(shape for shape, expected in told.items() if expected)

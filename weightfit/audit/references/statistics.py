@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from scipy.stats import t
@@ -13,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def correlation_limit(points: int, level: float, held: int = 0) -> float:
-    """Return the absolute correlation that independent Gaussian numbers exceed with a probability: ``correlation_limit(...)``.
+    """Return the absolute correlation that independent numbers exceed with a probability: ``correlation_limit(...)``.
 
     Parameters
     ----------
     points
-        Number of pairs.
+        Number of pairs of Gaussian numbers.
     level
         Probability, two-sided.
     held
@@ -31,9 +32,11 @@ def correlation_limit(points: int, level: float, held: int = 0) -> float:
     """
     freedom = points - 2 - held
     if freedom < 1 or not 0 < level < 1:
-        raise ContractError(f"{points} points leave {freedom} degrees of freedom at level {level:g}; take more points")
+        raise ContractError(
+            f"{points} points leave {freedom} degrees of freedom at level {level:g}; take more points"
+        )
     quantile = float(t.ppf(1 - level / 2, freedom))
-    return quantile / (freedom + quantile**2) ** 0.5
+    return quantile / math.sqrt(freedom + quantile**2)
 
 
 REFERENCES: Mapping[str, Callable[..., object]] = {"correlation_limit": correlation_limit}

@@ -91,12 +91,16 @@ def corrections(leaves: Iterable[Leaf]) -> tuple[str, ...]:
         The notes of `paper/training.tsv` with their places, each once.
     """
     behind = {item for leaf in leaves for item in _behind(leaf)}
-    found = [
-        f"{row.note} ({row.where})"
+    return tuple(dict.fromkeys(told for told, *of in every_correction() if tuple(of) in behind))
+
+
+def every_correction() -> tuple[tuple[str, str, str], ...]:
+    """Return each correction with its place, and the entry and the quantity that it corrects."""
+    return tuple(
+        (f"{row.note} ({row.where})", row.entry, row.quantity)
         for row in paper.hyperparameters()
-        if row.source.startswith(CORRECTS) and (row.entry, row.quantity) in behind
-    ]
-    return tuple(dict.fromkeys(found))
+        if row.source.startswith(CORRECTS)
+    )
 
 
 def _behind(leaf: Leaf) -> list[tuple[str, str]]:
