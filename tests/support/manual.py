@@ -175,7 +175,7 @@ def availability() -> str:
 PARTS: Mapping[str, Callable[[], str]] = {
     "availability": availability,
     "verdicts": verdicts,
-    "audit": lambda: f"{verdicts()}\n\n{claims_in_brief()}",
+    "audit": lambda: f"{verdicts()} {claims_in_brief()}",
     "claims": claims,
     "findings": findings,
     "unsaid": lambda: "\n".join(evaluated()[2]),
