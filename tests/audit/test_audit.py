@@ -456,7 +456,10 @@ def test_a_correction_by_a_maintainer_stands_in_every_row_that_rests_on_it(numbe
     disputed = re.compile(r'training\("pythia-[0-9.]+[mb]", "weight_decay"|state\("pythia-')
     for key, row in numbers.items():
         formulas = [each.value or "" for each in rows.get(owner(rows, key), ())]
-        told = "a maintainer says that 0.01" in (row["note"] or "") and "issue 132" in row["note"]
+        told = (
+            "a maintainer says that the weight decay of 0.01" in (row["note"] or "")
+            and "issue 132" in row["note"]
+        )
         assert told == any(disputed.search(formula) for formula in formulas), key
 
 

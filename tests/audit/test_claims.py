@@ -367,6 +367,16 @@ def test_a_verdict_follows_the_relations(run):
     assert said(()) == "untraced"
 
 
+def test_what_the_released_database_supports_is_consistent(copied_paper):
+    """By the kind of evidence alone: the same test of a configuration would be a reproduction."""
+    change(copied_paper / "claims.yaml", "evidence: database", "evidence: configuration")
+    claims = read_claims()
+    (claim,) = (each for each in claims if each.id == "output-projection-in-the-band")
+    assert [test.if_so for test in claim.tests][:3] == ["reproduced", "reproduced", "consistent"]
+    said = {test.if_so for each in claims for test in each.tests if test.evidence == "database"}
+    assert said == {"consistent"}
+
+
 def test_readings_that_disagree_make_a_claim_ambiguous(run):
     one = made(one="1", two="2", when=[("one", "<", "two")])
     other = made(one="1", two="2", when=[("two", "<", "one")])

@@ -15,7 +15,7 @@ from weightfit.audit.evaluation import resting
 from weightfit.audit.needs import described
 from weightfit.audit.references.printed import matching
 from weightfit.audit.references.trainings import corrections
-from weightfit.audit.registry import AUTHORS_TABLE, Reading, owner
+from weightfit.audit.registry import Reading, owner
 from weightfit.errors import ContractError
 from weightfit.formula.interval import Interval
 
@@ -173,9 +173,7 @@ def _outcome(test: ClaimTest, values: Mapping[str, Value]) -> Outcome | None:
     held = [holds(values[one], relation, values[other]) for one, relation, other in test.when]
     if False in held:
         return test.if_not
-    if None in held:
-        return "compatible"
-    return "consistent" if test.if_so == "reproduced" and test.evidence == AUTHORS_TABLE else test.if_so
+    return "compatible" if None in held else test.if_so
 
 
 def holds(one: Value, relation: str, other: Value) -> bool | None:
