@@ -1,6 +1,7 @@
 """Tables of what the paper and its sources state: entries, printed numbers, trainings, checkpoints, exhibits."""
 
 from weightfit.paper.rows import (
+    MEASURED,
     Entry,
     Hyperparameter,
     Reported,
@@ -18,6 +19,7 @@ from weightfit.paper.rows import (
 from weightfit.paper.tsv import read_table
 
 __all__ = [
+    "MEASURED",
     "Entry",
     "Hyperparameter",
     "Reported",
