@@ -173,7 +173,7 @@ def stand_in_note(stand_ins: Sequence[str], sized: bool = False) -> str:
     """
     models = "1 small model" if len(stand_ins) == 1 else f"{len(stand_ins)} small models"
     told = f"STAND-IN: {models} trained here from scratch (ids {stand_ins[0]} ...), not the paper's weights."
-    return f"{told} In brackets behind a name: layers × width." if sized else told
+    return f"{told} Sizes: layers × width." if sized else told
 
 
 def missing_note(wanted: Sequence[str], shown: Mapping[str, str], absent: Mapping[str, str]) -> list[str]:

@@ -58,7 +58,7 @@ def draw(rows: list[Row], request: Request) -> Figure:
     """Draw shapes above and scales below, with one panel per component and one line per entry."""
     names = request.content["panels"]
     figure, panels = plt.subplots(
-        2, len(names) // 2, figsize=(FULL_WIDTH, 5.6), sharex=True, sharey="row", height_ratios=(1.35, 1)
+        2, len(names) // 2, figsize=(FULL_WIDTH, 6.0), sharex=True, sharey="row", height_ratios=(1.35, 1)
     )
     for name, axes in zip(names, panels.flat, strict=True):
         statistic, component = name.split()
@@ -88,7 +88,7 @@ def draw(rows: list[Row], request: Request) -> Figure:
         fontsize=7,
         transform=panels[0, 0].get_yaxis_transform(),
     )
-    figure.legend(handles=_handles(request), loc="outside lower center", ncols=3, handlelength=2.6)
+    figure.legend(handles=_handles(request), loc="outside lower center", ncols=2, handlelength=2.6)
     return figure
 
 
