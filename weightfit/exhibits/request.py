@@ -56,7 +56,7 @@ class Request:
         ``steps`` and ``blocks`` (those that stand for the ones that the paper names; empty where each stands for
         itself) and ``absent`` (entries of the paper that the cohort cannot include, with the reason).
     tables
-        Path of each Parquet table of ``exhibit.inputs``.
+        Path of each Parquet table of ``exhibit.inputs`` that the cohort has.
     paths
         Path of the file to write with each ending.
     """
@@ -73,7 +73,9 @@ class Request:
         return self.exhibit.content
 
     def read(self, name: str) -> pa.Table:
-        """Read one of the tables that the exhibit lists as inputs."""
+        """Read one of the tables that the exhibit lists as inputs; a cohort without weights has empty ones."""
+        if name not in self.tables and self.exhibit.draws_printed:
+            return table.of_rows(name, [])
         return table.read(self.tables[name], name)
 
     @property
@@ -115,7 +117,10 @@ class Request:
         stand_ins = tuple(entry for entry in shown.values() if self.entries[entry]["stand_in"])
         sized = any(_sized(self.entries[entry]) for entry in stand_ins)
         notes = [stand_in_note(stand_ins, sized)] if stand_ins else []
-        notes += missing_note(wanted, shown, self.cohort["absent"])
+        if self.exhibit.draws_printed and not shown:
+            notes.append("From printed numbers alone: this cohort has no weights of these entries.")
+        else:
+            notes += missing_note(wanted, shown, self.cohort["absent"])
         notes += exclusion_notes(self.entries, list(shown.values()))
         return Cast(tuple(wanted), shown, stand_ins, tuple(notes))
 

@@ -50,7 +50,10 @@ def draw(rows: list[Row], request: Request) -> Figure:
         f"{request.printed('tail')} in blocks {blocks}{'.' if drawn else ', which these weights do not have.'}"
     )
     grid.flat[-1].text(
-        *(0.02, 0.97, textwrap.fill(told, 27)), va="top", fontsize=7.5, transform=grid.flat[-1].transAxes
+        *(0.02, 0.97, textwrap.fill(told[0].upper() + told[1:], 27)),
+        va="top",
+        fontsize=7.5,
+        transform=grid.flat[-1].transAxes,
     )
     for axes in grid[:, 0]:
         axes.set_ylabel("log10 |w|")

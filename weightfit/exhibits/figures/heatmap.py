@@ -165,6 +165,7 @@ def draw(
     AxesImage or None
         The image for the colour bar, or None if there are no rows.
     """
+    from matplotlib.patheffects import withStroke
     from matplotlib.ticker import MaxNLocator
 
     axes.grid(visible=False)
@@ -202,6 +203,7 @@ def draw(
                 color=COLOURS[kind],
                 ls="-" if kind == "measured" else "--",
                 lw=0.9,
+                path_effects=[withStroke(linewidth=2.0, foreground=_EMPTY)],
             )
     return image
 
