@@ -114,7 +114,7 @@ def draw(rows: list[Row], request: Request) -> Figure:
     lines = -(-len(steps) // 2)
     figure, grid = plt.subplots(
         *(lines, min(2, len(steps))),
-        figsize=(FULL_WIDTH, 2.45 * lines + 0.5),
+        figsize=(FULL_WIDTH, 2.75 * lines + 0.5),
         squeeze=False,
         sharex=True,
         sharey=True,
@@ -128,10 +128,8 @@ def draw(rows: list[Row], request: Request) -> Figure:
         told = [
             _words(name, found[name]) for name in ("shape", "scale", "ratio", "log10_tail") if name in found
         ]
-        axes.set_title(f"step {own[0]['step']:,}{stands}", loc="left", fontweight="bold")
-        axes.text(
-            *(0.02, 0.03, "\n".join(told)), va="bottom", fontsize=7, linespacing=1.3, transform=axes.transAxes
-        )
+        title = "\n".join([f"step {own[0]['step']:,}{stands}", *told])
+        axes.set_title(title, loc="left", fontsize=7, linespacing=1.3)
     for axes in grid.flat[len(steps) :]:
         axes.axis("off")
     _axes(grid.flat[0], rows)
@@ -185,13 +183,12 @@ def _axes(axes: Axes, rows: list[Row]) -> None:
     printed = [float(str(row["printed"])) for row in rows if row["series"] == "ratio" and row["printed"]]
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_xlim(0.05, 1.3 * max([*ends, *printed]))
-    # Room for the numbers below the counts.
+    axes.set_xlim(0.1, 1.3 * max([*ends, *printed]))
     low, high = min(heights), max(heights)
-    axes.set_ylim(low * (low / high) ** 0.55, 2.5 * high)
+    axes.set_ylim(0.5 * low, 2.5 * high)
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda ratio, _: f"{ratio:g}"))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:,.0f}" if count >= low else ""))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:,.0f}"))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_minor_locator(NullLocator())
 
@@ -221,9 +218,7 @@ def _words(name: str, row: Row) -> str:
     decimals = max(0, 1 - math.floor(math.log10(float(str(error))))) if error else 4
     told = f"{NAMES[name]} {value:.{decimals}f}" + (f" ± {error:.{decimals}f}" if error else "")
     brackets = [] if null is None else [f"mixture {null:.{decimals}f}"]
-    brackets += (
-        [f"printed {row['printed']}".replace(" (for step", ", step").replace(")", "")]
-        if row["printed"]
-        else []
-    )
+    if row["printed"]:
+        text, _, between = str(row["printed"]).partition(" (")
+        brackets.append(f"printed {text}{' †' if between else ''}")
     return f"{told} ({'; '.join(brackets)})" if brackets else told
