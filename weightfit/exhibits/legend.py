@@ -26,11 +26,6 @@ def lined(label: str, colour: str = ANCHOR_COLOUR, style: str = "-", width: floa
     return Line2D([], [], color=colour, ls=style, lw=width, label=label)
 
 
-def bracket(label: str) -> "Line2D":
-    """Return the legend item of a black vertical bracket."""
-    return marked(label, "black", "$I$", size=7.0)
-
-
 def shaded(label: str) -> "Patch":
     """Return the legend item of a range that the paper prints."""
     from matplotlib.patches import Patch

@@ -154,50 +154,6 @@ def bend(axes: "Axes", which: str, kink: float, low: float, high: float, share: 
     line(kink, color=NULL_COLOUR, lw=0.8, ls=(0, (6, 3)), zorder=0.7)
 
 
-def beside(axes: "Axes", labels: Sequence[tuple[float, str, str]], size: float = SMALLEST) -> None:
-    """Write labels to the right of the axes, each as near to its height as the others allow.
-
-    Parameters
-    ----------
-    axes
-        Axes with their final limits and a height that the layout keeps.
-    labels
-        Height in data, text and colour of each label.
-    size
-        Size of type in points.
-    """
-    figure = axes.get_figure(root=True)
-    assert figure is not None  # axes are drawn in a figure
-    inches = figure.get_size_inches()[1] * axes.get_position().height
-    step = 1.15 * size / 72 / inches
-    to_place = axes.transData + axes.transAxes.inverted()
-    wanted = sorted(
-        (
-            (min(max(float(to_place.transform((1, height))[1]), 0), 1), text, colour)
-            for height, text, colour in labels
-        )
-    )
-    heights: list[float] = []
-    for place, _, _ in wanted:
-        heights.append(max(place, heights[-1] + step) if heights else place)
-    # Labels that were pushed above the axes are moved down together, and those below them with them.
-    top = 1.0
-    for number in reversed(range(len(heights))):
-        heights[number] = min(heights[number], top)
-        top = heights[number] - step
-    for height, (_, text, colour) in zip(heights, wanted, strict=True):
-        axes.annotate(
-            text,
-            (1, height),
-            (4, 0),
-            "axes fraction",
-            textcoords="offset points",
-            va="center",
-            color=colour,
-            size=size,
-        )
-
-
 def anchor(axes: "Axes", value: float, label: str, vertical: bool = False) -> None:
     """Draw a labelled line at the value for exactly Gaussian weights; across a horizontal axis if ``vertical``."""
     line = axes.axvline if vertical else axes.axhline

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from weightfit.exhibits.figures.blocks import blocks_of, last_blocks
-from weightfit.exhibits.legend import bracket, marked, shaded
+from weightfit.exhibits.legend import marked, shaded
 from weightfit.exhibits.numbers import Row
 from weightfit.exhibits.request import Request
 from weightfit.exhibits.style import COLOURS, COMPONENT_NAMES, FULL_WIDTH, MARKERS, band
@@ -110,7 +110,7 @@ def draw(rows: list[Row], request: Request) -> Figure:
             marked(f"{entry[0].upper()}{entry[1:]}: matrices of a block pooled"),
             marked("Gaussian weights, with each matrix's own standard deviation", filled=False),
             shaded(f"printed band of the shape, {printed(request, 'shape')}"),
-            bracket(f"as high as the printed {printed(request, 'scale').partition(',')[0]} of the scale"),
+            marked(f"printed of the scale: {printed(request, 'scale')}", "black", "|", size=9),
         ],
         loc="outside lower center",
         ncols=2,
