@@ -15,6 +15,9 @@ from weightfit.exhibits.numbers import need, nothing, write_csv
 from weightfit.exhibits.request import Request
 from weightfit.exhibits.words import ABSENT, SUPERSCRIPTS, plain_digits
 
+_SENTENCE, _NUMBERS = 60, 25
+"""Number of letters above which a text may break and needs room, and up to which numbers stay on one line."""
+
 _BAND = "background: #a00000; color: white; font: 600 14px system-ui, sans-serif; padding: 0.5em 1em; margin: 0 0 1em"
 
 
@@ -116,10 +119,15 @@ def write_table(
         if note not in alarms:
             table = table.tab_source_note(note)
     paths["tex"].write_text(_latex(alarms, table.as_latex()), encoding="utf-8")
-    whole = great_tables.loc.body(columns=[name for name in left if name != "note"])
-    table = table.tab_style(great_tables.style.css("white-space: nowrap"), whole)
-    if "note" in headings:
-        table = table.cols_width({"note": "26em"})
+    for column in headings:
+        longest = max(map(len, cells[column]), default=0)
+        if longest > _SENTENCE:
+            look = "min-width: 26em"
+        elif column in left or longest <= _NUMBERS:
+            look = "white-space: nowrap"
+        else:
+            continue
+        table = table.tab_style(great_tables.style.css(look), great_tables.loc.body(columns=[column]))
     paths["html"].write_text(_page(title, alarms, table.as_raw_html()), encoding="utf-8")
     columns = [{"heading": heading, "is_number": name not in left} for name, heading in headings.items()]
     displayed = {"columns": columns, "rows": list(zip(*cells.values(), strict=True)), "notes": list(notes)}
