@@ -59,6 +59,7 @@ def _panel(sentence: str) -> "Figure":
 
 def _write_notes(figure: "Figure", notes: Sequence[str]) -> None:
     """Make a figure higher by its notes, those on stand-ins in white on a band as wide as the figure."""
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.patches import Rectangle
 
     width, height = figure.get_size_inches()
@@ -68,7 +69,7 @@ def _write_notes(figure: "Figure", notes: Sequence[str]) -> None:
         return
     figure.set_size_inches(width, height + added)
     engine = figure.get_layout_engine()
-    assert engine is not None  # the style asks for one
+    assert isinstance(engine, ConstrainedLayoutEngine)  # the style asks for it
     engine.set(rect=(0, 0, 1, height / (height + added)))
     top = height + added
     for note, lines in wrapped:

@@ -144,9 +144,9 @@ def _page(title: str, alarms: Sequence[str], body: str) -> str:
 
 def _latex(alarms: Sequence[str], text: str) -> str:
     """Return LaTeX with a framed box above the table, and with superscripts that every font has."""
-    for note in alarms:
-        box = f"\\fbox{{\\parbox{{0.95\\linewidth}}{{{note}}}}}\\par"
-        text = re.sub(r"(\\begin\{table\}.*\n)", lambda found, box=box: f"{found[1]}{box}\n", text, count=1)
+    start, end, rest = text.partition("\n")
+    boxes = "".join(f"\\fbox{{\\parbox{{0.95\\linewidth}}{{{note}}}}}\\par\n" for note in alarms)
+    text = start + end + boxes + rest
     raised = re.sub(
         f"[{SUPERSCRIPTS}]+", lambda found: f"\\textsuperscript{{{plain_digits(found[0])}}}", text
     )

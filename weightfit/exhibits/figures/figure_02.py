@@ -81,8 +81,8 @@ def draw(rows: list[Row], request: Request) -> Figure:
             (0.14, 0.72),
         ),
     )
-    for point, marker, text, place in notes:
-        at = (point["probability"], point["value"])
+    for named, marker, text, place in notes:
+        at = (float(str(named["probability"])), float(str(named["value"])))
         axes.plot(*at, marker, color="black", mfc="white", ms=4.5, clip_on=False, zorder=3)
         if place:
             axes.annotate(

@@ -136,9 +136,9 @@ def draw(rows: list[Row], request: Request) -> Figure:
     figure.supylabel("weights per unit of |w - mean| / q99", fontsize=8)
     for axes in grid[-1]:
         axes.set_xlabel("|w - mean| / q99")
-    handles, labels = grid[0, 0].get_legend_handles_labels()
-    printed = lined("printed largest / q99", PRINTED_COLOUR, "--", 1.4)
-    figure.legend([*handles, printed], [*labels, printed.get_label()], loc="outside lower center", ncols=4)
+    drawn, _ = grid[0, 0].get_legend_handles_labels()
+    handles = [*drawn, lined("printed largest / q99", PRINTED_COLOUR, "--", 1.4)]
+    figure.legend(handles=handles, loc="outside lower center", ncols=4)
     return figure
 
 

@@ -106,7 +106,7 @@ def draw(rows: list[Row], request: Request) -> Figure:
     panels[0].margins(y=0.12)
     start = 0
     for name, members in classes.items():
-        (median,) = [row for row in rows if (row["class"], row["reading"]) == (name, READING)] or [None]
+        median = next((row for row in rows if (row["class"], row["reading"]) == (name, READING)), None)
         _class(name, median, start, start + len(members), request.cast.heading, panels[0])
         start += len(members)
     _references([row for row in rows if row["panel"] == "terminal"], panels[1])

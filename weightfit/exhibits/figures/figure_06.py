@@ -65,4 +65,4 @@ def draw(rows: list[Row], request: Request) -> Figure:
 
 
 def _class(request: Request, panel: str) -> str:
-    return next(name for name, kinds in request.content["classes"].items() if panel in kinds)
+    return next(str(name) for name, kinds in request.content["classes"].items() if panel in kinds)

@@ -107,8 +107,8 @@ def draw(rows: list[Row], request: Request) -> Figure:
     entry = request.name(next(iter(request.cast.shown.values())))
     figure.legend(
         handles=[
-            marked(f"{entry[0].upper()}{entry[1:]}: matrices of a block pooled"),
-            marked("Gaussian weights, with each matrix's own standard deviation", filled=False),
+            marked(f"{entry[0].upper()}{entry[1:]}: a block pooled"),
+            marked("Gaussian weights of the same standard deviations", filled=False),
             shaded(f"printed band of the shape, {printed(request, 'shape')}"),
             marked(f"printed of the scale: {printed(request, 'scale')}", "black", "|", size=9),
         ],
