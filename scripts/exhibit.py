@@ -10,6 +10,6 @@ from weightfit.task import logged
 if __name__ == "__main__":
     with logged(snakemake.log[0]):
         exhibit = Exhibit(**snakemake.params.exhibit)
-        tables = {name: Path(snakemake.input[name]) for name in exhibit.inputs}
+        tables = {name: Path(path) for name, path in snakemake.input.items()}
         paths = {ending: Path(path) for ending, path in snakemake.output.items()}
         make(Request(exhibit, snakemake.params.entries, snakemake.params.cohort, tables, paths))

@@ -1,5 +1,6 @@
 """Figure 12: the line, the deviations and the sources, from the printed scales and from planted ones."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +26,19 @@ def asked(folder, scales, trainings=None):
 def test_the_paper_s_scales_give_its_line_under_its_own_source(tmp_path):
     scales = {key: float(paper.printed(f"T4.{key}.lambda")) for key in SIZES}
     found = figure_12.rows(asked(tmp_path, scales))
+    as_printed = [row for row in found if row["panel"] == "printed"]
+    found = found[len(as_printed) :]
     panels = list(dict.fromkeys(row["panel"] for row in found))
-    assert panels == list(exhibits.read()["figure_12"].content["panels"]) == list(paper.conventions())
+    assert ["printed", *panels] == list(exhibits.read()["figure_12"].content["panels"])
+    assert panels == list(paper.conventions())
     assert {row["series"] for row in found} == set(exhibits.read()["figure_12"].content["series"])
     line = {row["panel"]: row for row in found if row["series"] == "line"}
     assert f"{line['paper']['slope']:.3f}" == line["paper"]["slope_printed"]
     assert f"{line['paper']['correlation']:.2f}" == line["paper"]["correlation_printed"]
+    # The printed roots are those of the printed rates, but for their three digits.
+    for name in ("slope", "correlation", "exponent", "factor"):
+        assert as_printed[-1][name] == pytest.approx(line["paper"][name], rel=2e-3)
+    assert {row["entry"] for row in as_printed} == {None}
     # Ten times the weight decay is a root ten times smaller in the square: the slope is sqrt(10) times larger, but for
     # the learning rate of one size.
     assert line["official"]["slope"] == pytest.approx(line["paper"]["slope"] * np.sqrt(10), rel=0.02)
@@ -59,7 +67,7 @@ def test_stand_ins_have_a_panel_of_their_own_and_unknown_rates_no_mark(tmp_path)
     scales = {"pythia-70m": 0.02, "pythia-160m": 0.01, "pythia-1b": 0.03, "pythia-410m": 0.02}
     found = figure_12.rows(asked(tmp_path, scales, trainings))
     by_panel = {}
-    for row in found:
+    for row in (row for row in found if row["panel"] != "printed"):
         by_panel.setdefault(row["panel"], []).append(row)
     assert list(by_panel) == ["own", "unknown", *paper.conventions()]
     own = {row["series"]: row for row in by_panel["own"]}
@@ -71,6 +79,25 @@ def test_stand_ins_have_a_panel_of_their_own_and_unknown_rates_no_mark(tmp_path)
     assert (unknown["series"], unknown["root"], unknown["deviation_predicted"]) == ("pythia-1b", None, None)
     (alone,) = by_panel["paper"]
     assert (alone["series"], alone["deviation_measured"]) == ("pythia-410m", None)
+
+
+def test_the_free_power_goes_through_the_printed_points_in_logarithms(tmp_path):
+    *points, line = figure_12.rows(asked(tmp_path, {}))
+    roots, scales = (np.log([row[name] for row in points]) for name in ("root", "scale"))
+    exponent, factor = np.polyfit(roots, scales, 1)
+    assert line["exponent"] == pytest.approx(exponent)
+    assert line["factor"] == pytest.approx(np.exp(factor))
+
+
+def test_without_weights_the_printed_points_are_drawn(tmp_path):
+    one = asked(tmp_path, {})
+    one = replace(one, tables={}, entries={})
+    assert "From printed numbers alone" in make(one)
+    svg = Path(one.paths["svg"])
+    assert faults(svg) == []
+    text = svg.read_text(encoding="utf-8")
+    assert "As printed in Table 4" in text
+    assert all(paper.entries()[key].name in text for key in SIZES)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,14 @@ def test_the_legend_heads_each_regime_that_it_has(asked, tmp_path):
     labels = [one.get_label() for one in handles(asked)]
     assert len(labels) == len(QWEN) + 2
     assert labels.index("printed as regime B:") == 0
-    assert regime(asked, labels[labels.index("printed as regime A:") + 1].removeprefix("own-")) == "A"
+    first = labels[labels.index("printed as regime A:") + 1]
+    assert regime(asked, next(key for key in QWEN if paper.entries()[key].name == first)) == "A"
     alone = request(tmp_path, "figure_13", ["qwen2-7b"])
-    assert [one.get_label() for one in handles(alone)] == ["printed as regime B:", "own-qwen2-7b"]
-    assert {one.get_marker() for one in handles(alone, marked=False)[1:]} == {""}
+    assert [one.get_label() for one in handles(alone)] == ["printed as regime B:", "Qwen2-7B"]
+    # In grey, the regimes differ by dashes and by open marks.
+    assert {(one.get_linestyle(), one.get_markerfacecolor() == "white") for one in handles(asked)[1:8]} == {
+        ("-", False)
+    }
+    assert {(one.get_linestyle(), one.get_markerfacecolor()) for one in handles(asked)[9:]} == {
+        ("--", "white")
+    }

@@ -11,8 +11,8 @@ from weightfit.paper.exhibits import Exhibit
 SIZES = ["pythia-70m", "pythia-160m", "pythia-410m"]
 
 
-def facts(paper_entry=None, stand_in=False, exclude=None, initialization_of=None):
-    return {
+def facts(paper_entry=None, stand_in=False, exclude=None, initialization_of=None, **size):
+    return size | {
         "paper_entry": paper_entry,
         "stand_in": stand_in,
         "exclude": exclude or {},
@@ -58,6 +58,26 @@ def test_stand_ins_are_announced_first_and_head_their_column():
     assert asked(entries).cast.heading == "stand-in"
     del entries["lab-b"]
     assert asked(entries).cast.notes[0].startswith("STAND-IN: 1 small model trained")
+
+
+def test_a_stand_in_tells_for_what_it_stands_and_how_small_it_is():
+    entries = {
+        "lab-a": facts("pythia-70m", True, layers=6, width=40),
+        "b": facts("pythia-160m", True),
+        "c": facts("pythia-410m"),
+        "d": facts(),
+    }
+    one = asked(entries)
+    assert [one.name(entry) for entry in entries] == [
+        "stand-in for Pythia-70m (6 layers, width 40)",
+        "stand-in for Pythia-160m",
+        "Pythia-410m",
+        "d",
+    ]
+    assert [one.short_name(entry) for entry in entries] == [
+        *("Pythia-70m (6 × 40)", "Pythia-160m", "Pythia-410m", "d")
+    ]
+    assert one.cast.notes[0].endswith("Sizes: layers × width.")
 
 
 def test_what_is_missing_is_named_with_its_reason():

@@ -73,7 +73,7 @@ def _placed(box: np.ndarray, element: ElementTree.Element) -> np.ndarray:
     return box @ rotation + place
 
 
-def faults(path: Path, smallest: float = 6.0) -> list[str]:
+def faults(path: Path, smallest: float = 7.0) -> list[str]:
     """List the texts that leave the canvas, overlap another, or are too small to be read."""
     width, height = canvas(path)
     found = texts(path)

@@ -21,6 +21,8 @@ def of_entries(cohort: Cohort) -> dict[str, dict[str, Any]]:
         entry.id: {
             "paper_entry": entry.paper_entry,
             "stand_in": entry.stand_in,
+            "layers": entry.settings.get("layers"),
+            "width": entry.settings.get("width"),
             "exclude": entry.exclude,
             "initialization_of": _initialization_of(entry),
             "model": entry.model,

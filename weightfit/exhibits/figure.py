@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+_LETTERS_PER_INCH = 19
+"""Number of letters of a note that fit into an inch."""
+
+_LINE = 0.145
+"""Height of a line of a note in inches."""
+
+
 def make(request: Request, module: ModuleType) -> None:
     """Make a figure, its notes and the numbers behind it; below its minimum, a panel that says what it needs.
 
@@ -51,17 +58,40 @@ def _panel(sentence: str) -> "Figure":
 
 
 def _write_notes(figure: "Figure", notes: Sequence[str]) -> None:
-    if not notes:
+    """Make a figure higher by its notes, those on stand-ins in white on a band as wide as the figure."""
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+    from matplotlib.patches import Rectangle
+
+    width, height = figure.get_size_inches()
+    wrapped = [(note, textwrap.wrap(note, int(_LETTERS_PER_INCH * width))) for note in notes]
+    added = sum(_LINE * len(lines) + _LINE / 2 for _, lines in wrapped)
+    if not added:
         return
-    lines = [line for note in notes for line in textwrap.wrap(note, 135)]
-    alarming = any(note.startswith("STAND-IN") for note in notes)
-    figure.suptitle(
-        "\n".join(lines),
-        fontsize=7.0,
-        color=style.STAND_IN_COLOUR if alarming else style.NOTE_COLOUR,
-        x=0.01,
-        ha="left",
-    )
+    figure.set_size_inches(width, height + added)
+    engine = figure.get_layout_engine()
+    assert isinstance(engine, ConstrainedLayoutEngine)  # the style asks for it
+    engine.set(rect=(0, 0, 1, height / (height + added)))
+    top = height + added
+    for note, lines in wrapped:
+        deep = _LINE * len(lines) + _LINE / 2
+        alarming = note.startswith("STAND-IN")
+        if alarming:
+            low, high = (top - deep) / (height + added), top / (height + added)
+            figure.add_artist(
+                Rectangle(
+                    (0, low), 1, high - low, color=style.STAND_IN_COLOUR, lw=0, transform=figure.transFigure
+                )
+            )
+        for number, line in enumerate(lines):
+            figure.text(
+                0.06 / width,
+                (top - _LINE * (number + 0.78)) / (height + added),
+                line,
+                fontsize=7.0,
+                va="center",
+                color="white" if alarming else style.NOTE_COLOUR,
+            )
+        top -= deep
 
 
 def write_figure(figure: "Figure", paths: Mapping[str, Path]) -> None:

@@ -51,12 +51,12 @@ class Request:
         Item of the exhibit in `paper/exhibits.yaml`.
     entries
         Facts of this cohort's entries by id: ``paper_entry``, ``stand_in``, ``exclude``, ``initialization_of``,
-        ``model``.
+        ``model``; ``layers`` and ``width`` where they are trained here.
     cohort
         ``steps`` and ``blocks`` (those that stand for the ones that the paper names; empty where each stands for
         itself) and ``absent`` (entries of the paper that the cohort cannot include, with the reason).
     tables
-        Path of each Parquet table of ``exhibit.inputs``.
+        Path of each Parquet table of ``exhibit.inputs`` that the cohort has.
     paths
         Path of the file to write with each ending.
     """
@@ -73,13 +73,31 @@ class Request:
         return self.exhibit.content
 
     def read(self, name: str) -> pa.Table:
-        """Read one of the tables that the exhibit lists as inputs."""
+        """Read one of the tables that the exhibit lists as inputs; a cohort without weights has empty ones."""
+        if name not in self.tables and self.exhibit.draws_printed:
+            return table.of_rows(name, [])
         return table.read(self.tables[name], name)
 
     @property
     def models(self) -> dict[str, Mapping[str, Any]]:
         """What is known of each real model outside the paper's cohort, by id of the entry, in the cohort's order."""
         return {entry: facts["model"] for entry, facts in self.entries.items() if facts.get("model")}
+
+    def name(self, entry: str) -> str:
+        """Return the name of an entry for readers, which says of a stand-in for what it stands and how small it is."""
+        facts = self.entries[entry]
+        if not facts["stand_in"]:
+            return entry if facts["paper_entry"] is None else paper.entries()[facts["paper_entry"]].name
+        size = f" ({facts['layers']} layers, width {facts['width']})" if _sized(facts) else ""
+        return f"stand-in for {paper.entries()[facts['paper_entry']].name}{size}"
+
+    def short_name(self, entry: str) -> str:
+        """Return a name for marks and axes, which stand below a band about stand-ins: 'Qwen2.5-14B (6 × 80)'."""
+        facts = self.entries[entry]
+        if not facts["stand_in"]:
+            return self.name(entry)
+        size = f" ({facts['layers']} × {facts['width']})" if _sized(facts) else ""
+        return f"{paper.entries()[facts['paper_entry']].name}{size}"
 
     @cached_property
     def cast(self) -> Cast:
@@ -97,8 +115,12 @@ class Request:
         own = {facts["paper_entry"]: entry for entry, facts in self.entries.items() if facts["paper_entry"]}
         shown = {key: own[key] for key in wanted if key in own}
         stand_ins = tuple(entry for entry in shown.values() if self.entries[entry]["stand_in"])
-        notes = [stand_in_note(stand_ins)] if stand_ins else []
-        notes += missing_note(wanted, shown, self.cohort["absent"])
+        sized = any(_sized(self.entries[entry]) for entry in stand_ins)
+        notes = [stand_in_note(stand_ins, sized)] if stand_ins else []
+        if self.exhibit.draws_printed and not shown:
+            notes.append("From printed numbers alone: this cohort has no weights of these entries.")
+        else:
+            notes += missing_note(wanted, shown, self.cohort["absent"])
         notes += exclusion_notes(self.entries, list(shown.values()))
         return Cast(tuple(wanted), shown, stand_ins, tuple(notes))
 
@@ -140,10 +162,23 @@ def wanted_entries(content: Mapping[str, Any]) -> list[str]:
     return list(content.get("entries", ()))
 
 
-def stand_in_note(stand_ins: Sequence[str]) -> str:
-    """Return the note for an exhibit that is made from at least one stand-in."""
+def _sized(facts: Mapping[str, Any]) -> bool:
+    return facts.get("layers") is not None
+
+
+def stand_in_note(stand_ins: Sequence[str], sized: bool = False) -> str:
+    """Return the note for an exhibit that is made from at least one stand-in.
+
+    Parameters
+    ----------
+    stand_ins
+        Ids of the stand-ins.
+    sized
+        Whether their names are followed by their sizes in brackets.
+    """
     models = "1 small model" if len(stand_ins) == 1 else f"{len(stand_ins)} small models"
-    return f"STAND-IN: {models} trained here from scratch (ids {stand_ins[0]} ...), not the paper's weights."
+    told = f"STAND-IN: {models} trained here from scratch (ids {stand_ins[0]} ...), not the paper's weights."
+    return f"{told} Sizes: layers × width." if sized else told
 
 
 def missing_note(wanted: Sequence[str], shown: Mapping[str, str], absent: Mapping[str, str]) -> list[str]:

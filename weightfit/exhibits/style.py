@@ -1,7 +1,7 @@
 """The style of all figures."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 
@@ -18,8 +18,11 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 HEAT = "cividis"
 """Colour map of densities, which is even in lightness and looks the same to the colour-blind."""
 
-FULL_WIDTH = 7.0
-"""Width of a page in inches."""
+FULL_WIDTH, COLUMN_WIDTH = 7.0, 3.3
+"""Widths of a page and of one of its two columns in inches, at which figures are printed without scaling."""
+
+SMALLEST = 7.0
+"""Size in points of the smallest type of a figure as printed."""
 
 BAND_COLOUR, ANCHOR_COLOUR, NULL_COLOUR, NOTE_COLOUR, STAND_IN_COLOUR = (
     "#F0C75E",
@@ -112,6 +115,43 @@ def band(axes: "Axes", low: float, high: float, label: str, vertical: bool = Fal
     """Draw the labelled printed band of shapes behind the data; across a horizontal axis if ``vertical``."""
     span = axes.axvspan if vertical else axes.axhspan
     span(low, high, color=BAND_COLOUR, alpha=0.45, lw=0, zorder=0.5, label=label)
+
+
+def bend(axes: "Axes", which: str, kink: float, low: float, high: float, share: float) -> None:
+    """Give an axis two linear scales that meet, so that a narrow range and values far below it are both seen.
+
+    Parameters
+    ----------
+    axes
+        Axes whose data are drawn.
+    which
+        ``x`` or ``y``.
+    kink
+        Value at which the scales meet. A line marks it.
+    low, high
+        Limits of the axis.
+    share
+        Share of the axis below the kink.
+    """
+    import numpy as np
+
+    places, values = np.array([0.0, share, 1.0]), np.array([low, kink, high])
+    below, above = share / (kink - low), (1 - share) / (high - kink)
+
+    def forward(value: Any) -> Any:
+        value = np.asarray(value, np.float64)
+        return np.where(value < kink, share - (kink - value) * below, share + (value - kink) * above)
+
+    def inverse(place: Any) -> Any:
+        place = np.asarray(place, np.float64)
+        return np.where(place < share, kink - (share - place) / below, kink + (place - share) / above)
+
+    assert np.allclose(forward(values), places)
+    set_scale = axes.set_xscale if which == "x" else axes.set_yscale
+    set_scale("function", functions=(forward, inverse))
+    (axes.set_xlim if which == "x" else axes.set_ylim)(low, high)
+    line = axes.axvline if which == "x" else axes.axhline
+    line(kink, color=NULL_COLOUR, lw=0.8, ls=(0, (6, 3)), zorder=0.7)
 
 
 def anchor(axes: "Axes", value: float, label: str, vertical: bool = False) -> None:

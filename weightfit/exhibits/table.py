@@ -13,6 +13,12 @@ import pyarrow as pa
 from weightfit.documents import write_json
 from weightfit.exhibits.numbers import need, nothing, write_csv
 from weightfit.exhibits.request import Request
+from weightfit.exhibits.words import ABSENT, SUPERSCRIPTS, plain_digits
+
+_SENTENCE, _NUMBERS = 60, 25
+"""Number of letters above which a text may break and needs room, and up to which numbers stay on one line."""
+
+_BAND = "background: #a00000; color: white; font: 600 14px system-ui, sans-serif; padding: 0.5em 1em; margin: 0 0 1em"
 
 
 def make(request: Request, module: ModuleType) -> None:
@@ -42,17 +48,31 @@ def make(request: Request, module: ModuleType) -> None:
     }
     if found and hasattr(module, "headings"):
         headings |= module.headings(request)
+    displayed = (
+        module.displayed(found) if hasattr(module, "displayed") else [module.display(row) for row in found]
+    )
+    named = [row | {"entry": _named(row["entry"], request)} if row.get("entry") else row for row in displayed]
     write_table(
         request.paths,
         request.exhibit.title,
         request.exhibit.caption,
-        headings,
-        module.displayed(found) if hasattr(module, "displayed") else [module.display(row) for row in found],
+        {column: heading for column, heading in headings.items() if not found or _has_values(column, named)},
+        named,
         [*request.cast.notes, *own],
         request.content.get("words", ()),
     )
     write_csv(request.paths["csv"], module.COLUMNS, found)
     print(f"{request.exhibit.title}: {len(found)} rows. {' '.join([*request.cast.notes, *own])}")
+
+
+def _named(entry: str, request: Request) -> str:
+    """Return the name of an entry for readers; other text in its place stays."""
+    return request.name(entry) if entry in request.entries else entry
+
+
+def _has_values(column: str, rows: Sequence[Mapping[str, str]]) -> bool:
+    """Whether any row has more in a column than the sign for no number: a cohort without weights fills few."""
+    return any(row.get(column, "") not in ("", ABSENT) for row in rows)
 
 
 def _capital(text: str) -> str:
@@ -94,17 +114,40 @@ def write_table(
         table = great_tables.GT(texts, id=re.sub("[^a-z0-9]+", "-", title.lower()))
     table = table.tab_header(title=title, subtitle=caption).cols_label(dict(headings))
     table = table.cols_align("right", columns=[name for name in headings if name not in left])
+    alarms = [note for note in notes if note.startswith("STAND-IN")]
     for note in notes:
-        table = table.tab_source_note(note)
-    paths["html"].write_text(_page(title, table.as_raw_html()), encoding="utf-8")
-    paths["tex"].write_text(table.as_latex() + "\n", encoding="utf-8")
+        if note not in alarms:
+            table = table.tab_source_note(note)
+    paths["tex"].write_text(_latex(alarms, table.as_latex()), encoding="utf-8")
+    for column in headings:
+        longest = max(map(len, cells[column]), default=0)
+        if longest > _SENTENCE:
+            look = "min-width: 26em"
+        elif column in left or longest <= _NUMBERS:
+            look = "white-space: nowrap"
+        else:
+            continue
+        table = table.tab_style(great_tables.style.css(look), great_tables.loc.body(columns=[column]))
+    paths["html"].write_text(_page(title, alarms, table.as_raw_html()), encoding="utf-8")
     columns = [{"heading": heading, "is_number": name not in left} for name, heading in headings.items()]
     displayed = {"columns": columns, "rows": list(zip(*cells.values(), strict=True)), "notes": list(notes)}
     write_json(paths["json"], displayed)
 
 
-def _page(title: str, body: str) -> str:
+def _page(title: str, alarms: Sequence[str], body: str) -> str:
+    band = "".join(f'<p role="note" style="{_BAND}">{html.escape(note)}</p>\n' for note in alarms)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f"<title>{html.escape(title)}</title>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+        f"<title>{html.escape(title)}</title>\n</head>\n<body>\n{band}{body}\n</body>\n</html>\n"
     )
+
+
+def _latex(alarms: Sequence[str], text: str) -> str:
+    """Return LaTeX with a framed box above the table, and with superscripts that every font has."""
+    start, end, rest = text.partition("\n")
+    boxes = "".join(f"\\fbox{{\\parbox{{0.95\\linewidth}}{{{note}}}}}\\par\n" for note in alarms)
+    text = start + end + boxes + rest
+    raised = re.sub(
+        f"[{SUPERSCRIPTS}]+", lambda found: f"\\textsuperscript{{{plain_digits(found[0])}}}", text
+    )
+    return raised.rstrip("\n") + "\n"

@@ -1,9 +1,25 @@
 """Formats the numbers of tables for readers."""
 
+import re
+
 from weightfit.exhibits.numbers import Row
 
 ABSENT = "–"
 """Sign that is written where there is no number."""
+
+
+SUPERSCRIPTS, _PLAIN = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789"
+
+
+def powers(text: str) -> str:
+    """Return a printed text with its powers of ten as superscripts: '1.0×10^{-3}' becomes '1.0×10⁻³'."""
+    raised = str.maketrans(_PLAIN, SUPERSCRIPTS)
+    return re.sub(r"\^\{?(-?\d+)\}?", lambda found: found[1].translate(raised), text)
+
+
+def plain_digits(raised: str) -> str:
+    """Return superscripts as plain digits."""
+    return raised.translate(str.maketrans(SUPERSCRIPTS, _PLAIN))
 
 
 def cell(value: object, form: str = ".4f") -> str:

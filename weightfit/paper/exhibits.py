@@ -37,6 +37,8 @@ class Exhibit:
         What the exhibit needs, in words; empty where it needs no weights.
     content
         Panels and series of the figure, or rows and columns of the table.
+    draws_printed
+        Whether it is made from printed numbers alone where a cohort has no weights.
     """
 
     label: str
@@ -48,6 +50,7 @@ class Exhibit:
     minimum: int
     needs: str
     content: Mapping[str, Any]
+    draws_printed: bool = False
 
     @property
     def module(self) -> str:
@@ -63,6 +66,11 @@ class Exhibit:
     def is_weightless(self) -> bool:
         """Whether it is made without weights."""
         return set(self.inputs) <= WEIGHTLESS
+
+    @property
+    def stands_without_weights(self) -> bool:
+        """Whether a cohort without weights has it."""
+        return self.is_weightless or self.draws_printed
 
     @property
     def numbers(self) -> str:
@@ -95,6 +103,7 @@ def read() -> dict[str, Exhibit]:
             item.get("minimum", 0),
             item.get("needs", ""),
             item["content"],
+            item.get("draws_printed", False),
         )
         for label, item in document.items()
     }

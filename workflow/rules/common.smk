@@ -171,7 +171,7 @@ def shown_exhibits():
     return [
         f"{RESULTS}/{exhibit.kind}/{label}.{SHOWN[exhibit.kind]}"
         for label, exhibit in exhibits.read().items()
-        if COHORT.entries or exhibit.is_weightless
+        if COHORT.entries or exhibit.stands_without_weights
     ]
 
 

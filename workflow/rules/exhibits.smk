@@ -9,7 +9,12 @@ for label, exhibit in exhibits.read().items():
         name:
             label
         input:
-            **{name: f"{RESULTS}/{name}.parquet" for name in exhibit.inputs},
+            # Without weights, what is drawn from printed numbers reads no table.
+            **{
+                name: f"{RESULTS}/{name}.parquet"
+                for name in exhibit.inputs
+                if COHORT.entries or not exhibit.draws_printed
+            },
         output:
             **exhibit_files(label, exhibit),
         log:

@@ -4,16 +4,18 @@ import math
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from weightfit.components import POOLED
+from weightfit.exhibits.legend import lined
 from weightfit.exhibits.numbers import Row
 from weightfit.exhibits.request import Request
-from weightfit.exhibits.style import COLOURS, FULL_WIDTH, NOTE_COLOUR
+from weightfit.exhibits.style import COLOURS, FULL_WIDTH
 from weightfit.studies.selection import of_components, protocol
 
 COLUMNS = (
@@ -22,7 +24,7 @@ COLUMNS = (
 )
 COUNTS = {"observed": "count", "weibull": "count_weibull", "gaussian mixture": "count_null"}
 CURVES = {
-    "weibull": ("Weibull law fitted to the middle 80 %", COLOURS[1], "-"),
+    "weibull": ("Weibull law of the middle 80 %", COLOURS[1], "-"),
     "gaussian mixture": ("Gaussian mixture", COLOURS[0], "--"),
 }
 OF_BODY, OF_TAIL = ("n", "shape", "scale"), ("maximum", "ratio", "log10_tail")
@@ -34,8 +36,7 @@ NAMES = {
     "ratio": "largest / q99",
     "log10_tail": "log10 P",
 }
-PLACES = (0, 0.25, 0.63, 0.82)
-"""Left edges of the text columns beside a row of panels, as fractions of the width available there."""
+PRINTED_COLOUR = "#8C4A00"
 
 
 def rows(request: Request) -> list[Row]:
@@ -108,81 +109,116 @@ def _printed(request: Request, name: str, step: int) -> str | None:
 
 
 def draw(rows: list[Row], request: Request) -> Figure:
-    """Draw body and tail of each step side by side, with the statistics of the fit and the tail next to them."""
+    """Draw one panel per step, body and tail on one axis of the magnitude over its 99 % quantile."""
     steps = [step for step in request.content["steps"] if any(row["printed_step"] == step for row in rows)]
+    lines = -(-len(steps) // 2)
     figure, grid = plt.subplots(
-        *(len(steps), 3),
-        figsize=(FULL_WIDTH, 1.5 * len(steps) + 0.8),
+        *(lines, min(2, len(steps))),
+        figsize=(FULL_WIDTH, 2.75 * lines + 0.5),
         squeeze=False,
-        width_ratios=(1, 1, 1.75),
+        sharex=True,
+        sharey=True,
     )
-    for line, step in zip(grid, steps, strict=True):
+    for axes, step in zip(grid.flat, steps, strict=False):
         own = [row for row in rows if row["printed_step"] == step]
-        stands = "" if own[0]["step"] == step else f" for the printed {step:,}"
-        for axes, region in zip(line, ("body", "tail"), strict=False):
-            _counts(axes, [row for row in own if row["panel"] == f"{region} {step}"])
-            axes.set_title(region, loc="left")
-        _log_counts(line[1])
-        line[0].set_ylabel("weights in a bin")
-        line[2].set_title(f"step {own[0]['step']:,}{stands}", loc="left")
-        _beside(line[2], own, request.cast.heading)
-    for axes in grid[-1, :2]:
-        axes.set_xlabel("|w - mean| (units of the weights)")
-    handles, labels = grid[0, 1].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+        stands = "" if own[0]["step"] == step else f" (for {step:,})"
+        _counts(axes, own)
+        found = {row["series"]: row for row in own if row["series"] in NAMES and row["value"] is not None}
+        _mark_largest(axes, found.get("ratio"))
+        told = [
+            _words(name, found[name]) for name in ("shape", "scale", "ratio", "log10_tail") if name in found
+        ]
+        title = "\n".join([f"step {own[0]['step']:,}{stands}", *told])
+        axes.set_title(title, loc="left", fontsize=7, linespacing=1.3)
+    for axes in grid.flat[len(steps) :]:
+        axes.axis("off")
+    _axes(grid.flat[0], rows)
+    figure.supylabel("weights per unit of |w - mean| / q99", fontsize=8)
+    for axes in grid[-1]:
+        axes.set_xlabel("|w - mean| / q99")
+    drawn, _ = grid[0, 0].get_legend_handles_labels()
+    handles = [*drawn, lined("printed largest / q99", PRINTED_COLOUR, "--", 1.4)]
+    figure.legend(handles=handles, loc="outside lower center", ncols=4)
     return figure
 
 
 def _counts(axes: Axes, rows: list[Row]) -> None:
-    bins = {series: [row for row in rows if row["series"] == series] for series in COUNTS}
-    values = {series: [row["value"] for row in own] for series, own in bins.items()}
-    observed = bins["observed"]
-    edges = [*(row["low"] for row in observed), observed[-1]["high"]]
-    axes.stairs(values["observed"], edges, fill=True, color="#bbbbbb", label="observed")
-    for series, (label, colour, style) in CURVES.items():
-        axes.stairs(values[series], edges, baseline=None, color=colour, ls=style, lw=1.1, label=label)
-    axes.set_ylim(0, 1.08 * max(map(max, values.values())))
-    axes.xaxis.set_major_locator(MaxNLocator(4))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:,.0f}"))
+    """Draw counts over the widths of their bins, so that the wider bins of the tail continue those of the body."""
+    unit = _q99(rows)
+    for series in COUNTS:
+        own = sorted((row for row in rows if row["series"] == series), key=lambda row: float(str(row["low"])))
+        edges = [float(str(row["low"])) / unit for row in own] + [float(str(own[-1]["high"])) / unit]
+        widths = np.diff(edges)
+        heights = np.array([float(str(row["value"])) for row in own]) / widths
+        if series == "observed":
+            axes.stairs(heights, edges, fill=True, color="#bbbbbb", label="observed")
+        else:
+            label, colour, style = CURVES[series]
+            axes.stairs(heights, edges, baseline=None, color=colour, ls=style, lw=1.1, label=label)
 
 
-def _log_counts(axes: Axes) -> None:
-    """Give counts a logarithmic axis that begins below one weight."""
-    highest = axes.get_ylim()[1]
-    axes.set_yscale("log")
-    axes.set_ylim(0.3, 1.5 * max(highest, 1))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:,.0f}"))
-    axes.minorticks_off()
+def _q99(rows: list[Row]) -> float:
+    """Return the 99 % quantile of a step, which is where its tail begins."""
+    return min(
+        float(str(row["low"]))
+        for row in rows
+        if row["low"] is not None and str(row["panel"]).startswith("tail")
+    )
 
 
-def _beside(axes: Axes, rows: list[Row], heading: str) -> None:
-    """Write each statistic of a step with its standard error, its null and the printed value."""
-    axes.axis("off")
-    found = {row["series"]: row for row in rows if row["series"] in NAMES and row["value"] is not None}
-    lines = [("", heading, "mixture", "printed"), *(_words(row) for row in found.values())]
-    lines += [
-        (f"* printed {remark}",) for remark in dict.fromkeys(_remark(row) for row in found.values()) if remark
+def _axes(axes: Axes, rows: list[Row]) -> None:
+    """Show all counts of a weight and more, and every printed ratio, on logarithmic axes."""
+    observed = [row for row in rows if row["series"] == "observed" and row["value"]]
+    units = {
+        row["printed_step"]: _q99([one for one in rows if one["printed_step"] == row["printed_step"]])
+        for row in observed
+    }
+    heights = [
+        float(str(row["value"]))
+        * units[row["printed_step"]]
+        / (float(str(row["high"])) - float(str(row["low"])))
+        for row in observed
     ]
-    for number, words in enumerate(lines):
-        for place, word in zip(PLACES, words, strict=False):
-            axes.text(
-                *(place, 0.99 - number / 8, word),
-                va="top",
-                fontsize=6.5,
-                color=NOTE_COLOUR if number == 0 else "black",
-                transform=axes.transAxes,
-            )
+    ends = [float(str(row["high"])) / units[row["printed_step"]] for row in observed]
+    printed = [float(str(row["printed"])) for row in rows if row["series"] == "ratio" and row["printed"]]
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlim(0.1, 1.3 * max([*ends, *printed]))
+    low, high = min(heights), max(heights)
+    axes.set_ylim(0.5 * low, 2.5 * high)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda ratio, _: f"{ratio:g}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:,.0f}"))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_minor_locator(NullLocator())
 
 
-def _words(row: Row) -> tuple[str, ...]:
-    value, error, null = (row[name] for name in ("value", "value_se", "value_null"))
-    printed = str(row["printed"] or "").partition(" (")[0] + (" *" if _remark(row) else "")
-    name = NAMES[str(row["series"])]
-    if not error:
-        return name, f"{value:,}", "" if null is None else f"{null:.4g}", printed
-    decimals = max(0, 1 - math.floor(math.log10(float(str(error)))))
-    return name, f"{value:.{decimals}f} ± {error:.{decimals}f}", f"{null:.{decimals}f}", printed
+def _mark_largest(axes: Axes, ratio: Row | None) -> None:
+    """Mark the largest weight as measured, and as the paper prints it."""
+    if ratio is None:
+        return
+    axes.plot(
+        ratio["value"], 0.97, "v", color="black", ms=5, transform=axes.get_xaxis_transform(), clip_on=False
+    )
+    if ratio["printed"]:
+        printed = float(str(ratio["printed"]))
+        axes.axvline(printed, color=PRINTED_COLOUR, ls="--", lw=1.4)
+        axes.text(
+            *(printed / 1.06, 0.8, f"printed\n{ratio['printed']}"),
+            ha="right",
+            fontsize=7,
+            color=PRINTED_COLOUR,
+            transform=axes.get_xaxis_transform(),
+        )
 
 
-def _remark(row: Row) -> str:
-    return str(row["printed"] or "").partition(" (")[2].removesuffix(")")
+def _words(name: str, row: Row) -> str:
+    """Return a statistic of a step with its standard error, its value for the Gaussian mixture, and the printed one."""
+    value, error, null = (row[column] for column in ("value", "value_se", "value_null"))
+    decimals = max(0, 1 - math.floor(math.log10(float(str(error))))) if error else 4
+    told = f"{NAMES[name]} {value:.{decimals}f}" + (f" ± {error:.{decimals}f}" if error else "")
+    brackets = [] if null is None else [f"mixture {null:.{decimals}f}"]
+    if row["printed"]:
+        text, _, between = str(row["printed"]).partition(" (")
+        brackets.append(f"printed {text}{' †' if between else ''}")
+    return f"{told} ({'; '.join(brackets)})" if brackets else told

@@ -6,21 +6,19 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
+from weightfit.exhibits.figures.attention import LOOKS, group
 from weightfit.exhibits.legend import lined, marked, shaded
 from weightfit.exhibits.numbers import Row
 from weightfit.exhibits.request import Request
 from weightfit.exhibits.style import (
     ANCHOR_COLOUR,
-    COLOURS,
     COMPONENT_NAMES,
     FULL_WIDTH,
     NULL_COLOUR,
     anchor,
     band,
-    markings,
 )
 from weightfit.studies import selection
 from weightfit.studies.drift_classes import as_stored, class_medians
@@ -40,7 +38,8 @@ COLUMNS = (
 SPAN, STEP = 0.8, 0.1
 """Largest span of the marks of a kind, and largest distance between two of them, in distances between kinds."""
 
-PALE, PRINTED_COLOUR = 0.4, COLOURS[1]
+READING, PRINTED_COLOUR = "as stored", "#A6761D"
+"""Reading of the medians that are drawn; the CSV has the others."""
 
 
 def rows(request: Request) -> list[Row]:
@@ -85,25 +84,30 @@ def _cell(panel: str, name: str, key: str, row: Mapping[str, Any], request: Requ
 
 
 def draw(rows: list[Row], request: Request) -> Figure:
-    """Draw the drifts above the final shapes, kind by kind, one mark per entry."""
+    """Draw the drifts above the final shapes, kind by kind, one mark per entry in the colour of its attention."""
     classes = request.content["classes"]
     kinds = [kind for members in classes.values() for kind in members]
-    colours = markings(request.cast.wanted)
-    look = {entry: colours[key] for key, entry in request.cast.shown.items()}
-    figure, panels = plt.subplots(2, 1, figsize=(FULL_WIDTH, 7.4), sharex=True)
+    groups = {entry: group(key) for key, entry in request.cast.shown.items()}
+    order = sorted(groups, key=lambda entry: list(LOOKS).index(groups[entry]))
+    figure, panels = plt.subplots(2, 1, figsize=(FULL_WIDTH, 5.2), sharex=True)
     for panel, axes in zip(request.content["panels"], panels, strict=True):
         for place, kind in enumerate(kinds):
-            marks = [row for row in rows if (row["panel"], row["series"]) == (panel, kind)]
+            marks = [
+                row for row in rows if (row["panel"], row["series"]) == (panel, kind) and row["as_stored"]
+            ]
+            marks.sort(key=lambda row: order.index(str(row["entry"])))
             step = min(STEP, SPAN / max(len(marks), 1))
             for number, row in enumerate(marks):
-                _mark(row, place + step * (number - (len(marks) - 1) / 2), *look[row["entry"]], axes)
+                shift = step * (number - (len(marks) - 1) / 2)
+                _mark(row, place + shift, *LOOKS[groups[str(row["entry"])]], axes)
         axes.axvline(len(classes["selection"]) - 0.5, color=NULL_COLOUR, lw=0.8)
         axes.grid(axis="x", visible=False)
     panels[0].axhline(0, color=ANCHOR_COLOUR, lw=0.8, zorder=0.8)
+    panels[0].margins(y=0.12)
     start = 0
     for name, members in classes.items():
-        medians = [row for row in rows if row["reading"] and row["class"] == name]
-        _class(name, medians, start, start + len(members), request.cast.heading, panels[0])
+        median = next((row for row in rows if (row["class"], row["reading"]) == (name, READING)), None)
+        _class(name, median, start, start + len(members), request.cast.heading, panels[0])
         start += len(members)
     _references([row for row in rows if row["panel"] == "terminal"], panels[1])
     panels[0].set_ylabel("A: drift of the shape,\nafter minus before training")
@@ -111,51 +115,45 @@ def draw(rows: list[Row], request: Request) -> Figure:
     names = [textwrap.fill(COMPONENT_NAMES[kind], 10) for kind in kinds]
     panels[1].set_xticks(range(len(kinds)), names)
     panels[1].set_xlim(-0.6, len(kinds) - 0.4)
-    figure.legend(handles=[*_entries(look), *_signs(rows)], loc="outside lower center", ncols=3)
+    found = [name for name in LOOKS if name in groups.values()]
+    figure.legend(handles=[*_groups(found), *_signs(rows)], loc="outside lower center", ncols=3)
     return figure
-
-
-def pale(colour: str) -> str:
-    """Return a lighter tint of a colour."""
-    red, green, blue = (PALE * shade + 1 - PALE for shade in to_rgb(colour))
-    return to_hex((red, green, blue))
 
 
 def _mark(row: Row, place: float, colour: str, marker: str, axes: Axes) -> None:
     anchored = row["panel"] == "drift" and row["initial_source"] == "anchor"
-    drawn = colour if row["as_stored"] else pale(colour)
     if row["panel"] == "terminal":
-        axes.vlines(place, row["value_q25"], row["value_q75"], drawn, lw=1.0)
+        axes.vlines(place, row["value_q25"], row["value_q75"], colour, lw=1.0)
+    elif row["value_se"] is not None:
+        error = float(str(row["value_se"]))
+        axes.vlines(place, float(str(row["value"])) - error, float(str(row["value"])) + error, colour, lw=1.0)
     axes.plot(place, row["value_null"], "_", color=NULL_COLOUR, ms=4, mew=0.9, zorder=1)
-    face = "white" if anchored else drawn
     axes.plot(
         place,
         row["value"],
         marker,
-        color=drawn,
-        mfc=face,
+        color=colour,
+        mfc="white" if anchored else colour,
         ms=4,
         mew=0.8,
-        zorder=3 if row["as_stored"] else 2.5,
+        zorder=3,
     )
 
 
-def _class(name: str, medians: list[Row], first: int, end: int, measured: str, axes: Axes) -> None:
-    """Draw the printed and the first median of a class across its kinds, and write all its medians above."""
-    told = [name]
-    for number, row in enumerate(medians):
-        if not number:
-            told.append(f"printed median: {row['printed']}")
-            drawn = ((row["value"], "black", "-"), (float(row["printed"]), PRINTED_COLOUR, "--"))
-            for value, colour, style in drawn:
-                axes.hlines(value, first - 0.45, end - 0.55, colour, ls=style, lw=1.2, zorder=2)
-        told.append(f"{measured}, {row['reading']}: {row['value']:.4f} (null {row['value_null']:.4f})")
+def _class(name: str, median: Row | None, first: int, end: int, measured: str, axes: Axes) -> None:
+    """Draw the printed and the measured median of a class across its kinds, and write both above."""
+    told = [f"{name} class"]
+    if median:
+        drawn = ((median["value"], "black", "-"), (float(str(median["printed"])), PRINTED_COLOUR, "--"))
+        for value, colour, style in drawn:
+            axes.hlines(value, first - 0.45, end - 0.55, colour, ls=style, lw=1.2, zorder=2)
+        told.append(f"median: printed {median['printed']}, {measured} {median['value']:.4f}")
     axes.text(
         (first + end - 1) / 2,
         1.02,
         "\n".join(told),
         ha="center",
-        fontsize=7.0,
+        fontsize=7.5,
         transform=axes.get_xaxis_transform(),
     )
 
@@ -166,21 +164,25 @@ def _references(rows: list[Row], axes: Axes) -> None:
         anchor(axes, row["anchor"], "")
 
 
-def _entries(look: Mapping[str, tuple[str, str]]) -> list[Any]:
-    return [marked(entry, colour, marker, size=4.5) for entry, (colour, marker) in look.items()]
+def _groups(found: list[str]) -> list[Any]:
+    names = {
+        "separate MHA": "MHA, q, k and v stored apart",
+        "GQA": "GQA",
+        "merged": "Pythia: q, k and v merged",
+    }
+    return [marked(names[name], *LOOKS[name], size=4.5) for name in found]
 
 
 def _signs(rows: list[Row]) -> list[Any]:
-    """Return the items of the legend other than the entries."""
+    """Return the items of the legend other than the groups."""
     signs: list[Any] = [
-        marked("A: minus the entry's step 0"),
-        marked("A: minus anchor, no step 0", filled=False),
-        marked("pale: not stored in this form", pale(NULL_COLOUR)),
         marked("Gaussian weights", marker="_", size=6),
-        lined("A: median of the class, as stored", "black", width=1.2),
-        lined("A: printed median of the class", PRINTED_COLOUR, "--", 1.2),
-        lined("B: quartiles over blocks", NULL_COLOUR),
+        lined("A: median of the class", "black", width=1.2),
+        lined("A: printed median", PRINTED_COLOUR, "--", 1.2),
+        lined("bars: A standard error, B quartiles", NULL_COLOUR),
     ]
+    if any(row["panel"] == "drift" and row["initial_source"] == "anchor" for row in rows):
+        signs.append(marked("A: minus the anchor, no step 0", filled=False))
     for row in [row for row in rows if row["panel"] == "terminal"][:1]:
         signs += [
             shaded(f"B: printed band [{row['band_low_printed']}, {row['band_high_printed']}]"),

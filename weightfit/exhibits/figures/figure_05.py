@@ -14,6 +14,8 @@ from weightfit.exhibits.request import Request
 from weightfit.exhibits.style import ANCHOR_COLOUR, COLOURS, COMPONENT_NAMES, FULL_WIDTH, MARKERS, band
 
 KINDS = ("ffn", "transmission")
+DRAWN = "transmission"
+"""Kinds of matrices whose shapes are drawn, which are those of the paper's figure; the CSV has the others."""
 FACTS = ("entry", "stand_in", "stage", "step", "matrices")
 COLUMNS = ("panel", "series", *FACTS, "degrees", "value", "value_se", "value_null", "printed")
 
@@ -90,13 +92,13 @@ def marks(request: Request) -> dict[str, tuple[str, str]]:
 
 
 def draw(rows: list[Row], request: Request) -> Figure:
-    """Draw the entries on the left and Student-t weights on the right, with gaps below shapes."""
-    figure = plt.figure(figsize=(FULL_WIDTH, 6.6))
-    places: list[Any] = [["ffn", "student_t"], ["transmission", "legend"], ["gap", "student_t gap"]]
-    panels: dict[str, Axes] = figure.subplot_mosaic(places, width_ratios=(2.5, 1))
-    panels["transmission"].sharey(panels["ffn"])
+    """Draw the entries on the left and Student-t weights on the right, with gaps below shapes, on common axes."""
+    figure = plt.figure(figsize=(FULL_WIDTH, 5.8))
+    places: list[Any] = [[DRAWN, "student_t"], ["gap", "student_t gap"]]
+    panels: dict[str, Axes] = figure.subplot_mosaic(places, width_ratios=(3.1, 1), height_ratios=(1.7, 1))
+    panels["student_t"].sharey(panels[DRAWN])
     panels["student_t gap"].sharey(panels["gap"])
-    for panel in (*KINDS, "gap"):
+    for panel in (DRAWN, "gap"):
         for series in request.content["series"]:
             own = [row for row in rows if (row["panel"], row["series"]) == (panel, series)]
             _entries(own, panels[panel], series, request)
@@ -105,25 +107,33 @@ def draw(rows: list[Row], request: Request) -> Figure:
         float(request.printed(name))
         for name in ("band_low", "band_high", "gap_mean", "gap_standard_deviation")
     )
-    for name in ("ffn", "transmission", "student_t"):
-        band(panels[name], low, high, "printed band")
+    for name in (DRAWN, "student_t"):
+        # The paper finds its band at trim 0.80, and nowhere else.
+        panels[name].axhspan(
+            low, high, color=marks(request)[_narrowest(request)][0], alpha=0.18, lw=0, zorder=0.5
+        )
     for name in ("gap", "student_t gap"):
         band(panels[name], mean - deviation, mean + deviation, "printed gap")
-    shown = list(request.cast.shown.values())
-    for name in (*KINDS, "gap"):
+    shown = [request.short_name(entry) for entry in request.cast.shown.values()]
+    for name in (DRAWN, "gap"):
         panels[name].set_xticks(range(len(shown)), shown if name == "gap" else [])
         panels[name].set_xlim(-0.6, len(shown) - 0.4)
         panels[name].grid(axis="x", visible=False)
         panels[name].tick_params(axis="x", length=0)
         panels[name].set_ylabel("gap" if name == "gap" else "shape")
-    panels["gap"].tick_params(axis="x", rotation=45)
+    panels["gap"].tick_params(axis="x", rotation=40)
     plt.setp(panels["gap"].get_xticklabels(), ha="right", rotation_mode="anchor")
     first, *_, last = (f"{trim:.2f}" for trim in request.content["trims"])
     panels["gap"].set_title(f"Gap: shape at trim {first} minus at {last}", loc="left")
-    for kind in KINDS:
-        panels[kind].set_title(f"Median over {COMPONENT_NAMES[kind]} matrices", loc="left")
-    _legend(panels["legend"], request)
+    panels[DRAWN].set_title(f"Median over {COMPONENT_NAMES[DRAWN]} matrices", loc="left")
+    for name in ("student_t", "student_t gap"):
+        panels[name].tick_params(labelleft=False)
+    figure.legend(handles=_handles(request), loc="outside lower center", ncols=3)
     return figure
+
+
+def _narrowest(request: Request) -> str:
+    return f"{min(request.content['trims']):.2f}"
 
 
 def _entries(rows: list[Row], axes: Axes, series: str, request: Request) -> None:
@@ -148,7 +158,17 @@ def _degrees(rows: list[Row], panels: Mapping[str, Axes], request: Request) -> N
         axes = panels.get(series, panels["student_t"])
         axes.plot([1 / row["degrees"] for row in curve], [row["value"] for row in curve], color=colour)
         if axes is panels["student_t"] and curve:
-            axes.axhline(float(curve[0]["printed"]), color=colour, ls=":", lw=1.0)
+            for wide in (axes, panels[DRAWN]):
+                wide.axhline(float(curve[0]["printed"]), color=colour, ls=":", lw=1.0, zorder=0.8)
+            axes.annotate(
+                f"trim {series}",
+                (1 / curve[-1]["degrees"], curve[-1]["value"]),
+                (3, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=7,
+                color=colour,
+            )
     for name, title in (("student_t", "Student-t weights"), ("student_t gap", "Their gap")):
         panels[name].set_title(title, loc="left")
         panels[name].set_xticks(
@@ -157,18 +177,17 @@ def _degrees(rows: list[Row], panels: Mapping[str, Axes], request: Request) -> N
     panels["student_t gap"].set_xlabel("degrees of freedom\n(∞: Gaussian weights)")
 
 
-def _legend(axes: Axes, request: Request) -> None:
-    names = {f"{trim:.2f}": f"shape at trim {trim:.2f}" for trim in request.content["trims"]}
-    names |= {f"{kind} gap": f"gap, {COMPONENT_NAMES[kind]}" for kind in KINDS}
+def _handles(request: Request) -> list[Any]:
     found = marks(request)
     band_text, gap_text = printed_texts(request).values()
-    handles = [
-        *(marked(name, *found[series]) for series, name in names.items()),
+    printed = shaded(f"printed band of trim {_narrowest(request)}: {band_text}")
+    printed.set(color=found[_narrowest(request)][0], alpha=0.18)
+    return [
+        *(marked(f"shape at trim {trim:.2f}", *found[f"{trim:.2f}"]) for trim in request.content["trims"]),
+        *(marked(f"gap, {COMPONENT_NAMES[kind]}", *found[f"{kind} gap"]) for kind in KINDS),
         marked("open: at the first step", filled=False),
-        lined("gap, Student-t weights", found["student_t gap"][0], width=1.3),
         lined("Gaussian weights"),
         lined("printed medians (Table 1)", style=":"),
-        shaded(f"printed band {band_text},\nprinted gap {gap_text}"),
+        printed,
+        shaded(f"printed gap: {gap_text}"),
     ]
-    axes.axis("off")
-    axes.legend(handles=handles, loc="center left", borderaxespad=0, handlelength=1.4)

@@ -1,5 +1,7 @@
 """Figure 6: the distribution of magnitudes in each block of OLMo-1-7B, for each kind of matrix."""
 
+import textwrap
+
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
@@ -23,37 +25,44 @@ def rows(request: Request) -> list[Row]:
 
 
 def draw(rows: list[Row], request: Request) -> Figure:
-    """Draw one map per kind of matrix on one colour scale, with the printed blocks and extent of the tail."""
+    """Draw one map per kind of matrix on one colour scale; q and k have the printed extent in the printed blocks."""
     (series,) = request.content["series"]
     tail = float(request.printed("tail"))
+    ranges = [
+        (int(request.printed(f"first_block{which}")), int(request.printed(f"last_block{which}")))
+        for which in ("", "_b")
+    ]
     scale, height = heatmap.norm(), heatmap.limits(rows, [tail])
     found = heatmap.by_map(rows)
     figure, grid = plt.subplots(2, 4, figsize=(FULL_WIDTH, 4.4), sharey=True)
-    image = None
+    image, drawn = None, False
     for panel, axes in zip(request.content["panels"], grid.flat, strict=False):
-        image = heatmap.draw(axes, found.get((panel, series), []), height, scale) or image
-        axes.set_title(COMPONENT_NAMES[panel], loc="left")
-        axes.set_xlabel("block", fontsize=7)
-        axes.axhline(tail, color=heatmap.COLOURS["printed"], ls=":", lw=1.2)
+        own = found.get((panel, series), [])
+        image = heatmap.draw(axes, own, height, scale) or image
+        if panel in request.content["printed_panels"]:
+            drawn |= heatmap.printed_extent(axes, own, tail, ranges)
+        axes.set_title(f"{COMPONENT_NAMES[panel]} ({_class(request, panel)})", loc="left", fontsize=8)
+        axes.set_xlabel("block", fontsize=7.5)
     grid.flat[-1].axis("off")
-    ranges = [
-        f"{request.printed(f'first_block{which}')} to {request.printed(f'last_block{which}')}"
-        for which in ("", "_b")
-    ]
+    blocks = " and ".join(f"{first} to {last}" for first, last in ranges)
+    told = (
+        f"{request.name(request.cast.shown[series])}. The paper prints that q and k reach a log10 |w| of about "
+        f"{request.printed('tail')} in blocks {blocks}{'.' if drawn else ', which these weights do not have.'}"
+    )
     grid.flat[-1].text(
-        0.02,
-        0.95,
-        f"{request.cast.shown[series]}\n\nPrinted: q and k reach\nlog10 |w| of about {request.printed('tail')}\n"
-        f"in blocks {ranges[0]}\nand {ranges[1]} (dotted line).",
+        *(0.02, 0.97, textwrap.fill(told[0].upper() + told[1:], 27)),
         va="top",
         fontsize=7.5,
         transform=grid.flat[-1].transAxes,
     )
     for axes in grid[:, 0]:
         axes.set_ylabel("log10 |w|")
-    handles = [
-        *heatmap.handles(request.content["quantiles"]),
-        lined("printed extent", heatmap.COLOURS["printed"], ":"),
-    ]
+    handles = heatmap.handles(request.content["quantiles"])
+    if drawn:
+        handles.append(lined("printed extent of q and k", heatmap.COLOURS["printed"], width=2.2))
     heatmap.finish(figure, image, grid, handles)
     return figure
+
+
+def _class(request: Request, panel: str) -> str:
+    return next(str(name) for name, kinds in request.content["classes"].items() if panel in kinds)

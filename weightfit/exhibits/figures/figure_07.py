@@ -5,12 +5,14 @@ from matplotlib.figure import Figure
 
 from weightfit import paper
 from weightfit.exhibits.figures import heatmap
-from weightfit.exhibits.legend import lined
+from weightfit.exhibits.legend import marked
 from weightfit.exhibits.numbers import Row
 from weightfit.exhibits.request import Request
 from weightfit.exhibits.style import FULL_WIDTH
 
 COLUMNS = heatmap.COLUMNS
+COLOURS = {False: "#B2182B", True: "#2166AC"}
+"""Colours of the titles of models without and with a normalisation of queries and keys, as in the paper."""
 
 
 def rows(request: Request) -> list[Row]:
@@ -33,20 +35,27 @@ def draw(rows: list[Row], request: Request) -> Figure:
     image = None
     for line, panel in zip(grid, panels, strict=True):
         for axes, series in zip(line, columns, strict=True):
-            image = heatmap.draw(axes, found.get((panel, series), []), height, scale) or image
-            normalised = "QK-norm" if paper.entries()[series].qk_norm else "no QK-norm"
-            axes.set_title(
-                f"{request.cast.shown.get(series, series)}\n{panel}, {normalised}", loc="left", fontsize=7.5
-            )
-            axes.axhline(tail, color=heatmap.COLOURS["printed"], ls=":", lw=1.2)
-            axes.set_xlabel("block", fontsize=7)
+            own = found.get((panel, series), [])
+            image = heatmap.draw(axes, own, height, scale) or image
+            normalised = bool(paper.entries()[series].qk_norm)
+            name = request.short_name(request.cast.shown[series]) if own else paper.entries()[series].name
+            title = f"{name}\n{panel}, {'QK-norm' if normalised else 'no QK-norm'}"
+            axes.set_title(title, loc="left", fontsize=7.5, color=COLOURS[normalised])
+            if own and not normalised:
+                # The paper prints the extent of "shallow-to-mid blocks" and no number of a block: a mark at the side
+                # where these begin claims no more.
+                axes.plot(
+                    0, tail, ">", color=heatmap.COLOURS["printed"], ms=7, transform=axes.get_yaxis_transform()
+                )
+            axes.set_xlabel("block", fontsize=7.5)
         line[0].set_ylabel("log10 |w|")
     handles = [
         *heatmap.handles(request.content["quantiles"]),
-        lined(
-            f"printed extent without QK-norm, {request.printed('tail')}",
+        marked(
+            f"printed without QK-norm, shallow to mid: {request.printed('tail')}",
             heatmap.COLOURS["printed"],
-            ":",
+            ">",
+            size=6,
         ),
     ]
     heatmap.finish(figure, image, grid, handles)

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from weightfit import paper, table
+from weightfit.exhibits.figures.attention import LOOKS, group
 from weightfit.exhibits.figures.blocks import blocks_of, last_blocks
 from weightfit.exhibits.legend import lined, marked, shaded
 from weightfit.exhibits.numbers import Row
@@ -14,22 +15,16 @@ from weightfit.exhibits.request import Request
 from weightfit.exhibits.style import (
     ANCHOR_COLOUR,
     BAND_COLOUR,
-    COLOURS,
     COMPONENT_NAMES,
     FULL_WIDTH,
-    MARKERS,
+    bend,
 )
+
+KINK = 1.04
+"""Shape at which the two scales of the axis meet: below all printed ranges but the lowest."""
 
 VALUES = ("shape_low", "shape_q25", "shape_median", "shape_q75", "shape_high", "shape_null")
 COLUMNS = ("panel", "series", "entry", "stand_in", "step", "as_stored", "blocks", *VALUES, "printed")
-
-
-def group(key: str) -> str:
-    """Return the attention group into which the paper puts an entry."""
-    entry = paper.entries()[key]
-    if entry.storage == "merged":
-        return "merged"
-    return "separate MHA" if entry.attention == "MHA" else "GQA"
 
 
 def rows(request: Request) -> list[Row]:
@@ -86,23 +81,25 @@ def draw(rows: list[Row], request: Request) -> Figure:
         1,
         len(request.content["panels"]),
         figsize=(FULL_WIDTH, 1.6 + 0.19 * len(lines)),
-        sharex=True,
         sharey=True,
     )
     for panel, axes in zip(request.content["panels"], panels, strict=True):
         for row in rows:
             if row["panel"] == panel:
-                _line(row, lines[row["entry"]], axes, request)
+                _line(row, lines[row["entry"]], axes)
         for series in request.content["series"]:
             _printed_range(panel, series, lines, axes, request)
         axes.set_title(COMPONENT_NAMES[panel], loc="left")
-        axes.set_xlabel("shape")
+        axes.set_xlabel("shape (two scales)")
+        _bend(axes, rows, request)
         axes.grid(axis="y", visible=False)
         axes.tick_params(axis="y", length=0)
-    panels[0].set_yticks(list(lines.values()), list(lines))
+    names = {entry: request.short_name(entry) for entry in request.cast.shown.values()}
+    panels[0].set_yticks(list(lines.values()), [names.get(name, name) for name in lines])
     for label in panels[0].get_yticklabels():
         if label.get_text() in request.content["series"]:
             label.set_fontweight("bold")
+            label.set_color(LOOKS[label.get_text()][0])
     panels[0].set_ylim(len(lines) - 0.4, -0.6)
     other = "other median: pooled if stored apart,\nsplit if stored as one"
     figure.legend(
@@ -120,15 +117,28 @@ def draw(rows: list[Row], request: Request) -> Figure:
     return figure
 
 
-def _line(row: Row, place: int, axes: Axes, request: Request) -> None:
-    number = request.content["series"].index(row["series"])
-    colour = COLOURS[number]
+def _bend(axes: Axes, rows: list[Row], request: Request) -> None:
+    """Show all shapes and printed ranges on two scales, of which the upper one has most of the entries."""
+    ends = [
+        float(text)
+        for known in request.content["printed"].values()
+        for text in map(paper.printed, known.values())
+    ]
+    low = min([*ends, *(float(str(row["shape_low"])) for row in rows)])
+    high = max([*ends, *(float(str(row["shape_high"])) for row in rows)])
+    bend(axes, "x", KINK, low - 0.03, max(high, KINK + 0.15) + 0.01, 0.3)
+    axes.set_xticks([*(tick for tick in (0.4, 0.8) if tick > low), 1.1, 1.2, 1.3], minor=False)
+    axes.set_xlim(low - 0.03, max(high, KINK + 0.15) + 0.01)
+
+
+def _line(row: Row, place: int, axes: Axes) -> None:
+    colour, marker = LOOKS[str(row["series"])]
     axes.hlines(place, row["shape_low"], row["shape_high"], colour, lw=0.9)
     axes.hlines(place, row["shape_q25"], row["shape_q75"], colour, lw=3)
     axes.plot(
         row["shape_median"],
         place,
-        MARKERS[number],
+        marker,
         color=colour,
         mfc=colour if row["as_stored"] else "white",
         ms=4.2,
@@ -159,6 +169,6 @@ def _printed_range(panel: str, series: str, lines: dict[str, int], axes: Axes, r
         lines[series],
         f"printed: {text}",
         va="center",
-        fontsize=6.8,
+        fontsize=7,
         transform=axes.get_yaxis_transform(),
     )

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from weightfit.exhibits.figures.blocks import blocks_of, last_blocks
-from weightfit.exhibits.legend import lined, marked, shaded
+from weightfit.exhibits.legend import marked, shaded
 from weightfit.exhibits.numbers import Row
 from weightfit.exhibits.request import Request
 from weightfit.exhibits.style import COLOURS, COMPONENT_NAMES, FULL_WIDTH, MARKERS, band
@@ -89,12 +89,14 @@ def printed(request: Request, panel: str) -> str:
 def draw(rows: list[Row], request: Request) -> Figure:
     """Draw the scale on the left and the shape on the right, with one row of panels per pool."""
     series = request.content["series"]
-    figure, panels = plt.subplots(len(series), 2, figsize=(FULL_WIDTH, 5.6), sharex=True, sharey="col")
+    figure, panels = plt.subplots(len(series), 2, figsize=(FULL_WIDTH, 5.9), sharex=True, sharey="col")
     for number, pool in enumerate(series):
         for panel, axes in zip(request.content["panels"], panels[number], strict=True):
             own = [row for row in rows if (row["panel"], row["series"]) == (panel, pool)]
+            if panel == "scale":
+                _printed_ratio(axes, own, request)
             _blocks(own, axes, COLOURS[number], MARKERS[number])
-            axes.set_title(f"{COMPONENT_NAMES[pool]}: {_summary(own, panel)}", loc="left", fontsize=7.5)
+            axes.set_title(f"{COMPONENT_NAMES[pool]}\n{_summary(own, panel)}", loc="left", fontsize=7)
     for shape in panels[:, 1]:
         band(shape, *printed_band(request), "printed band")
     for axes, label in zip(panels[len(series) // 2], ("scale (units of the weights)", "shape"), strict=True):
@@ -102,18 +104,36 @@ def draw(rows: list[Row], request: Request) -> Figure:
     for axes in panels[-1]:
         axes.set_xlabel("block")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    entry = next(iter(request.cast.shown.values()))
+    entry = request.name(next(iter(request.cast.shown.values())))
     figure.legend(
         handles=[
-            marked(f"{entry}: matrices of a block pooled"),
-            marked("Gaussian weights with each matrix's own standard deviation", filled=False),
-            shaded(f"printed band, {printed(request, 'shape')}"),
-            lined(f"printed for the scale: {printed(request, 'scale')}", style="none"),
+            marked(f"{entry[0].upper()}{entry[1:]}: a block pooled"),
+            marked("Gaussian weights of the same standard deviations", filled=False),
+            shaded(f"printed band of the shape, {printed(request, 'shape')}"),
+            marked(f"printed of the scale: {printed(request, 'scale')}", "black", "|", size=9),
         ],
         loc="outside lower center",
         ncols=2,
     )
     return figure
+
+
+def _printed_ratio(axes: Axes, rows: list[Row], request: Request) -> None:
+    """Draw a bracket from the least scale to as many times this as the paper prints for the greatest."""
+    if rows:
+        least = min(float(str(row["value"])) for row in rows)
+        greatest = least * float(request.printed("ratio"))
+        # At the right of the last block, where no mark lies.
+        last = max(float(str(row["block"])) for row in rows) * 1.03 + 0.3
+        axes.errorbar(
+            last,
+            (least + greatest) / 2,
+            (greatest - least) / 2,
+            fmt="none",
+            ecolor="black",
+            capsize=3,
+            elinewidth=1.2,
+        )
 
 
 def _blocks(rows: list[Row], axes: Axes, colour: str, marker: str) -> None:
@@ -134,4 +154,4 @@ def _summary(rows: list[Row], panel: str) -> str:
     if rows[0]["variation"] is None:
         return f"max/min {ratio} (Gaussian: {null})"
     variation, variation_null = (f"{100 * rows[0][name]:.1f} %" for name in ("variation", "variation_null"))
-    return f"max/min {ratio}, CV {variation} (Gaussian: {null}, {variation_null})"
+    return f"max/min {ratio} (Gaussian {null}), CV {variation} (Gaussian {variation_null})"

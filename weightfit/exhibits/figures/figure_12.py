@@ -1,18 +1,24 @@
 """Figure 12: mean scales against sqrt(learning rate / weight decay), for each source of these two."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pyarrow.compute as pc
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
+from weightfit import paper
 from weightfit.exhibits.legend import lined, marked
 from weightfit.exhibits.numbers import Row
 from weightfit.exhibits.request import Request
 from weightfit.exhibits.style import FULL_WIDTH, NULL_COLOUR, markings
 from weightfit.exhibits.words import cell
+from weightfit.studies.origin_line import through_origin
 
 POINT = {
     "step": "step",
@@ -23,6 +29,14 @@ POINT = {
     "scale_null_se": "scale_initial_se",
 }
 """Names of the columns of an entry's scales, and those in the table; scales before training are the null."""
+
+TITLES = {
+    "printed": "As printed in Table 4",
+    "own": "These weights, with the rates of their own training",
+    "paper": "These weights, with the printed rates",
+    "official": "These weights, with the rates of the official configurations",
+}
+"""Titles of the panels by source."""
 
 FITTED = ("slope", "correlation", "exponent", "r_squared")
 SURE = (
@@ -41,6 +55,7 @@ COLUMNS = (
     *DEVIATIONS,
     "points",
     *FITTED,
+    "factor",
     *SURE,
     *(f"{name}_null" for name in FITTED),
     *LIMITS,
@@ -49,8 +64,43 @@ COLUMNS = (
 
 
 def rows(request: Request) -> list[Row]:
-    """Return, for each source, one row per entry with its scale before training, and one row for the line."""
-    (line_series,) = set(request.content["series"]) - set(request.cast.wanted)
+    """Return one row per entry and one for the line, as printed and for each source of the rates."""
+    return [*_as_printed(request), *_measured(request)]
+
+
+def _as_printed(request: Request) -> list[Row]:
+    """Return the points that the paper prints in Table 4, and the line through them."""
+    points = {
+        key: tuple(float(request.printed("points", key, part)) for part in ("sqrt", "lambda"))
+        for key in request.cast.wanted
+    }
+    roots, scales = np.array(list(points.values())).T
+    line = asdict(through_origin(roots, scales))
+    out = [
+        _row("printed", key) | _away({"root": root, "scale": scale}, line["slope"])
+        for key, (root, scale) in points.items()
+    ]
+    series = _row("printed", _line_series(request))
+    return [*out, series | _fitted(line, {}, request, _factor(out, line["exponent"]))]
+
+
+def _factor(points: Sequence[Row], exponent: float | None) -> float | None:
+    """Return the factor of the power with a free exponent, which goes through the mean of the logarithms."""
+    if exponent is None:
+        return None
+    logs = [
+        math.log(float(str(row["scale"]))) - exponent * math.log(float(str(row["root"]))) for row in points
+    ]
+    return math.exp(sum(logs) / len(logs))
+
+
+def _line_series(request: Request) -> str:
+    (series,) = set(request.content["series"]) - set(request.cast.wanted)
+    return str(series)
+
+
+def _measured(request: Request) -> list[Row]:
+    line_series = _line_series(request)
     mean = pc.field("statistic") == "mean"
     own_group = pc.field("group") == request.content["group"]
     lines = {
@@ -73,9 +123,14 @@ def rows(request: Request) -> list[Row]:
         for weights in dict.fromkeys(row["weights"] for row in points.values()):
             last, first = (lines.get((weights, panel, stage), {}) for stage in ("terminal", "initial"))
             own = {key: row for key, row in points.items() if row["weights"] == weights}
-            out += [_row(panel, key) | _point(row, last.get("slope")) for key, row in own.items()]
+            points_of = [_row(panel, key) | _point(row, last.get("slope")) for key, row in own.items()]
+            out += points_of
             if last:
-                out.append(_row(panel, line_series) | _line(weights, last, first, request))
+                factor = _factor(
+                    [row for row in points_of if None not in (row["root"], row["scale"])], last["exponent"]
+                )
+                stands = {"stand_in": weights == "stand_in"}
+                out.append(_row(panel, line_series) | stands | _fitted(last, first, request, factor))
     return out
 
 
@@ -85,89 +140,120 @@ def _row(panel: str, series: str) -> dict[str, object]:
 
 def _point(row: Mapping[str, Any], slope: float | None) -> dict[str, object]:
     out = {"entry": row["entry"], "stand_in": row["weights"] == "stand_in"}
-    out |= {name: row[column] for name, column in POINT.items()}
-    if None in (slope, row["root"], row["scale"]):
-        return out
-    away = row["scale"] - slope * row["root"]
-    return out | {
-        "deviation_measured": 100 * away / row["scale"],
-        "deviation_predicted": 100 * away / (slope * row["root"]),
+    return out | _away({name: row[column] for name, column in POINT.items()}, slope)
+
+
+def _away(point: dict[str, Any], slope: float | None) -> dict[str, object]:
+    """Return a point with its deviation from the line in per cent."""
+    if slope is None or point["root"] is None or point["scale"] is None:
+        return point
+    away = point["scale"] - slope * point["root"]
+    return point | {
+        "deviation_measured": 100 * away / point["scale"],
+        "deviation_predicted": 100 * away / (slope * point["root"]),
     }
 
 
-def _line(
-    weights: str, last: Mapping[str, Any], first: Mapping[str, Any], request: Request
+def _fitted(
+    last: Mapping[str, Any], first: Mapping[str, Any], request: Request, factor: float | None
 ) -> dict[str, object]:
     return {
-        "stand_in": weights == "stand_in",
         **{name: last[name] for name in ("points", *FITTED, *SURE, *LIMITS)},
+        "factor": factor,
         **{f"{name}_null": first.get(name) for name in FITTED},
         **{f"{name}_printed": request.printed(name) for name in PRINTED},
     }
 
 
 def draw(rows: list[Row], request: Request) -> Figure:
-    """Draw one panel per source, with its entries and the statistics of the line beside it."""
+    """Draw one panel per source: its entries by name at the left, the statistics of the line at the right."""
     placed = [row for row in rows if row["root"] is not None and row["scale"] is not None]
     names = list(dict.fromkeys(row["panel"] for row in placed))
-    if not names:
-        return _without_rates()
-    figure, panels = plt.subplots(len(names), 1, figsize=(FULL_WIDTH, 0.5 + 2.6 * len(names)), squeeze=False)
+    figure, grid = plt.subplots(
+        *(len(names), 2), figsize=(FULL_WIDTH, 2.5 * len(names)), squeeze=False, width_ratios=(1.5, 1)
+    )
     marks = markings(request.cast.wanted)
-    for name, axes in zip(names, panels.flat, strict=True):
-        points = [row for row in placed if row["panel"] == name]
-        handles = []
+    for name, (axes, beside) in zip(names, grid, strict=True):
+        points = sorted(
+            (row for row in placed if row["panel"] == name), key=lambda row: (row["root"], row["scale"])
+        )
+        reach = 1.15 * max(row["root"] for row in points)
+        highest = max(row["scale"] for row in points)
+        before = None
         for row in points:
             colour, marker = f"C{request.cast.wanted.index(row['series'])}", marks[row["series"]][1]
-            axes.plot(row["root"], row["scale"], marker, color=colour, ms=5, zorder=3)
+            near = before is not None and _near(row, before, reach, highest)
+            # Of two marks in nearly one place, the second is drawn within the first and named at its left.
+            axes.plot(
+                row["root"], row["scale"], marker, color=colour, ms=4 if near else 7, zorder=4 if near else 3
+            )
             if row["scale_null"] is not None:
                 axes.plot(row["root"], row["scale_null"], marker, color=colour, mfc="none", ms=6, zorder=4)
-            handles.append(marked(f"{row['entry']}{_away(row)}", colour, marker, size=5))
-        reach = 1.1 * max(row["root"] for row in points)
-        for row in rows:
-            if row["panel"] == name and row["entry"] is None:
-                handles += _draw_line(row, reach, axes)
-        axes.set(xlim=(0, reach), ylim=(0, None), ylabel="mean scale (units of the weights)")
-        axes.set_title(f"source: {name}", loc="left")
-        axes.legend(
-            handles=handles, loc="upper left", bbox_to_anchor=(1, 1.06), borderpad=1.5, handlelength=1.6
-        )
-    panels[-1, 0].set_xlabel("sqrt(learning rate / weight decay)")
-    return figure
-
-
-def _without_rates() -> Figure:
-    figure, axes = plt.subplots(figsize=(FULL_WIDTH, 1.2))
-    axes.axis("off")
-    axes.text(0.5, 0.5, "Learning rate and weight decay of these weights are unknown.", ha="center")
-    return figure
-
-
-def _away(row: Row) -> str:
-    deviation = row["deviation_predicted"]
-    return "" if deviation is None else f": {deviation:+.1f} % from the line"
-
-
-def _draw_line(row: Row, reach: float, axes: Axes) -> list[Any]:
-    """Draw the lines through the scales after and before training, and return the items of the legend."""
-    axes.plot([0, reach], [0, row["slope"] * reach], color="black", lw=1, zorder=1)
-    told = [
-        f"r = {cell(row['correlation'], '.3f')} [{cell(row['correlation_low'], '.2f')}, "
-        f"{cell(row['correlation_high'], '.2f')}] (printed: {row['correlation_printed']}), "
-        f"{row['points']} points",
-        f"free exponent {cell(row['exponent'], '.2f')} ± {cell(row['exponent_se'], '.2f')}, R² of the line "
-        f"{cell(row['r_squared'], '.2f')}",
-        f"deviations {row['deviation_measured_low']:.0f} to {row['deviation_measured_high']:.0f} % of the scale, "
-        f"{row['deviation_predicted_low']:.0f} to {row['deviation_predicted_high']:.0f} %\nof the line (printed: "
-        f"{row['deviation_low_printed']} to {row['deviation_high_printed']} %)",
+            axes.annotate(
+                _name(row, request),
+                (row["root"], row["scale"]),
+                (-5 if near else 5, -3),
+                textcoords="offset points",
+                ha="right" if near else "left",
+                va="center" if near else "top",
+                fontsize=7,
+                zorder=5,
+                path_effects=[withStroke(linewidth=2.5, foreground="white")],
+            )
+            before = row
+        told = [told for row in rows if row["panel"] == name for told in _draw_line(row, reach, axes)]
+        axes.set(xlim=(0, 1.12 * reach), ylim=(0, 1.15 * highest))
+        axes.set_ylabel("mean scale\n(units of the weights)")
+        axes.set_title(TITLES.get(str(name), f"Rates of the source {name}"), loc="left")
+        beside.axis("off")
+        beside.text(0, 1, "\n".join(told), va="top", fontsize=7, linespacing=1.35, transform=beside.transAxes)
+    grid[-1, 0].set_xlabel("sqrt(learning rate / weight decay)")
+    handles = [
+        lined("line through the origin", "black"),
+        lined("free power", "black", "--"),
+        marked("before training", filled=False),
+        lined("its line", NULL_COLOUR, ":", 1.2),
     ]
-    slope = f"slope {row['slope']:.3f} ± {row['slope_se']:.3f} (printed: {row['slope_printed']})"
-    handles = [lined(slope, "black"), *(lined(text, style="none") for text in told)]
+    some_null = any(row["scale_null"] is not None for row in placed)
+    figure.legend(handles=handles if some_null else handles[:2], loc="outside lower left", ncols=4)
+    return figure
+
+
+def _near(row: Row, other: Row, reach: float, highest: float) -> bool:
+    across = (float(str(row["root"])) - float(str(other["root"]))) / reach
+    up = (float(str(row["scale"])) - float(str(other["scale"]))) / highest
+    return abs(across) < 0.06 and abs(up) < 0.08
+
+
+def _name(row: Row, request: Request) -> str:
+    if row["entry"] is None:
+        return paper.entries()[str(row["series"])].name
+    return request.short_name(str(row["entry"]))
+
+
+def _draw_line(row: Row, reach: float, axes: Axes) -> list[str]:
+    """Draw the lines through the scales after and before training, and return what is to be said of them."""
+    if row["slope"] is None:
+        return []
+    axes.plot([0, reach], [0, row["slope"] * reach], color="black", lw=1, zorder=1)
+    if row["exponent"] is not None:
+        root = np.linspace(reach / 100, reach, 100)
+        axes.plot(root, row["factor"] * root ** row["exponent"], color="black", lw=1, ls="--", zorder=1)
+    told = [
+        f"slope {row['slope']:.4f} ± {row['slope_se']:.4f} (printed: {row['slope_printed']})",
+        f"r = {cell(row['correlation'], '.3f')} [{cell(row['correlation_low'], '.2f')}, "
+        f"{cell(row['correlation_high'], '.2f')}] (printed: {row['correlation_printed']})",
+        f"free exponent {cell(row['exponent'], '.2f')} ± {cell(row['exponent_se'], '.2f')}; the line has 1",
+        f"R² of the line {cell(row['r_squared'], '.2f')}, {row['points']} points",
+        f"away from the line: {row['deviation_predicted_low']:.0f} to {row['deviation_predicted_high']:.0f} % of it,",
+        f"{row['deviation_measured_low']:.0f} to {row['deviation_measured_high']:.0f} % of the scale "
+        f"(printed: {row['deviation_low_printed']} to {row['deviation_high_printed']} %)",
+    ]
     if row["slope_null"] is None:
-        return handles
+        return told
     axes.plot([0, reach], [0, row["slope_null"] * reach], color=NULL_COLOUR, ls=":", lw=1.2, zorder=1)
-    before = (
-        f"before training (open marks): slope {row['slope_null']:.3f},\nr = {cell(row['correlation_null'], '.3f')}, "
-        f"exponent {cell(row['exponent_null'], '.2f')}, R² {cell(row['r_squared_null'], '.2f')}"
-    )
-    return [*handles, lined(before, NULL_COLOUR, ":", 1.2)]
+    return [
+        *told,
+        f"before training: slope {row['slope_null']:.3f}, r = {cell(row['correlation_null'], '.3f')},",
+        f"exponent {cell(row['exponent_null'], '.2f')}, R² {cell(row['r_squared_null'], '.2f')}",
+    ]

@@ -165,13 +165,14 @@ def draw(
     AxesImage or None
         The image for the colour bar, or None if there are no rows.
     """
+    from matplotlib.patheffects import withStroke
     from matplotlib.ticker import MaxNLocator
 
     axes.grid(visible=False)
     axes.set_facecolor(_EMPTY)
     axes.set_ylim(*height)
     axes.xaxis.set_major_locator(MaxNLocator(3, integer=True))
-    axes.tick_params(labelsize=6.5)
+    axes.tick_params(labelsize=7)
     if not rows:
         axes.set_xticks([])
         axes.set_facecolor("white")
@@ -202,6 +203,7 @@ def draw(
                 color=COLOURS[kind],
                 ls="-" if kind == "measured" else "--",
                 lw=0.9,
+                path_effects=[withStroke(linewidth=2.0, foreground=_EMPTY)],
             )
     return image
 
@@ -225,7 +227,7 @@ def finish(figure: "Figure", image: "AxesImage | None", axes: Any, handles: Sequ
     assert image is not None  # a figure with rows has a map
     bar = figure.colorbar(image, ax=axes, shrink=0.6, aspect=30, pad=0.01)
     bar.set_label(f"share of weights per {1 / BINS_PER_DECADE:g} in log10 |w|", fontsize=7)
-    bar.ax.tick_params(labelsize=6.5)
+    bar.ax.tick_params(labelsize=7)
     bar.set_ticks([10.0**power for power in _POWERS], labels=[f"{10.0**power:g}" for power in _POWERS])
     bar.ax.minorticks_off()
     bar.ax.grid(visible=False)
@@ -243,6 +245,35 @@ def handles(levels: Sequence[float]) -> list["Line2D"]:
         lined(f"quantiles {named}, measured", COLOURS["measured"]),
         lined("same for Gaussian weights", COLOURS["gaussian"], "--"),
     ]
+
+
+def printed_extent(
+    axes: "Axes", rows: Sequence[Row], height: float, ranges: Iterable[tuple[int, int]]
+) -> bool:
+    """Draw a printed height over the blocks of which it is printed, as far as a map has them.
+
+    Parameters
+    ----------
+    axes
+        Axes with the map.
+    rows
+        Rows of the map.
+    height
+        The printed log10 of the magnitude.
+    ranges
+        First and last block of each printed range.
+
+    Returns
+    -------
+    bool
+        Whether the map has such blocks.
+    """
+    present = {int(str(row["block"])) for row in rows}
+    known = [blocks for first, last in ranges if (blocks := present & set(range(first, last + 1)))]
+    for blocks in known:
+        edges = (min(blocks) - 0.5, max(blocks) + 0.5)
+        axes.plot(edges, (height, height), color=COLOURS["printed"], ls="-", lw=2.2, zorder=3)
+    return bool(known)
 
 
 def by_map(rows: Iterable[Row]) -> Mapping[tuple[str, str], list[Row]]:

@@ -14,6 +14,9 @@ COLOURS = {
 }
 """Warm colours for regime B and cool ones for A; neighbours differ in lightness, so that they can be told apart."""
 
+GROUPS = {"A": ("#2171B5", "--"), "B": ("#CB181D", "-")}
+"""Colour and dashes of each regime as a whole; the dashes tell them apart in grey."""
+
 
 def regime(request: Request, key: str) -> str:
     """Return the letter of the regime that the paper prints for one of its entries.
@@ -34,8 +37,8 @@ def regime(request: Request, key: str) -> str:
     return request.printed("regimes", key).strip("| ")
 
 
-def marks(request: Request) -> dict[str, tuple[str, str]]:
-    """Return the colour and the marker of each entry that is shown, the same in every figure of the cohort.
+def looks(request: Request) -> dict[str, tuple[str, str]]:
+    """Return the colour and the marker of each of the paper's entries, the same in every figure of the cohort.
 
     Parameters
     ----------
@@ -45,36 +48,32 @@ def marks(request: Request) -> dict[str, tuple[str, str]]:
     Returns
     -------
     dict
-        Colour (by printed regime) and marker (by place within the regime), by id of this cohort's entry.
+        Colour (by printed regime) and marker (by place within the regime), by id in `paper/entries.tsv`.
     """
     members: dict[str, list[str]] = {}
     for key in request.content["series"]:
         members.setdefault(regime(request, key), []).append(key)
     return {
-        request.cast.shown[key]: (
-            COLOURS[letter][place % len(COLOURS[letter])],
-            MARKERS[place % len(MARKERS)],
-        )
+        key: (COLOURS[letter][place % len(COLOURS[letter])], MARKERS[place % len(MARKERS)])
         for letter, keys in members.items()
         for place, key in enumerate(keys)
-        if key in request.cast.shown
     }
 
 
-def handles(request: Request, marked: bool = True) -> "list[Line2D]":
-    """Return the entries of a legend, each regime below its heading.
+def marks(request: Request) -> dict[str, tuple[str, str]]:
+    """Return what `looks` returns for each entry that is shown, by its id in the cohort."""
+    return {
+        request.cast.shown[key]: look for key, look in looks(request).items() if key in request.cast.shown
+    }
+
+
+def handles(request: Request) -> "list[Line2D]":
+    """Return the entries of a legend, each regime below its heading; regime A is dashed and open.
 
     Parameters
     ----------
     request
         Request for the figure.
-    marked
-        Whether the lines of the figure have markers.
-
-    Returns
-    -------
-    list of Line2D
-        Headings and entries, for a legend with columns of four.
     """
     from matplotlib.lines import Line2D
 
@@ -85,5 +84,7 @@ def handles(request: Request, marked: bool = True) -> "list[Line2D]":
         out += [Line2D([], [], ls="none", label=f"printed as regime {letter}:")] if own else []
         for entry in own:
             colour, marker = found[entry]
-            out.append(Line2D([], [], color=colour, marker=marker if marked else "", label=entry))
+            face, dashes = ("white", "--") if letter == "A" else (colour, "-")
+            name = request.short_name(entry)
+            out.append(Line2D([], [], color=colour, marker=marker, mfc=face, ls=dashes, lw=1.0, label=name))
     return out

@@ -23,6 +23,9 @@ COLUMNS = (
 
 NOTHING = "–"
 
+OURS = "weightfit.diagnostics."
+"""The module with most of our functions, which is not named in every row."""
+
 
 def compared_functions(request: Request, kind: str) -> dict[str, dict[str, object]]:
     """Return the result of the study for each function.
@@ -53,17 +56,12 @@ def display(row: Row) -> Mapping[str, str]:
         "name": str(row["name"]),
         "in_release": "yes" if row["in_release"] else "no",
         "nearest": f"{nearest} ({row['label']})" if row["label"] else nearest,
-        "ours": NOTHING if row["ours"] is None else _place(str(row["ours"]), str(row["name"])),
+        "ours": NOTHING if row["ours"] is None else str(row["ours"]).removeprefix(OURS),
         "compared": NOTHING if row["compared"] is None else f"{row['compared']} ({row['values']})",
         "agrees": _verdict(row),
         "difference": NOTHING if row["difference"] is None else f"{row['difference']:.1g}",
         "note": str(row["note"]),
     }
-
-
-def _place(ours: str, name: str) -> str:
-    """Return the module of our function, and our name of it where that differs."""
-    return ours.removeprefix("weightfit.").removesuffix(f".{name}")
 
 
 def _verdict(row: Row) -> str:
@@ -77,7 +75,7 @@ def notes(request: Request) -> list[str]:
     first = request.read("library").slice(0, 1).to_pylist()[0]
     return [
         f"Release: npm-weibull-py {first['version']} as installed. A name is followed, in brackets, by the number that "
-        "the library's documentation gives the function. Ours: the module of weightfit, and our name where it differs.",
+        f"the library's documentation gives the function. Ours: in {OURS.removesuffix('.')}, where no module is named.",
         "What is compared is followed, in brackets, by the number of values. Two numbers agree if they differ by at "
         f"most {first['tolerance']:g} of the library's, and two labels if they are equal. {NOTHING}: nothing to "
         "compare.",

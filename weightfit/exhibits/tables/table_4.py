@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from weightfit import paper
 from weightfit.exhibits.numbers import Row
 from weightfit.exhibits.request import Request
-from weightfit.exhibits.words import ABSENT, cell, with_error
+from weightfit.exhibits.words import ABSENT, cell, powers, with_error
 
 RATES = {"learning_rate": "peak_learning_rate", "weight_decay": "weight_decay"}
 WEIGHTS = {
@@ -74,9 +74,7 @@ def display(row: Row) -> Mapping[str, str]:
         "entry": str(row["entry"] or ABSENT),
         "convention": str(row["convention"]),
         **{column: str(row[column]) for column in PRINTED},
-        "learning_rate_printed": str(row["learning_rate_printed"]).translate(
-            {ord("{"): None, ord("}"): None}
-        ),
+        "learning_rate_printed": powers(str(row["learning_rate_printed"])),
         **{name: cell(row[name], "g") for name in RATES},
         "root": cell(row["root"], ".4f"),
         "mean": with_error(row, "mean", ".5f"),

@@ -68,7 +68,7 @@ def display(row: Row) -> Mapping[str, str]:
     return {
         "row": paper.entries()[str(row["row"])].name,
         **{name: str(row[name]) for name in ("layers", "width", "recipe", "printed")},
-        "entry": f"{row['entry']} (stand-in)" if row["stand_in"] else str(row["entry"]),
+        "entry": str(row["entry"]),
         "predicted": f"{row['predicted']:.3f}",
         "ratio": f"{row['ratio']:.4f}",
         "ratio_se": f"{row['ratio_se']:.4f}",

@@ -1,6 +1,6 @@
 """Table 7: shallow and deep shapes of the Qwen cohort, the resulting regimes, and a direct search for a second mode."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -110,24 +110,34 @@ def regime(request: Request, least: object) -> str | None:
     return "B" if least <= float(request.printed("bimodal_to")) else "between"
 
 
-def display(row: Row) -> Mapping[str, str]:
-    """Format a row for display; columns that do not depend on the reading of "shallow" are in the first row only."""
-    shallow = ("shallow_median", "shallow_median_null", "shallow_min", "shallow_min_null")
+def displayed(found: Sequence[Row]) -> list[Mapping[str, str]]:
+    """Format the two rows of each entry as one: what depends on the reading of "shallow" is given for both."""
+    by_entry: dict[str, list[Row]] = {}
+    for row in found:
+        by_entry.setdefault(str(row["row"]), []).append(row)
+    return [_display(own) for own in by_entry.values()]
+
+
+def _display(own: Sequence[Row]) -> Mapping[str, str]:
+    row = own[0]
+    each = [_of_reading(one) for one in own]
+    return {
+        "row": paper.entries()[str(row["row"])].name,
+        **{name: str(row[name]) for name in ("entry", *FACTS, *(f"{name}_printed" for name in PRINTED))},
+        **{name: " / ".join(one[name] for one in each) for name in each[0]},
+        **{name: _shape(row[name]) for name in ("deep_median", "deep_median_null")},
+        "deep_bimodal": f"{row['deep_bimodal']} of {row['deep_matrices']}",
+    }
+
+
+def _of_reading(row: Row) -> dict[str, str]:
+    shapes = ("shallow_median", "shallow_median_null", "shallow_min", "shallow_min_null")
     share, error = row["shallow_small_share"], row["shallow_small_share_se"]
-    shown = {
-        "shallow": str(row["shallow"]),
-        **{name: _shape(row[name]) for name in shallow},
+    return {
+        **{name: _shape(row[name]) for name in shapes},
         "regime": str(row["regime"] or "–"),
         "bimodal": f"{row['shallow_bimodal']} of {row['shallow_matrices']}",
         "small_share": "–" if share is None else f"{share:.4f} ± {error:.4f}",
-    }
-    if row["shallow"] != READINGS[0]:
-        return shown
-    return shown | {
-        "row": paper.entries()[str(row["row"])].name,
-        **{name: str(row[name]) for name in ("entry", *FACTS, *(f"{name}_printed" for name in PRINTED))},
-        **{name: _shape(row[name]) for name in ("deep_median", "deep_median_null")},
-        "deep_bimodal": f"{row['deep_bimodal']} of {row['deep_matrices']}",
     }
 
 
@@ -150,7 +160,9 @@ def notes(request: Request) -> list[str]:
         found = [100 * fraction for fraction in crossed if fraction is not None]
         shares.append(f"{min(found):.1f} to {max(found):.1f} %")
     return [
-        "Blocks of these weights: "
+        "Before and after a stroke: the paper's shallow blocks {} and {}. Blocks of these weights: ".format(
+            *READINGS
+        )
         + ", ".join(f"{own} for {reading}" for reading, own in windows.items())
         + f"; deep: from {_deep(request)} on. Regime A: least shallow shape of at least {levels[0]}; B: at most "
         f"{levels[1]}. The null of the least shape is the least null; the least of several shapes is lower by chance.",
