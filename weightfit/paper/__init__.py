@@ -1,5 +1,6 @@
 """Tables of what the paper and its sources state: entries, printed numbers, trainings, checkpoints, exhibits."""
 
+from weightfit.paper.predictions import Prediction, predictions, predictions_digest
 from weightfit.paper.rows import (
     Entry,
     Hyperparameter,
@@ -20,12 +21,15 @@ from weightfit.paper.tsv import read_table
 __all__ = [
     "Entry",
     "Hyperparameter",
+    "Prediction",
     "Reported",
     "State",
     "conventions",
     "entries",
     "find_entry",
     "hyperparameters",
+    "predictions",
+    "predictions_digest",
     "printed",
     "read_table",
     "reported",
