@@ -94,7 +94,8 @@ def test_every_file_that_others_build_on_is_there(finished: Finished) -> None:
         "planted.json",
     }
     expected |= {f"database/{name}" for name in (*own, *(f"{entry}/step0.json" for entry in ENTRIES[:2]))}
-    expected |= {"audit.csv", "readings.csv", "claims.csv", "database_search.parquet", "report/index.html"}
+    expected |= {"audit.csv", "readings.csv", "claims.csv", "predictions.csv", "scores.parquet"}
+    expected |= {"database_search.parquet", "report/index.html"}
     assert set(finished.digests) == expected
 
 
@@ -103,6 +104,7 @@ def test_logs_and_run_times_stand_under_the_names_of_their_rules(finished: Finis
         "fits",
         "database",
         "audit",
+        "scores",
         "database_search",
         "page",
         *STUDIES,

@@ -87,6 +87,23 @@ def predictions_digest() -> str:
     return sha256(data(FILE))
 
 
+def changed(recorded: str | None) -> list[str]:
+    """Return a line that says so if the predictions are not those whose digest pins recorded, and no line otherwise.
+
+    Parameters
+    ----------
+    recorded
+        Digest in a pin file; None if it has none.
+    """
+    digest = predictions_digest()
+    if recorded in (None, digest):
+        return []
+    return [
+        f"{FILE} has changed since the weights were pinned: its sha256 was {recorded} and is {digest}; "
+        "restore it, or run `snakemake pins` again, which records the new one"
+    ]
+
+
 @cache
 def _predictions(path: Path) -> dict[str, Prediction]:
     found = [Prediction(**row) for row in read_table(path, schema("predictions"))]  # type: ignore[arg-type]

@@ -73,11 +73,6 @@ class Forecast:
         named = dict(zip(QUANTILES, self.quantiles, strict=True))
         return named[f"lower_{level}"], named[f"upper_{level}"]
 
-    def covers(self, value: float, level: int) -> bool:
-        """Tell whether a value lies in the central interval of a level; its ends belong to it."""
-        low, high = self.interval(level)
-        return low <= value <= high
-
     def interval_score(self, value: float) -> float:
         """Return the mean of the interval scores at `LEVELS`, in the units of the number; less is better.
 
