@@ -510,7 +510,18 @@ def instead(old: str, new: str):
 OF_FORMATS = ("beyond_precision", "beyond_precision_table")
 OF_WEIGHTS = [label for label in (*FIGURES, *TABLES) if label not in (*WEIGHTLESS, *OF_FORMATS)]
 AFTER_FITS = Counter(
-    ("fits", "audit", "page", *OF_FITS, "steady_state", "beyond", "database", *OF_WEIGHTS, *["notebook"] * 3)
+    (
+        "fits",
+        "audit",
+        "scores",
+        "page",
+        *OF_FITS,
+        "steady_state",
+        "beyond",
+        "database",
+        *OF_WEIGHTS,
+        *["notebook"] * 3,
+    )
 )
 EVERY_FIT = AFTER_FITS + Counter({"fit": len(ENTRIES)})
 # What reads weights or laws without a fit: an exclusion reaches the first, an edit of how weights are counted all.
@@ -527,7 +538,7 @@ WITHOUT_FITS = LAWS + Counter(
         *OF_FORMATS,
     )
 )
-AUDIT = Counter(["audit", "page"])
+AUDIT = Counter(["audit", "page", "scores"])
 NOTED = Counter({"notebook": len(NOTEBOOKS)})
 
 
@@ -633,7 +644,7 @@ def test_a_caption_redraws_its_exhibit_alone(finished: Finished) -> None:
             if digest != finished.digests[name]
         }
         text = (finished.results / "tables/table_5.html").read_text()
-    assert run.finished == ["audit", "page", "table_5"]
+    assert run.finished == ["audit", "page", "scores", "table_5"]
     assert "tables/table_5.html" in changed
     assert changed <= {"tables/table_5.html", "tables/table_5.tex", "report/index.html"}
     assert "R&amp;D &lt;b&gt; of input-side" in text

@@ -80,8 +80,8 @@ def _of_row(row: Row, against: str) -> Iterator[Score]:
         if against == "printed":
             # Rounding is no fault of a prediction: of the numbers that are printed alike, the nearest is taken.
             value = min(max(row["median"], row["printed_low"]), row["printed_high"])
-        # ASSUME score-units: scores are in units of the printed number, so that those of different numbers add up.
-        unit = abs(row["printed"] or 1.0)
+        # ASSUME score-units: scores are in units of the printed number or bound, so that those of many numbers add up.
+        unit = abs(row["printed"] or row["printed_high"] or row["printed_low"] or 1.0)
         measures: Mapping[str, Callable[[Forecast], float]] = {
             "interval_score": lambda forecast: forecast.interval_score(value) / unit,
             "log_score": lambda forecast: forecast.log_score(value) - float(np.log(unit)),
