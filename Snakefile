@@ -78,4 +78,5 @@ rule all:
         rules.tables.input,
         rules.notebooks.input,
         rules.audit.output,
+        rules.scores.output,
         rules.page.output,

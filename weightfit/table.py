@@ -168,6 +168,28 @@ def write_csv(path: Path, rows: pa.Table) -> None:
         writer.writerows(row.values() for row in rows.to_pylist())
 
 
+def read_csv(path: Path, name: str) -> pa.Table:
+    """Read a table that `write_csv` wrote, and check it against its contract.
+
+    Raises
+    ------
+    ContractError
+        If the file breaks the contract.
+    """
+    from pyarrow import csv as arrow_csv
+
+    options = arrow_csv.ConvertOptions(
+        column_types=arrow_schema(name),
+        strings_can_be_null=True,
+        null_values=[""],
+    )
+    try:
+        rows = arrow_csv.read_csv(path, convert_options=options)
+    except pa.ArrowInvalid as error:
+        raise ContractError(f"{path}: {error}; delete it and let the workflow make it again") from None
+    return build(name, {column: rows[column] for column in rows.column_names})
+
+
 def read(path: Path, name: str) -> pa.Table:
     """Read a Parquet table and check that it has its contract's columns and types.
 

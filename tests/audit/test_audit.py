@@ -24,7 +24,7 @@ from weightfit.audit.registry import owner
 from weightfit.audit.text import text
 from weightfit.errors import ContractError
 from weightfit.formula.interval import Interval
-from weightfit.table import write_csv
+from weightfit.table import read_csv, write_csv
 
 ROOT = documents.ROOT
 PYTHIA = ("70m", "160m", "410m", "1b", "6.9b")
@@ -102,6 +102,12 @@ def test_the_database_decides_more_and_undoes_nothing(numbers, given):
     assert all(
         "DATABASE_v9_1" in row["note"] or "JSON" in row["note"] or "*.json" in row["note"] for row in pending
     )
+
+
+def test_every_number_that_waits_for_weights_is_foreseen_or_abstained_from(given):
+    known = paper.reported()
+    waiting = {known[key].restates or key for key, row in given.items() if row["verdict"] == "pending"}
+    assert waiting <= set(paper.predictions())
 
 
 # Decisions, derived again.
@@ -548,6 +554,7 @@ def test_the_script_writes_both_tables(tmp_path, numbers):
             audit=str(tmp_path / "audit.csv"),
             readings=str(tmp_path / "readings.csv"),
             claims=str(tmp_path / "claims.csv"),
+            predictions=str(tmp_path / "predictions.csv"),
         ),
     )
     runpy.run_path(str(ROOT / "scripts/audit.py"), {"snakemake": job}, "__main__")
@@ -556,6 +563,9 @@ def test_the_script_writes_both_tables(tmp_path, numbers):
     assert [{key: value or None for key, value in row.items()} for row in written] == list(numbers.values())
     with (tmp_path / "readings.csv").open(encoding="utf-8", newline="") as stream:
         assert len(list(csv.DictReader(stream))) > 646
+    foreseen = read_csv(tmp_path / "predictions.csv", "foreseen")
+    assert foreseen["id"].to_pylist() == list(paper.predictions())
+    assert foreseen["weights"].null_count == foreseen.num_rows
     log = (tmp_path / "audit.log").read_text(encoding="utf-8")
     assert sum(int(count) for count in re.findall(r"\| (\d+) (?=\|)", log)) == 646
     first = (tmp_path / "audit.csv").read_bytes()

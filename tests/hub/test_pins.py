@@ -11,12 +11,14 @@ from hub_bench import BEARER, REPOSITORY, Bench, file_pin
 from weightfit.hub.errors import StalePins
 from weightfit.hub.pin_file import foreign, parts, read_pins
 from weightfit.hub.repository import HubSource, Part
+from weightfit.paper import predictions_digest
 
 CONFIG = b"{}\n"
 SINGLE = {"model.safetensors": b"single", "config.json": CONFIG}
 SHARDS = {"model-00001-of-00002.safetensors": b"first", "model-00002-of-00002.safetensors": b"second"}
 BINARIES = {"pytorch_model-00001-of-00002.bin": b"1", "pytorch_model-00002-of-00002.bin": b"2"}
 MODEL = {"repository": "lab/model", "revisions": {"main": None}}
+SAID = f"paper/predictions.tsv has sha256 {predictions_digest()}"
 
 
 def index(files: Mapping[str, bytes], **changed: object) -> bytes:
@@ -38,6 +40,7 @@ def test_what_is_written(bench: Bench) -> None:
     assert bench.pinned() == {
         "cohort": "cohort",
         "endpoint": bench.hub.endpoint,
+        "predictions": predictions_digest(),
         "entries": {
             "model": [
                 {
@@ -56,6 +59,7 @@ def test_what_is_written(bench: Bench) -> None:
     lines = [
         f"model main: pinned, commit {commit}, 1 files, 0.000 GB",
         "1 revisions, 1 files, 0.000 GB; 1 changed, 0 unavailable",
+        SAID,
         *foreign(bench.hub.endpoint),
     ]
     assert "not at https://huggingface.co: the audit does not take" in lines[-1]
@@ -155,6 +159,20 @@ def test_the_same_again_changes_no_byte(bench: Bench) -> None:
     assert (bench.folder / "cohort.pins.json").read_bytes() == before
 
 
+def test_predictions_are_recorded_and_a_change_is_told(bench: Bench) -> None:
+    """A pin file of an earlier version records none, which is no change."""
+    bench.hub.add("lab/model", SHARDED)
+    path = bench.folder / "cohort.pins.json"
+    assert SAID in bench.pins({"model": MODEL}).output.splitlines()
+    now = bench.pinned()
+    earlier = {key: value for key, value in now.items() if key != "predictions"}
+    for before, told in ((now, 0), (now | {"predictions": "0" * 64}, 1), (earlier, 0)):
+        path.write_text(json.dumps(before))
+        lines = bench.pins({"model": MODEL}).output.splitlines()
+        assert sum("paper/predictions.tsv has changed since" in line for line in lines) == told
+        assert bench.pinned() == now
+
+
 def test_what_moved_is_reported(bench: Bench) -> None:
     sources = {
         "a": {"repository": "lab/a", "revisions": {"main": None, "step1": 1}},
@@ -180,6 +198,7 @@ def test_what_moved_is_reported(bench: Bench) -> None:
         f"b main: moved from commit {older} to {newer}, the same weights",
         "a step1: no longer asked for",
         "3 revisions, 3 files, 0.000 GB; 3 changed, 0 unavailable",
+        SAID,
     ]
     assert bench.pinned()["entries"]["c"] == before
 

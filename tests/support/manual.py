@@ -25,6 +25,7 @@ from weightfit.audit.claims.claims import evaluated as evaluations
 from weightfit.audit.claims.claims import judge_claims
 from weightfit.audit.claims.file import read_claims
 from weightfit.audit.evaluation import Evaluator, evaluate_all
+from weightfit.audit.predictions import beside
 from weightfit.cohort import read_cohort
 from weightfit.cohort.facts import real_models
 from weightfit.documents import ROOT
@@ -132,6 +133,30 @@ def findings() -> str:
     return "\n".join(f"- [{lead}]({place}). {sentence}" for lead, sentence in zip(leads, told, strict=True))
 
 
+def predictions() -> str:
+    """Return how many printed numbers lie within their predictions, and a table of those outside of all intervals."""
+    foreseen = beside.beside(paper.predictions(), evaluated()[0])
+    cells = [
+        (
+            f"`{row['id']}`",
+            paper.printed(row["id"]),
+            f"[{row['lower_95']:.6g}, {row['upper_95']:.6g}]",
+            row["basis"],
+        )
+        for row in foreseen.to_pylist()
+        if row["printed_within"] == "none"
+    ]
+    return "\n".join(
+        [
+            beside.sentence(foreseen),
+            "",
+            "| outside of its 95 % interval | printed | interval | basis |",
+            "|---|---|---|---|",
+            *(f"| {' | '.join(row)} |" for row in cells),
+        ]
+    )
+
+
 def rule_graph() -> str:
     """Return the rules of a default run and what each hands on, as Mermaid; the exhibits are two nodes."""
     drawn = subprocess.run(
@@ -182,6 +207,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "error-rates": lambda: markdown(error_rates(evaluated()[0])),
     "printed-text": rules_table,
     "exhibits": exhibits.markdown,
+    "predictions": predictions,
     "rules": rule_graph,
     "cost-by-rule": by_rule.markdown,
 }

@@ -30,7 +30,7 @@ from weightfit.counts.part import read_part
 from weightfit.hub.growing_file import BUFFER
 from weightfit.hub.pinned import HUB
 from weightfit.hub.transfer import UNFINISHED
-from weightfit.paper import exhibits
+from weightfit.paper import exhibits, predictions_digest
 
 BEARER = "hf_a-token-that-must-not-be-seen"
 ARGUMENTS = ("--config", "cohort=miniature.yaml")
@@ -232,6 +232,23 @@ def measured(finished: Finished) -> int:
     return sum(row["evidence"] == "weights" and row["verdict"] in decided for row in rows)
 
 
+def scored(finished: Finished) -> set[str]:
+    """Return what the predictions were scored beside; the values beside them are those of the readings."""
+    results = finished.results
+    with (results / "readings.csv").open(encoding="utf-8", newline="") as stream:
+        readings = {(row["id"], row["reading"]): row for row in csv.DictReader(stream)}
+    for row in table.read_csv(results / "predictions.csv", "foreseen").to_pylist():
+        reading = readings[row["id"], row["reading"]]
+        if row["weights"] is not None:
+            assert reading["evidence"] == "weights"
+            assert float(reading["value"]) == pytest.approx(row["weights"], rel=1e-9)
+            assert row["weights_agree"] == (reading["outcome"] == "reproduced")
+    against = set(table.read(results / "scores.parquet", "scores")["against"].to_pylist())
+    missing = table.read_provenance(results / "scores.parquet")["missing"]
+    assert missing == (None if "weights" in against else "needs the paper's own weights")
+    return against
+
+
 def test_weights_decide_only_if_they_were_pinned_at_the_hub_itself(finished: Finished) -> None:
     assert measured(finished) == 0
     page = (finished.results / "report/index.html").read_text(encoding="utf-8")
@@ -240,15 +257,23 @@ def test_weights_decide_only_if_they_were_pinned_at_the_hub_itself(finished: Fin
     text = path.read_text()
     try:
         path.write_text(text.replace(finished.checkout.hub.endpoint, HUB))
-        run = finished.checkout.snakemake("--cores", "1", "audit", *ARGUMENTS)
-        assert run.finished == ["audit"]
+        run = finished.checkout.snakemake("--cores", "1", "audit", "scores", *ARGUMENTS)
+        assert run.finished == ["audit", "scores"]
         genuine = measured(finished)
         assert genuine > 60
+        assert scored(finished) == {"weights", "printed"}
         with tampered(finished.results / "manifests/pythia-70m/step143000/model.json"):
             # Its time stays: a newer manifest would rightly fetch the weights again.
             again = finished.checkout.snakemake("--cores", "1", "audit", "--forcerun", "audit", *ARGUMENTS)
             assert again.finished == ["audit"]
         assert 0 < measured(finished) < genuine
+        # Predictions of a later date than the pins are not scored beside weights.
+        path.write_text(path.read_text().replace(predictions_digest(), "0" * 64))
+        later = finished.checkout.snakemake("--cores", "1", "audit", "scores", *ARGUMENTS)
+        assert later.finished == ["audit", "scores"]
+        assert scored(finished) == {"printed"}
+        log = (finished.results / "logs/audit.log").read_text(encoding="utf-8")
+        assert "paper/predictions.tsv has changed since the weights were pinned" in log
     finally:
         path.write_text(text)
         finished.checkout.snakemake("--cores", "1", *EVERYTHING, *ARGUMENTS)

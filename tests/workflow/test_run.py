@@ -94,7 +94,8 @@ def test_every_file_that_others_build_on_is_there(finished: Finished) -> None:
         "planted.json",
     }
     expected |= {f"database/{name}" for name in (*own, *(f"{entry}/step0.json" for entry in ENTRIES[:2]))}
-    expected |= {"audit.csv", "readings.csv", "claims.csv", "database_search.parquet", "report/index.html"}
+    expected |= {"audit.csv", "readings.csv", "claims.csv", "predictions.csv", "scores.parquet"}
+    expected |= {"database_search.parquet", "report/index.html"}
     assert set(finished.digests) == expected
 
 
@@ -103,6 +104,7 @@ def test_logs_and_run_times_stand_under_the_names_of_their_rules(finished: Finis
         "fits",
         "database",
         "audit",
+        "scores",
         "database_search",
         "page",
         *STUDIES,
@@ -511,6 +513,7 @@ AFTER_FITS = Counter(
     (
         "fits",
         "audit",
+        "scores",
         "page",
         *OF_FITS,
         "steady_state",
@@ -536,7 +539,7 @@ WITHOUT_FITS = LAWS + Counter(
         *OF_FORMATS,
     )
 )
-AUDIT = Counter(["audit", "page"])
+AUDIT = Counter(["audit", "page", "scores"])
 NOTED = Counter({"notebook": len(NOTEBOOKS)})
 
 
@@ -642,7 +645,7 @@ def test_a_caption_redraws_its_exhibit_alone(finished: Finished) -> None:
             if digest != finished.digests[name]
         }
         text = (finished.results / "tables/table_5.html").read_text()
-    assert run.finished == ["audit", "page", "table_5"]
+    assert run.finished == ["audit", "page", "scores", "table_5"]
     assert "tables/table_5.html" in changed
     assert changed <= {"tables/table_5.html", "tables/table_5.tex", "report/index.html"}
     assert "R&amp;D &lt;b&gt; of input-side" in text

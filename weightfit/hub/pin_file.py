@@ -75,6 +75,15 @@ def endpoint(path: Path) -> str:
     return str(parse_object(path.read_bytes(), path.name)["endpoint"])
 
 
+def recorded_predictions(path: Path) -> str | None:
+    """Return the sha256 of the predictions that a pin file records; `load` must have read the file without error.
+
+    None if the file records none, as files of earlier versions do.
+    """
+    found = parse_object(path.read_bytes(), path.name).get("predictions")
+    return None if found is None else str(found)
+
+
 def foreign(endpoint: str) -> list[str]:
     """Return a line of warning if pins were not made at the Hub itself, and no line if they were."""
     if endpoint == HUB:

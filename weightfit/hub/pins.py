@@ -10,10 +10,12 @@ from huggingface_hub import constants
 
 from weightfit.documents import write_json
 from weightfit.hub.errors import StalePins
-from weightfit.hub.pin_file import Pins, foreign, load
+from weightfit.hub.pin_file import Pins, foreign, load, recorded_predictions
 from weightfit.hub.repository import HubSource, Revision
 from weightfit.hub.resolve import resolve
 from weightfit.hub.retry import add_patience
+from weightfit.paper import predictions_digest
+from weightfit.paper.predictions import FILE, changed
 from weightfit.task import logged
 
 
@@ -135,15 +137,28 @@ def pin(cohort: str, sources: Mapping[str, HubSource], path: Path, tries: int, w
     list of str
         Lines of the report.
     """
+    before: Pins = {}
+    foreseen = None
     try:
-        before = load(path, "it is replaced") if path.is_file() else {}
+        if path.is_file():
+            before, foreseen = load(path, "it is replaced"), recorded_predictions(path)
     except StalePins as error:
         print(error)
-        before = {}
     after, stay = kept(before, resolve(sources, tries, wait))
     entries = {entry: [revision.described() for revision in revisions] for entry, revisions in after.items()}
-    write_json(path, {"cohort": cohort, "endpoint": constants.ENDPOINT, "entries": entries})
-    return [*stay, *report(before, after, sources), *foreign(constants.ENDPOINT)]
+    digest = predictions_digest()
+    write_json(
+        path,
+        {"cohort": cohort, "endpoint": constants.ENDPOINT, "predictions": digest, "entries": entries},
+    )
+    told = [f"note: {line}" for line in changed(foreseen)]
+    return [
+        *stay,
+        *report(before, after, sources),
+        *told,
+        f"{FILE} has sha256 {digest}",
+        *foreign(constants.ENDPOINT),
+    ]
 
 
 def main(arguments: Sequence[str]) -> None:

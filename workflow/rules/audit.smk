@@ -27,6 +27,7 @@ rule audit:
         audit=f"{RESULTS}/audit.csv",
         readings=f"{RESULTS}/readings.csv",
         claims=f"{RESULTS}/claims.csv",
+        predictions=f"{RESULTS}/predictions.csv",
     log:
         f"{RESULTS}/logs/audit.log",
     benchmark:
@@ -44,6 +45,25 @@ rule audit:
         "Compare every printed number and every claim with the results, and give a verdict with its evidence."
     script:
         "../../scripts/audit.py"
+
+
+rule scores:
+    input:
+        rules.audit.output.predictions,
+    output:
+        f"{RESULTS}/scores.parquet",
+    log:
+        f"{RESULTS}/logs/scores.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/scores.tsv"
+    conda:
+        "../../envs/measure.yaml"
+    params:
+        code=code("scripts/scores.py"),
+    message:
+        "Score the predictions of printed numbers."
+    script:
+        "../../scripts/scores.py"
 
 
 rule database_search:
