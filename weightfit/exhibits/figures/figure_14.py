@@ -151,8 +151,9 @@ def _curve(axes: Axes, shares: Mapping[Any, Any], **style: Any) -> None:
     if not shares:
         return
     numbers = range(min(shares), max(shares) + 1)
+    look: dict[str, Any] = {"color": "black", "ls": ":", "lw": 1.2, "zorder": 3} | style
     axes.plot(
         [(number + 0.5) / BINS_PER_DECADE for number in numbers],
         [shares.get(number, math.nan) for number in numbers],
-        **({"color": "black", "ls": ":", "lw": 1.2, "zorder": 3} | style),
+        **look,
     )
