@@ -37,7 +37,7 @@ def test_the_paper_s_scales_give_its_line_under_its_own_source(tmp_path):
     assert f"{line['paper']['correlation']:.2f}" == line["paper"]["correlation_printed"]
     # The printed roots are those of the printed rates, but for their three digits.
     for name in ("slope", "correlation", "exponent", "factor"):
-        assert as_printed[-1][name] == pytest.approx(line["paper"][name], rel=2e-3)
+        assert as_printed[-1][name] == pytest.approx(line["paper"][name], rel=5e-3)
     assert {row["entry"] for row in as_printed} == {None}
     # Ten times the weight decay is a root ten times smaller in the square: the slope is sqrt(10) times larger, but for
     # the learning rate of one size.

@@ -70,8 +70,8 @@ def test_notes_name_the_sources_that_differ_and_the_spans_that_are_printed(tmp_p
     assert spans["Ratios of others"].endswith("printed: 0.048 to 0.319, a factor of 6.6.")
 
 
-def test_printed_powers_are_shown_without_braces(tmp_path):
+def test_printed_powers_are_shown_as_superscripts(tmp_path):
     row = rows(asked(tmp_path, {}))["qwen3-8b", "paper"]
     assert row["learning_rate_printed"] == "5.0×10^{-4}"
-    assert table_4.display(row)["learning_rate_printed"] == "5.0×10^-4"
+    assert table_4.display(row)["learning_rate_printed"] == "5.0×10⁻⁴"
     assert set(row) == set(table_4.COLUMNS)

@@ -68,7 +68,7 @@ def test_released_names_stand_as_they_are_exported(asked):
         ({"label": None}, "nearest", "weibull_fit"),
         ({"label": None, "nearest": None}, "nearest", "–"),
         ({}, "ours", "–"),
-        ({"ours": f"weightfit.diagnostics.{NAMES[1]}"}, "ours", "diagnostics"),
+        ({"ours": f"weightfit.diagnostics.{NAMES[1]}"}, "ours", NAMES[1]),
         ({"ours": "weightfit.other.another"}, "ours", "other.another"),
         ({}, "compared", "k (3)"),
         ({}, "agrees", "yes"),

@@ -103,10 +103,10 @@ def test_the_second_mode_is_that_of_the_matrix_with_the_largest_dip(told):
     row = found["0-5"]
     assert (row["shallow_dip"], row["shallow_small_share"], row["shallow_bimodal"]) == (0.06, 0.12, 2)
     assert row["deep_bimodal"] == 1
-    shown = table_7.display(row)
-    assert (shown["small_share"], shown["bimodal"]) == ("0.1200 ± 0.0010", "2 of 18")
+    (shown,) = table_7.displayed(list(found.values()))
+    assert shown["small_share"].startswith("0.1200 ± 0.0010 / ")
+    assert shown["bimodal"].startswith("2 of 18 / ")
     assert shown["row"] == "Qwen2-7B"
-    assert "row" not in table_7.display(found["1-6"])
 
 
 def test_what_is_left_out_leaves_empty_cells(told):
@@ -120,7 +120,7 @@ def test_what_is_left_out_leaves_empty_cells(told):
     row = found["0-5"]
     assert (row["shallow_min"], row["regime"], row["shallow_dip"]) == (None, None, None)
     assert (row["shallow_bimodal"], row["deep_median"]) == (0, 1.1)
-    assert table_7.display(row)["shallow_min"] == "–"
+    assert table_7.displayed([row])[0]["shallow_min"] == "–"
 
 
 def test_the_calibration_is_read_at_the_printed_thresholds(told):

@@ -163,7 +163,8 @@ def _degrees(rows: list[Row], panels: Mapping[str, Axes], request: Request) -> N
             axes.annotate(
                 f"trim {series}",
                 (1 / curve[-1]["degrees"], curve[-1]["value"]),
-                (3, 0),
+                # The ends of the first two curves may be nearer than two lines of type.
+                (3, 4 if series == _narrowest(request) else -4),
                 textcoords="offset points",
                 va="center",
                 fontsize=7,

@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow.compute as pc
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 
 from weightfit import paper
 from weightfit.exhibits.legend import lined, marked
@@ -37,6 +36,13 @@ TITLES = {
     "official": "These weights, with the rates of the official configurations",
 }
 """Titles of the panels by source."""
+
+REACH, LETTER, LINE = 1.4, 0.0235, 0.095
+"""Length of the axis and width of a letter in units of the drawn lines, and height of a name in units of the highest
+scale."""
+
+STEPS = (0, -1, 1, -2, 2, 3, 4, 5)
+"""Distances of a name from its mark that are tried in turn, in heights of a name."""
 
 FITTED = ("slope", "correlation", "exponent", "r_squared")
 SURE = (
@@ -175,34 +181,39 @@ def draw(rows: list[Row], request: Request) -> Figure:
     marks = markings(request.cast.wanted)
     for name, (axes, beside) in zip(names, grid, strict=True):
         points = sorted(
-            (row for row in placed if row["panel"] == name), key=lambda row: (row["root"], row["scale"])
+            (row for row in placed if row["panel"] == name), key=lambda row: (row["scale"], row["root"])
         )
-        reach = 1.15 * max(row["root"] for row in points)
+        reach = 1.05 * max(row["root"] for row in points)
         highest = max(row["scale"] for row in points)
         before = None
         for row in points:
             colour, marker = f"C{request.cast.wanted.index(row['series'])}", marks[row["series"]][1]
             near = before is not None and _near(row, before, reach, highest)
-            # Of two marks in nearly one place, the second is drawn within the first and named at its left.
+            # Of two marks in nearly one place, the second is drawn within the first.
             axes.plot(
                 row["root"], row["scale"], marker, color=colour, ms=4 if near else 7, zorder=4 if near else 3
             )
             if row["scale_null"] is not None:
                 axes.plot(row["root"], row["scale_null"], marker, color=colour, mfc="none", ms=6, zorder=4)
-            axes.annotate(
-                _name(row, request),
-                (row["root"], row["scale"]),
-                (-5 if near else 5, -3),
-                textcoords="offset points",
-                ha="right" if near else "left",
-                va="center" if near else "top",
-                fontsize=7,
-                zorder=5,
-                path_effects=[withStroke(linewidth=2.5, foreground="white")],
-            )
             before = row
+        labels = [_name(row, request) for row in points]
+        tops = [highest]
+        places = _places(points, labels, reach, highest)
+        for row, label, (side, height) in zip(points, labels, places, strict=True):
+            tops.append(height)
+            axes.annotate(
+                label,
+                (row["root"], row["scale"]),
+                (row["root"] + 0.035 * side * reach, height),
+                arrowprops={"arrowstyle": "-", "lw": 0.5} if height != row["scale"] else None,
+                ha="left" if side > 0 else "right",
+                va="center",
+                fontsize=7,
+                zorder=2,
+                bbox={"facecolor": "white", "alpha": 0.75, "lw": 0, "pad": 0.6},
+            )
         told = [told for row in rows if row["panel"] == name for told in _draw_line(row, reach, axes)]
-        axes.set(xlim=(0, 1.12 * reach), ylim=(0, 1.15 * highest))
+        axes.set(xlim=(0, REACH * reach), ylim=(0, max(tops) + 0.15 * highest))
         axes.set_ylabel("mean scale\n(units of the weights)")
         axes.set_title(TITLES.get(str(name), f"Rates of the source {name}"), loc="left")
         beside.axis("off")
@@ -217,6 +228,39 @@ def draw(rows: list[Row], request: Request) -> Figure:
     some_null = any(row["scale_null"] is not None for row in placed)
     figure.legend(handles=handles if some_null else handles[:2], loc="outside lower left", ncols=4)
     return figure
+
+
+def _places(
+    points: Sequence[Row], names: Sequence[str], reach: float, highest: float
+) -> list[tuple[int, float]]:
+    """Return the side and the height at which the name of each point stands, free of marks and of other names."""
+    marks = [(float(str(row["root"])), float(str(row["scale"]))) for row in points]
+    untrained = [
+        (float(str(row["root"])), float(str(row["scale_null"])))
+        for row in points
+        if row["scale_null"] is not None
+    ]
+    boxes: list[tuple[float, float, float]] = []
+    found: list[tuple[int, float]] = []
+    for (root, scale), name in zip(marks, names, strict=True):
+        width = LETTER * reach * (len(name) + 2)
+        candidates = [(side, scale + step * LINE * highest) for step in STEPS for side in (1, -1)]
+        for side, height in candidates:
+            left = root if side > 0 else root - width
+            free = all(
+                abs(height - other) >= LINE * highest or left >= end or left + width <= start
+                for start, end, other in boxes
+            )
+            clear = all(
+                abs(height - other) >= 0.7 * LINE * highest or not left < at < left + width
+                for at, other in (*marks, *untrained)
+                if (at, other) != (root, scale)
+            )
+            if left >= 0 and free and clear:
+                break
+        boxes.append((left, left + width, height))
+        found.append((side, height))
+    return found
 
 
 def _near(row: Row, other: Row, reach: float, highest: float) -> bool:

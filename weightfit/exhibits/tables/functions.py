@@ -56,7 +56,9 @@ def display(row: Row) -> Mapping[str, str]:
         "name": str(row["name"]),
         "in_release": "yes" if row["in_release"] else "no",
         "nearest": f"{nearest} ({row['label']})" if row["label"] else nearest,
-        "ours": NOTHING if row["ours"] is None else str(row["ours"]).removeprefix(OURS),
+        "ours": NOTHING
+        if row["ours"] is None
+        else str(row["ours"]).removeprefix(OURS).removeprefix("weightfit."),
         "compared": NOTHING if row["compared"] is None else f"{row['compared']} ({row['values']})",
         "agrees": _verdict(row),
         "difference": NOTHING if row["difference"] is None else f"{row['difference']:.1g}",
