@@ -11,6 +11,7 @@ from pathlib import Path
 
 import ctranslate2_file as by_hand
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 import pytorch_file
 from small_checkpoint import BLOCKS, FAMILIES, HEADS, HIDDEN, INNER, checkpoint, shard, weights, write
@@ -22,6 +23,7 @@ from weightfit.counts.part import count_part
 from weightfit.documents import violation
 from weightfit.fits.fit import fit_part
 from weightfit.fits.units import Protocol
+from weightfit.studies.format_null import TRIMS
 from weightfit.weights.families import components
 
 HERE = Path(__file__).resolve().parents[1]
@@ -67,10 +69,14 @@ def by_workflow(folder: Path, family: str, protocol: str, trim: float) -> dict[t
     sha256 = write(path, weights(family)).sha256
     manifest = {"entry": "test", "files": [{"path": path.name, "step": None, "sha256": sha256}]}
     count_part(manifest, folder, folder / "part.parquet")
-    tables = fit_part(folder / "part.parquet", [Protocol(protocol, "both", (trim,), True, "all")], {})
+    tables = fit_part(folder / "part.parquet", [Protocol(protocol, "both", TRIMS, True, "all")], {})
     found: dict[tuple[int, str], dict] = {}
     for one in tables:
-        for row in one.to_pylist():
+        for row in (
+            one.filter(pc.field("trim") == trim).to_pylist()
+            if "trim" in one.column_names
+            else one.to_pylist()
+        ):
             found.setdefault((row["block"], row["component"]), {}).update(row)
     return found
 

@@ -149,7 +149,7 @@ def test_a_page_of_a_file_names_no_path_and_is_the_same_again(tmp_path):
 
 
 def test_a_page_that_cannot_be_made_leaves_nothing(found, tmp_path):
-    broken = replace(found, model=replace(found.model, left_out=None))
+    broken = replace(found, model=replace(found.model, left_out="no mapping"))
     with pytest.raises(UndefinedError):
         write_page(tmp_path / "page.html", [broken])
     assert list(tmp_path.iterdir()) == []

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from weightfit.analysis.arrays import as_floats, of_arrays
 from weightfit.analysis.counted import counted, described
 from weightfit.analysis.findings import Findings, Kind, find
-from weightfit.analysis.measure import COLUMNS
+from weightfit.analysis.measure import COLUMNS, fit_of_unit
 from weightfit.analysis.model import Model, local
 from weightfit.analysis.standing_out import StandsOut
 from weightfit.analysis.text import html, lines
@@ -206,14 +206,14 @@ def fit(array: ArrayLike, trim: float = TRIM) -> MatrixFit:
     (1.2, 1.2054)
     """
     from weightfit.fits.null import GaussianMixture
-    from weightfit.fits.units import Unit, fits_of_unit
+    from weightfit.fits.units import Unit
 
     values = array if hasattr(array, "dtype") else np.asarray(array)
     histogram = histogram_of(as_floats(values))
     law = GaussianMixture.of([histogram.standard_deviation], [histogram.n])
     protocol = Protocol("centred", "both", (trim,), pools=False, steps="all")
-    (found,) = fits_of_unit(Unit(None, 0, "array", histogram, law, 0, True), [protocol])
-    return MatrixFit(**{one.name: found[one.name] for one in fields(MatrixFit)})  # type: ignore[arg-type]
+    found = fit_of_unit(Unit(None, 0, "array", histogram, law, 0, True), protocol)
+    return MatrixFit(**{one.name: found[one.name] for one in fields(MatrixFit)})
 
 
 @dataclass(frozen=True)

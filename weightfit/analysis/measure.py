@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -134,7 +134,7 @@ def measure_matrix(block: int, component: str, histogram: Histogram, protocol: P
     """
     law = GaussianMixture.of([histogram.standard_deviation], [histogram.n])
     unit = Unit(None, block, component, histogram, law, 0, True)
-    (fit,) = fits_of_unit(unit, [protocol])
+    fit = fit_of_unit(unit, protocol)
     moments = moments_of_unit(unit)
     # The few levels of a quantised format are modes of its own.
     modes = dict.fromkeys(MODES) if is_quantised(histogram.dtype) else second_mode(histogram)
@@ -147,6 +147,16 @@ def measure_matrix(block: int, component: str, histogram: Histogram, protocol: P
         "shape_format_null": _format_null(fit, histogram, protocol),
         **{name: known[name] for name in (*MOMENTS, *MODES)},
     }
+
+
+def fit_of_unit(unit: Unit, protocol: Protocol) -> dict[str, Any]:
+    """Return the fit of a matrix at one trim, with the digits that the workflow gives it.
+
+    The sums of a plot, and the draws of its null, depend in their last digits on all trims that are fitted together.
+    """
+    (trim,) = protocol.trims
+    (found,) = (one for one in fits_of_unit(unit, [replace(protocol, trims=TRIMS)]) if one["trim"] == trim)
+    return found
 
 
 def is_quantised(stored: str) -> bool:
