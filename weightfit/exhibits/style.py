@@ -21,9 +21,6 @@ HEAT = "cividis"
 FULL_WIDTH, COLUMN_WIDTH = 7.0, 3.3
 """Widths of a page and of one of its two columns in inches, at which figures are printed without scaling."""
 
-SMALLEST = 7.0
-"""Size in points of the smallest type of a figure as printed."""
-
 BAND_COLOUR, ANCHOR_COLOUR, NULL_COLOUR, NOTE_COLOUR, STAND_IN_COLOUR = (
     "#F0C75E",
     "#555555",
