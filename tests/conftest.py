@@ -3,12 +3,17 @@
 import csv
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from weightfit import documents
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # Read by numpy when it is first imported, which is later.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
@@ -37,6 +42,22 @@ def certified() -> dict[str, dict[str, float]]:
             rows = csv.DictReader(stream, delimiter="\t")
             found[path.stem] = {row["quantity"]: float(row["value"]) for row in rows}
     return found
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """Open a browser for all tests that look at pages."""
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("Chromium is not installed (Debian's package chromium); .ci/run installs it")
+    # Most processes of a test run look at no page.
+    from browsing import QUIET
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=program, args=list(QUIET))
+        yield opened
+        opened.close()
 
 
 @pytest.fixture

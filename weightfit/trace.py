@@ -142,7 +142,7 @@ def _test(test: ClaimTest, made: Mapping[str, Evaluated]) -> Iterator[str]:
 
 def _verdict(row: dict[str, str]) -> Iterator[str]:
     yield f"verdict: {row['verdict']}" + (f" by {row['evidence']}" if row["evidence"] else "")
-    for name in ("value", "null", "sentence", "stand_in", "note"):
+    for name in ("value", "null", "sentence", "needs", "stand_in", "finding", "note"):
         if row.get(name):
             yield f"  {name.replace('_', '-')}: {row[name]}"
 

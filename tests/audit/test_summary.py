@@ -18,7 +18,7 @@ def numbers(tmp_path_factory):
 
 
 def test_each_printed_number_is_counted_once(numbers):
-    rows = summary.markdown(numbers).split("\n")[4:]
+    rows = [row for row in summary.markdown(numbers).split("\n")[4:] if row.startswith("|")]
     assert sum(int(cell) for row in rows for cell in re.findall(r"\d+", row)) == len(paper.reported()) == 646
 
 
@@ -31,3 +31,14 @@ def test_the_first_line_tells_how_many_rest_on_the_paper_s_weights(numbers):
             row |= {"verdict": "differs", "evidence": "weights"}
     again = numbers.from_pylist(decided, schema=numbers.schema)
     assert summary.markdown(again).startswith("1 of the")
+
+
+def test_numbers_that_differ_are_told_with_their_findings(numbers):
+    rows = numbers.to_pylist()
+    shown = [row["finding"] for row in rows if row["verdict"] == "differs"]
+    assert f"The {len(shown)} numbers that differ are {len(set(shown))} findings" in summary.markdown(numbers)
+    for row in rows:
+        if row["verdict"] == "differs" and row["id"] != "S5.2.warmup":
+            row |= {"verdict": "pending", "finding": None}
+    one = numbers.from_pylist(rows, schema=numbers.schema)
+    assert summary.differing(one).startswith("The 1 number that differs is 1 finding")

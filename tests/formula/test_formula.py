@@ -426,7 +426,13 @@ def test_long_sums_and_deep_terms_within_the_limits_are_read():
 
 def test_the_language_has_just_these_functions():
     expected = "abs sqrt exp log log10 gamma count sum min max place_of_least count_at_most mean median stdev"
-    assert set(FUNCTIONS) == {*expected.split(), "pearson", "slope", "slope_through_origin"}
+    assert set(FUNCTIONS) == {
+        *expected.split(),
+        "pearson",
+        "partial_correlation",
+        "slope",
+        "slope_through_origin",
+    }
 
 
 def test_where_the_least_item_stands():

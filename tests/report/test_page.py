@@ -135,8 +135,8 @@ def test_each_verdict_is_explained_in_the_words_of_the_contract(text: str) -> No
     (told,) = re.findall(r'<dl class="meanings">(.*?)</dl>', text, re.S)
     assert re.findall(r'class="badge (\w+)"', told) == list(summary.VERDICTS)
     assert (
-        "<dd>every admissible reading of the strongest kind of evidence that decides falls within the printed text</dd>"
-        in told
+        "<dd>every admissible reading of the strongest kind of evidence that decides falls within the printed text, "
+        "with all of its values if it allows a range of them</dd>" in told
     )
     assert "<dd></dd>" not in told
 

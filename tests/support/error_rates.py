@@ -12,7 +12,7 @@ import numpy as np
 
 from weightfit import paper
 from weightfit.audit import printed, verdict
-from weightfit.audit.audit import judge, verdicts
+from weightfit.audit.audit import decide, judge
 from weightfit.audit.registry import owner
 from weightfit.formula.interval import Interval
 
@@ -28,6 +28,7 @@ TRIALS = 200
 SEED = 20261125
 
 _MANTISSA = re.compile(r"\d(?:[\d,]*\d)?(?:\.\d+)?")
+AGREES = ("reproduced", "consistent")
 DOUBT = ("differs", "ambiguous")
 SORTS = ("number", "count")
 
@@ -96,14 +97,14 @@ def error_rates(results: Mapping[str, Sequence[Evaluated]], trials: int = TRIALS
 
 
 def _decided(results: Mapping[str, Sequence[Evaluated]]) -> list[tuple[Reported, Sequence[Evaluated]]]:
-    """Return the printed numbers that one kind of evidence reproduces."""
+    """Return the printed numbers with which one kind of evidence agrees."""
     found = []
     for row in paper.reported().values():
         own = results.get(owner(results, row.id), ())
         meaning = printed.read(row.id)
         if own and meaning.sort in SORTS and meaning.number and meaning.number.relation in ("equal", "about"):
-            said, _ = verdict.of_number(verdicts(judge(row, meaning, own)))
-            if said == "reproduced":
+            said, _ = decide(row, judge(row, meaning, own))
+            if said in AGREES:
                 found.append((row, own))
     return found
 
@@ -120,7 +121,7 @@ def _draw(
 
 
 def _judged(row: Reported, text: str, results: Sequence[Evaluated]) -> _Trial:
-    said, evidence = verdict.of_number(verdicts(judge(row, _meaning(row, text), results)))
+    said, evidence = decide(row, judge(row, _meaning(row, text), results))
     assert evidence is not None
     return _Trial(evidence, said in DOUBT)
 

@@ -20,6 +20,8 @@ from printed_rules import rules_table
 from weightfit import paper
 from weightfit.audit import registry, summary
 from weightfit.audit.audit import audit
+from weightfit.audit.claims import sentences
+from weightfit.audit.claims.claims import evaluated as evaluations
 from weightfit.audit.claims.claims import judge_claims
 from weightfit.audit.claims.file import read_claims
 from weightfit.audit.evaluation import Evaluator, evaluate_all
@@ -40,14 +42,34 @@ DOCUMENTS = (
 MARKED = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
+UNSAID = (
+    ("anchor-is-universal", 0),
+    ("ten-of-twelve", 1),
+    ("scale-follows-the-root", 1),
+    ("gamma-closure", 1),
+    ("drift-follows-t-over-tau", -1),
+    ("attention-groups", -1),
+)
+"""Claims and places of their tests whose sentences tell what the paper does not say."""
+
+
 @cache
-def evaluated() -> tuple[Any, Any]:
-    """Evaluate every reading without weights and without the released database."""
+def evaluated() -> tuple[Any, Any, list[str]]:
+    """Evaluate every reading, and the claims, without weights and without the released database."""
     with tempfile.TemporaryDirectory() as folder:
         found = sources(Path(folder))
+        evaluator = Evaluator(found)
         results = evaluate_all(registry.read(), found)
-        claims = judge_claims(read_claims(), results, Evaluator(found))
-    return results, claims
+        claims = judge_claims(read_claims(), results, evaluator)
+        told = [_sentence(evaluator, claim, place) for claim, place in UNSAID]
+    return results, claims, told
+
+
+def _sentence(evaluator: Evaluator, claim: str, place: int) -> str:
+    """Return the sentence of a test, as an item of a list with the name of its claim."""
+    (test,) = (each.tests[place] for each in read_claims() if each.id == claim)
+    made = {name: one.value for name, one in evaluations(claim, test, evaluator).items()}
+    return f"- {sentences.filled(claim, test, made)} (`{claim}`)"
 
 
 def verdicts() -> str:
@@ -79,10 +101,7 @@ def claims() -> str:
     for name, those in by_verdict().items():
         lines += [f"### {name} ({len(those)})", ""]
         # The data that would decide a pending claim stand in claims.csv.
-        told = [(claim, claim["sentence"].partition("It would be decided by")[0].strip()) for claim in those]
-        lines += [
-            f"- `{claim['id']}` ({claim['place']})" + (f": {said}" if said else ".") for claim, said in told
-        ]
+        lines += [f"- `{claim['id']}` ({claim['place']}): {claim['sentence']}" for claim in those]
         lines.append("")
     return "\n".join(lines).rstrip()
 
@@ -181,9 +200,10 @@ def availability() -> str:
 PARTS: Mapping[str, Callable[[], str]] = {
     "availability": availability,
     "verdicts": verdicts,
-    "audit": lambda: f"{verdicts()}\n\n{claims_in_brief()}",
+    "audit": lambda: f"{verdicts()} {claims_in_brief()}",
     "claims": claims,
     "findings": findings,
+    "unsaid": lambda: "\n".join(evaluated()[2]),
     "error-rates": lambda: markdown(error_rates(evaluated()[0])),
     "printed-text": rules_table,
     "exhibits": exhibits.markdown,

@@ -22,6 +22,7 @@ HOSTILE = "</td><script>alert('written by a stranger')</script>"
 FILE = {"path": "step0.safetensors", "bytes": 1234567, "sha256": "ab" * 32, "step": 0}
 SAID = (
     ("reproduced", "theory"),
+    ("consistent", "database"),
     ("differs", "library"),
     ("ambiguous", "configuration"),
     ("compatible", "arithmetic"),
@@ -73,6 +74,7 @@ def make_run(folder: Path) -> Run:
                     "verdict": "pending",
                     "evidence": None,
                     "sentence": "Nothing decides it.",
+                    "needs": "weights of 7.2 GB",
                     "stand_in": None,
                 }
             ]
@@ -113,6 +115,7 @@ def audit() -> pa.Table:
                 "verdict": verdict,
                 "evidence": evidence,
                 "definition": row.definition,
+                "finding": row.restates or row.id if verdict == "differs" else None,
                 "note": HOSTILE if row.id == MEASURED else None,
             }
         )

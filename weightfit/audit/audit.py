@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from weightfit import paper, table
-from weightfit.audit import printed, verdict
-from weightfit.audit.evaluation import Evaluated
+from weightfit.audit import findings, printed, verdict
+from weightfit.audit.evaluation import Evaluated, resting
 from weightfit.audit.needs import described
-from weightfit.audit.registry import owner
+from weightfit.audit.references.trainings import corrections
+from weightfit.audit.registry import is_authors_own, owner
 from weightfit.audit.text import text
+from weightfit.audit.verdict import Verdict
 from weightfit.errors import ContractError
 from weightfit.paper import checkpoints
 
@@ -21,11 +23,15 @@ if TYPE_CHECKING:
     from weightfit.audit.needs import Need
     from weightfit.audit.printed import Printed
     from weightfit.audit.registry import Evidence
-    from weightfit.audit.verdict import Outcome, Verdict
+    from weightfit.audit.verdict import Outcome
     from weightfit.paper import Reported
 
 TRAJECTORY = "pythia-trajectory"
 """Value of column `needs` of `paper/reported.tsv`: the number needs several steps of a training."""
+
+
+OPEN: tuple[Verdict, ...] = ("pending", "compatible", "ambiguous", "consistent")
+"""Verdicts whose notes name the data that would decide more."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,8 @@ def judge(row: Reported, meaning: Printed, results: Sequence[Evaluated]) -> tupl
                 said = verdict.outcome(result.value, meaning)
             except ContractError as error:
                 raise ContractError(f"id {row.id}, reading {result.reading.reading}: {error}") from None
+            if said == "reproduced" and is_authors_own(row, result.reading):
+                said = "consistent"
         found.append(Judged(result, said, _needs(row, result) if said == "pending" else ()))
     return tuple(found)
 
@@ -99,6 +107,21 @@ def verdicts(judged: Sequence[Judged]) -> dict[Evidence, Verdict]:
         for evidence in verdict.STRENGTH
         if any(each.evidence == evidence for each in judged)
     }
+
+
+def decide(row: Reported, judged: Sequence[Judged]) -> tuple[Verdict, Evidence | None]:
+    """Return the verdict on a printed number, and the kind of evidence on which it rests.
+
+    Parameters
+    ----------
+    row
+        The printed number.
+    judged
+        Its readings, as `judge` returns them.
+    """
+    said, evidence = verdict.of_number(verdicts(judged))
+    # ASSUME restatement: what agrees with a restatement agrees with its original, and is counted there once.
+    return ("consistent" if said == "reproduced" and row.restates else said), evidence
 
 
 def contradictions(owners: Collection[str]) -> dict[str, tuple[str, ...]]:
@@ -152,7 +175,7 @@ def audit(results: Mapping[str, Sequence[Evaluated]]) -> tuple[pa.Table, pa.Tabl
 
 
 def _number(row: Reported, judged: Sequence[Judged], against: Sequence[str]) -> dict[str, object]:
-    said, evidence = verdict.of_number(verdicts(judged))
+    said, evidence = decide(row, judged)
     deciding = [each for each in judged if each.evidence == evidence]
     notes = [
         f"cannot hold together with {other}, which is printed as {paper.printed(other)}" for other in against
@@ -171,6 +194,7 @@ def _number(row: Reported, judged: Sequence[Judged], against: Sequence[str]) -> 
         "verdict": said,
         "evidence": evidence,
         "definition": original.definition,
+        "finding": findings.of(row) if said == "differs" else None,
         "note": "; ".join([*notes, *_notes(said, deciding, judged)]) or None,
     }
 
@@ -198,8 +222,9 @@ def _notes(said: Verdict, deciding: Sequence[Judged], judged: Sequence[Judged]) 
         notes += [reading.note for reading in untold]
     else:
         notes += [f"not evaluated as {reading.reading}: {reading.note}" for reading in untold]
+    notes += corrections(resting(each.result.reading.value for each in judged))
     missing = [need for each in judged for need in each.needs]
-    if missing and said in ("pending", "compatible", "ambiguous"):
+    if missing and said in OPEN:
         notes.append(f"would be decided by {described(missing)}")
     return notes
 

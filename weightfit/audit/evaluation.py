@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -161,6 +161,11 @@ class Evaluator:
         """Return the paper's own weights that a formula needs."""
         found = (self._results.needs(table, column, **where) for table, column, where in _cells(formula))
         return tuple(dict.fromkeys(need for needs in found for need in needs if need.kind == "weights"))
+
+
+def resting(formulas: Iterable[str | None]) -> tuple[Leaf, ...]:
+    """Return the references of several formulas, each once; None stands for no formula."""
+    return tuple(dict.fromkeys(leaf for formula in formulas if formula for leaf in leaves(formula, NAMES)))
 
 
 def _cells(formula: str) -> Iterator[tuple[str, str, dict[str, str | float]]]:

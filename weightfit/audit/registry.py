@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,11 +14,28 @@ from weightfit.audit.references.sources import NAMES
 from weightfit.documents import data, schema
 from weightfit.errors import ContractError
 from weightfit.formula.evaluation import leaves
+from weightfit.formula.functions import FUNCTIONS
+from weightfit.formula.text import read as parsed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from weightfit.paper import Reported
+
 Evidence = Literal["weights", "theory", "library", "configuration", "database", "arithmetic"]
+
+
+AUTHORS_TABLE: Evidence = "database"
+"""Kind of evidence that is a table of the paper's own author."""
+
+OF_THE_TABLE = ("database_distinct", "database_format")
+"""References to what that table contains, rather than to what it says of models."""
+
+UNKNOWN = ("unknown", "unknown_factor")
+"""References that stand for any number of a range."""
+
+PICKED = ("printed", "printed_all", "min", "max")
+"""Names in a formula that picks one of several printed numbers."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +61,7 @@ def read() -> Registry:
     ------
     ContractError
         If the table breaks its schema, if a row belongs to no printed number or gives evidence without a value, if a
-        formula is not valid, or if numbers decide one another in a circle.
+        formula is not valid or rests on nothing but unknowns, or if numbers decide one another in a circle.
     """
     return _read(data("paper/readings.tsv"))
 
@@ -68,6 +86,34 @@ def owner(registry: Collection[str], key: str) -> str:
     return key if key in registry else paper.reported()[key].restates or key
 
 
+def is_authors_own(row: Reported, reading: Reading) -> bool:
+    """Tell whether a reading compares a printed number with nothing but the author's own measurement of it.
+
+    This is so of the released database, unless the number tells what the database contains; of a formula that repeats
+    another printed number; and of a measured number that other printed numbers imply.
+
+    Parameters
+    ----------
+    row
+        The printed number.
+    reading
+        One of its readings.
+    """
+    if reading.value is None:
+        return False
+    if reading.evidence == AUTHORS_TABLE:
+        return not all(leaf.name in OF_THE_TABLE for leaf in leaves(reading.value, NAMES))
+    # ASSUME authors-own: a measured number is not reproduced by other measurements that the paper prints.
+    return reading.evidence == "arithmetic" and (row.kind == paper.MEASURED or picks(reading.value))
+
+
+def picks(formula: str) -> bool:
+    """Tell whether a formula only repeats a printed number, or the least or greatest of several."""
+    nodes = list(ast.walk(parsed(formula, NAMES, FUNCTIONS).tree))
+    named = {node.id for node in nodes if isinstance(node, ast.Name)}
+    return bool(named) and named <= {*PICKED} and not any(isinstance(node, ast.BinOp) for node in nodes)
+
+
 def _check(path: Path, row: Reading) -> None:
     where = f"{path}: id {row.id}, reading {row.reading}"
     if row.id not in paper.reported():
@@ -80,6 +126,12 @@ def _check(path: Path, row: Reading) -> None:
                 leaves(formula, NAMES)
             except ContractError as error:
                 raise ContractError(f"{where}: {error}") from None
+    named = {leaf.name for leaf in leaves(row.value, NAMES)} if row.value else set()
+    if named and named <= {*UNKNOWN}:
+        raise ContractError(
+            f"{where}: a value that rests on nothing but unknowns admits every text, and is no reading; let it rest on "
+            "data, or leave evidence and value empty and say in the note what is missing"
+        )
 
 
 def _check_order(path: Path, registry: Registry) -> None:

@@ -5,11 +5,10 @@ from collections import Counter
 import pyarrow as pa
 
 from weightfit import paper
+from weightfit.audit.references.trainings import every_correction
 from weightfit.audit.verdict import STRENGTH
 
-VERDICTS = ("reproduced", "differs", "ambiguous", "compatible", "pending", "untraced")
-MEASURED = "measured"
-"""Value of column `kind` of `paper/reported.tsv`: the number was measured on weights."""
+VERDICTS = ("reproduced", "consistent", "differs", "ambiguous", "compatible", "pending", "untraced")
 
 
 def sentence(audit: pa.Table) -> str:
@@ -21,7 +20,7 @@ def sentence(audit: pa.Table) -> str:
         Table of contract ``audit``.
     """
     known = paper.reported()
-    measured = [row for row in audit.to_pylist() if known[row["id"]].kind == MEASURED]
+    measured = [row for row in audit.to_pylist() if known[row["id"]].kind == paper.MEASURED]
     recomputed = [
         row
         for row in measured
@@ -31,6 +30,41 @@ def sentence(audit: pa.Table) -> str:
         f"{len(recomputed)} of the {len(measured)} measured numbers were recomputed from the paper's own weights in "
         "this run."
     )
+
+
+def differing(audit: pa.Table) -> str:
+    """Return how many numbers differ, and how many findings they show.
+
+    Parameters
+    ----------
+    audit
+        Table of contract ``audit``.
+    """
+    shown = [row["finding"] for row in audit.to_pylist() if row["verdict"] == "differs"]
+    found = len(set(shown))
+    if not shown:
+        return "No printed number differs."
+    return (
+        f"The {len(shown)} number{'s' * (len(shown) > 1)} that differ{'s' * (len(shown) == 1)} "
+        f"{'are' if len(shown) > 1 else 'is'} {found} finding{'s' * (found > 1)}: several numbers can show one."
+    )
+
+
+def corrected(audit: pa.Table) -> list[str]:
+    """Return a sentence for each correction of a source, with the number of printed numbers that rest on it.
+
+    Parameters
+    ----------
+    audit
+        Table of contract ``audit``.
+    """
+    notes = [row["note"] or "" for row in audit.to_pylist()]
+    found = []
+    for told in dict.fromkeys(told for told, _, _ in every_correction()):
+        if count := sum(told in note for note in notes):
+            subject = f"{count} printed numbers rest" if count > 1 else "1 printed number rests"
+            found.append(f"{subject} on a setting of which {told}.")
+    return found
 
 
 def by_evidence(audit: pa.Table) -> dict[str | None, list[int]]:
@@ -69,4 +103,5 @@ def markdown(audit: pa.Table) -> str:
     for evidence, numbers in by_evidence(audit).items():
         cells = " | ".join(str(number) if number else "" for number in numbers)
         lines.append(f"| {evidence or 'none'} | {cells} |")
+    lines += ["", " ".join([differing(audit), *corrected(audit)])]
     return "\n".join(lines)

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from weightfit.audit.registry import Evidence
     from weightfit.formula.evaluation import Value
 
-Outcome = Literal["reproduced", "differs", "compatible", "pending", "untraced"]
+Outcome = Literal["reproduced", "consistent", "differs", "compatible", "pending", "untraced"]
 """Outcome of one reading."""
 
-Verdict = Literal["reproduced", "differs", "ambiguous", "compatible", "pending", "untraced"]
+Verdict = Literal["reproduced", "consistent", "differs", "ambiguous", "compatible", "pending", "untraced"]
 
 STRENGTH: tuple[Evidence, ...] = (
     "weights",
@@ -30,9 +30,7 @@ STRENGTH: tuple[Evidence, ...] = (
 """Kinds of evidence, the strongest first."""
 
 DECIDED: tuple[Verdict, ...] = ("reproduced", "differs", "ambiguous")
-
-UNITS = 5
-"""An implied interval within this many units of the last digit that meets the printed interval reproduces it."""
+"""Verdicts of evidence that decides by itself; the author's own numbers decide only where no such evidence does."""
 
 TOUCH = 1e-9
 """Share of the narrower of two intervals up to which an overlap counts as a mere touch."""
@@ -64,22 +62,14 @@ def outcome(value: Value, printed: Printed) -> Outcome:
     number = printed.number
     if not value.meets(number.allowed) or _touches_open_end(value, number):
         return "differs"
-    if number.allowed.encloses(value) and not number.exact:
-        return "reproduced"
-    return "reproduced" if printed.sort == "number" and _is_near(value, number) else "compatible"
+    # ASSUME falls-within: a range of values agrees if all of it would be printed so; an overlap decides nothing.
+    return "reproduced" if number.allowed.encloses(value) and not number.exact else "compatible"
 
 
 def _touches_open_end(value: Interval, number: Number) -> bool:
     """Tell whether an interval meets a half-line only in the end that does not belong to the half-line."""
     ends = {"below": value.low, "above": value.high}
     return ends.get(number.relation) == number.stands
-
-
-def _is_near(value: Interval, number: Number) -> bool:
-    if number.digit is None or number.exact:
-        return False
-    margin = UNITS * number.digit
-    return Interval(number.stands - margin, number.stands + margin).encloses(value)
 
 
 def of_evidence(outcomes: Sequence[Outcome]) -> Verdict:
@@ -92,27 +82,28 @@ def of_evidence(outcomes: Sequence[Outcome]) -> Verdict:
     """
     found = set(outcomes)
     # ASSUME missing-reading: a reading without data keeps its kind of evidence pending, unless two others disagree.
-    if "pending" in found and not {"reproduced", "differs"} <= found:
+    if "pending" in found and not ("differs" in found and found & {"reproduced", "consistent"}):
         return "pending"
-    if found == {"reproduced"}:
+    if len(found) == 1:
+        return outcomes[0]
+    if found == {"reproduced", "consistent"}:
         return "reproduced"
-    if found == {"differs"}:
-        return "differs"
     return "ambiguous" if "differs" in found else "compatible"
 
 
 def of_number(verdicts: Mapping[Evidence, Verdict]) -> tuple[Verdict, Evidence | None]:
     """Return the verdict on a printed number, and the kind of evidence on which it rests.
 
-    The verdict comes from the strongest evidence that decides; without one, from the strongest that allows the number
-    without deciding it; otherwise from the strongest whose data are missing. Kinds of evidence are never added up.
+    The verdict comes from the strongest evidence that decides. Without one, it comes from agreement with the author's
+    own numbers; then from the strongest evidence that allows the number without deciding it; otherwise from the
+    strongest whose data are missing. Kinds of evidence are never added up.
 
     Parameters
     ----------
     verdicts
         Verdicts by kind of evidence; empty if nothing is defined that could be evaluated.
     """
-    for wanted in (DECIDED, ("compatible",), ("pending",)):
+    for wanted in (DECIDED, ("consistent",), ("compatible",), ("pending",)):
         for evidence in STRENGTH:
             if verdicts.get(evidence) in wanted:
                 return verdicts[evidence], evidence

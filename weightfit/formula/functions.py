@@ -124,6 +124,12 @@ def pearson(x: Term, y: Term) -> Quantity:
     return max(-1.0, min(correlation, 1.0))
 
 
+def partial_correlation(x: Term, y: Term, held: Term) -> Quantity:
+    """Return the correlation of two lists while a third is held fixed."""
+    both, first, second = pearson(x, y), pearson(x, held), pearson(y, held)
+    return quotient(both - first * second, _root((1 - first**2) * (1 - second**2)))
+
+
 def slope(x: Term, y: Term) -> Quantity:
     """Return the slope of the least-squares line of y on x."""
     xs, ys = (_deviations(items) for items in _pair(x, y))
@@ -153,6 +159,7 @@ FUNCTIONS: Mapping[str, Callable[..., Term]] = {
     "median": median,
     "stdev": standard_deviation,
     "pearson": pearson,
+    "partial_correlation": partial_correlation,
     "slope": slope,
     "slope_through_origin": slope_through_origin,
 }

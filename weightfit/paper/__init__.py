@@ -2,6 +2,7 @@
 
 from weightfit.paper.predictions import Prediction, predictions, predictions_digest
 from weightfit.paper.rows import (
+    MEASURED,
     Entry,
     Hyperparameter,
     Reported,
@@ -19,6 +20,7 @@ from weightfit.paper.rows import (
 from weightfit.paper.tsv import read_table
 
 __all__ = [
+    "MEASURED",
     "Entry",
     "Hyperparameter",
     "Prediction",

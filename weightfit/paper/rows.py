@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+MEASURED = "measured"
+"""Value of column `kind` of `paper/reported.tsv`: the number was measured on weights."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """A model of the paper; the columns are described in `workflow/schemas/entries.schema.yaml`."""

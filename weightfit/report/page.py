@@ -89,6 +89,8 @@ def render(run: Run, template: Path) -> str:
     return pages.get_template(template.name).render(
         run=run,
         sentence=summary.sentence(run.audit),
+        differing=summary.differing(run.audit),
+        corrected=summary.corrected(run.audit),
         verdicts=summary.VERDICTS,
         meanings=_meanings(),
         by_evidence=summary.by_evidence(run.audit),

@@ -308,3 +308,32 @@ def closure_error(reading: str, trim: float) -> float:
         raise ContractError(f"the closure check has no reading {reading!r}; take one of {list(READINGS)}")
     law = population_fit(half_normal_log_quantile, trim)
     return implied(law["shape"], law["scale"], trim)[reading] / half_normal(1.0, trim)[reading] - 1
+
+
+def closure_error_between_quantiles(trim: float) -> float:
+    """Return how far the law fitted to Gaussian weights is from them in the spread over one interval of magnitudes.
+
+    The trimmed readings take each law between its own quantiles. Here both laws are taken between the quantiles of the
+    Gaussian magnitudes.
+
+    Parameters
+    ----------
+    trim
+        Kept fraction of the plot, for the fit; the interval reaches from the (1 - trim)/2 to the (1 + trim)/2 quantile.
+
+    Returns
+    -------
+    float
+        Standard deviation of the fitted law over that of the Gaussian magnitudes, less one.
+    """
+    law = population_fit(half_normal_log_quantile, trim)
+    edge = ndtri(0.5 + np.array([(1 - trim) / 4, (1 + trim) / 4]))
+    at = (edge / law["scale"]) ** law["shape"]
+    mass = float(np.diff(-np.exp(-at))[0])
+    first, second = (
+        law["scale"] ** r
+        * float(gamma(1 + r / law["shape"]) * np.diff(gammainc(1 + r / law["shape"], at))[0])
+        / mass
+        for r in (1, 2)
+    )
+    return math.sqrt(second - first**2) / half_normal(1.0, trim)["standard_deviation_trimmed"] - 1

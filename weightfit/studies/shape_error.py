@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import cumulative_trapezoid
 from scipy.optimize import minimize_scalar
+from scipy.special import ndtr, ndtri
 
 from weightfit.errors import ContractError
 from weightfit.fits.null import GaussianMixture
@@ -91,6 +92,50 @@ def shape_with_outliers(share: float, factor: float, trim: float) -> float:
         )
     law = GaussianMixture(np.array([1.0, factor]), np.array([1 - share, share]))
     return population_fit(lambda *at: law.log_quantile(half_normal_log_quantile(*at)), trim)["shape"]
+
+
+@cache
+def truncated_normal_shape(cutoff: float, trim: float) -> float:
+    """Return the shape of weights from a truncated Gaussian law, as ``truncated_normal_shape(cutoff=3, trim=...)``.
+
+    Parameters
+    ----------
+    cutoff
+        Magnitude beyond which no weight is drawn, in standard deviations of the law before it was cut.
+    trim
+        Kept fraction of the plot.
+    """
+    if cutoff <= 0:
+        raise ContractError(f"a law cut at {cutoff:g} has no weights; take a cutoff above 0")
+    kept = 2 * ndtr(cutoff) - 1
+    law = population_fit(
+        lambda below, above: np.log(
+            np.where(below < 0.5, ndtri((1 + np.minimum(below, 0.5) * kept) / 2), -ndtri(_tail(above, kept)))
+        ),
+        trim,
+    )
+    return law["shape"]
+
+
+def _tail(above: NDArray[np.float64], kept: float) -> NDArray[np.float64]:
+    """Return the share of an uncut Gaussian law above the quantile of its cut magnitudes."""
+    return (1 - kept + np.minimum(above, 0.5) * kept) / 2
+
+
+@cache
+def uniform_shape(trim: float) -> float:
+    """Return the shape of uniformly distributed weights, as ``uniform_shape(trim=...)``.
+
+    Parameters
+    ----------
+    trim
+        Kept fraction of the plot.
+    """
+
+    def log_quantile(below: NDArray[np.float64], above: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.where(below < 0.5, np.log(below), np.log1p(-np.minimum(above, 0.5)))
+
+    return population_fit(log_quantile, trim)["shape"]
 
 
 @cache

@@ -1,7 +1,6 @@
 """Link the weight files of a folder that the user names, without copying them."""
 
 import hashlib
-import json
 import shutil
 from pathlib import Path
 
@@ -61,12 +60,13 @@ def link(source: Path, folder: Path) -> tuple[list[WeightFile], dict[str, object
     return files, settings
 
 
-TOLD = "folder: "
+TOLD = "sha256 of the folder's path: "
 
 
 def told_folder(source: Path) -> str:
     """Return the line by which a job says whose weights it linked, for `require_same_folder`."""
-    return f"{TOLD}{json.dumps(str(source.resolve()))}"
+    # Results may be shown to others, so they do not name the folder itself.
+    return f"{TOLD}{hashlib.sha256(str(source.resolve()).encode()).hexdigest()}"
 
 
 def require_same_folder(source: Path, log: Path) -> None:
@@ -83,6 +83,6 @@ def require_same_folder(source: Path, log: Path) -> None:
     folders = [line for line in told if line.startswith(TOLD)]
     if folders and told_folder(source) not in folders:
         raise CohortError(
-            f"{source}: results under this name are those of another folder, {folders[-1].removeprefix(TOLD)}, and "
-            f"would be replaced: rename the folder, move {log.parents[2]} away, or name the model in a cohort file"
+            f"{source}: results under this name are those of another folder and would be replaced: rename the folder, "
+            f"move {log.parents[2]} away, or name the model in a cohort file"
         )

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from weightfit import paper, table
 from weightfit.audit import printed, verdict
-from weightfit.audit.audit import judge, verdicts
+from weightfit.audit.audit import OPEN, decide, judge
 from weightfit.audit.claims import sentences
+from weightfit.audit.evaluation import resting
 from weightfit.audit.needs import described
 from weightfit.audit.references.printed import matching
+from weightfit.audit.references.trainings import corrections
 from weightfit.audit.registry import Reading, owner
 from weightfit.errors import ContractError
 from weightfit.formula.interval import Interval
@@ -31,7 +33,15 @@ if TYPE_CHECKING:
 Results = Mapping[str, Sequence["Evaluated"]]
 """Results by id of the original, as `weightfit.audit.evaluation.evaluate_all` returns them."""
 
-WEAKEST: tuple[Verdict, ...] = ("differs", "pending", "ambiguous", "compatible", "untraced", "reproduced")
+WEAKEST: tuple[Verdict, ...] = (
+    "differs",
+    "pending",
+    "ambiguous",
+    "compatible",
+    "untraced",
+    "consistent",
+    "reproduced",
+)
 """Order of verdicts: a claim on several printed numbers has the first of these that any of its numbers has."""
 
 RELATIONS: Mapping[str, Callable[[float, float], bool]] = {
@@ -41,9 +51,6 @@ RELATIONS: Mapping[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
 }
 MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
-
-OPEN: tuple[Verdict, ...] = ("pending", "compatible", "ambiguous")
-"""Verdicts of claims whose sentences name the missing data, as the notes of the audit do."""
 
 
 @dataclass(frozen=True)
@@ -107,15 +114,17 @@ def _row(claim: Claim, results: Results, evaluator: Evaluator) -> dict[str, obje
     of_stand_ins += [test.sentence for test in tests if test.sentence and test.is_stand_in]
     parts = [sentences.counted(numbers)] if numbers else []
     parts += [test.sentence for test in tests if test.sentence and not test.is_stand_in]
-    if needs and said in OPEN:
-        parts.append(f"It would be decided by {described(needs)}.")
+    named: list[str | None] = [formula for test in claim.tests for formula in test.values.values()]
+    named += [each.result.reading.value for _, judged in numbers.values() for each in judged]
+    parts += [f"{told[0].upper()}{told[1:]}." for told in corrections(resting(named))]
     return {
         "id": claim.id,
         "place": claim.place,
         "quote": claim.quote,
         "verdict": said,
         "evidence": evidence,
-        "sentence": " ".join(parts),
+        "sentence": " ".join(parts) or "It was not tested, because data are missing.",
+        "needs": (described(needs) if needs and said in OPEN else "") or None,
         "stand_in": " ".join(["With stand-ins instead of these weights:", *of_stand_ins])
         if of_stand_ins
         else None,
@@ -205,7 +214,7 @@ def _numbers(claim: Claim, results: Results) -> Numbers:
         for key in matching(pattern):
             row = paper.reported()[key]
             judged = judge(row, printed.read(key), results.get(owner(results, key), ()))
-            found[key] = verdict.of_number(verdicts(judged)), judged
+            found[key] = decide(row, judged), judged
     return found
 
 
@@ -220,7 +229,7 @@ def _verdict(tests: Sequence[Found], numbers: Numbers) -> tuple[Verdict, Evidenc
     kinds = [kind for each, kind in of_numbers if each == weakest and kind]
     if weakest and kinds:
         # A claim needs all of its numbers, so its evidence is the weakest of theirs; one number against it is enough.
-        chosen = max if weakest == "reproduced" else min
+        chosen = max if weakest in ("reproduced", "consistent") else min
         evidence = chosen(kinds, key=verdict.STRENGTH.index)
         by_evidence[evidence] = min(by_evidence.get(evidence, weakest), weakest, key=WEAKEST.index)
     return verdict.of_number(by_evidence)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightfit.audit.references.printed import matching
 from weightfit.audit.references.sources import NAMES
+from weightfit.audit.registry import AUTHORS_TABLE
 from weightfit.documents import data, violation
 from weightfit.errors import ContractError
 from weightfit.formula.evaluation import leaves
@@ -100,7 +101,7 @@ def _test(key: str, item: Mapping[str, Any]) -> ClaimTest:
         item["evidence"],
         values,
         when,
-        item.get("if_so", "reproduced"),
+        item.get("if_so", "consistent" if item["evidence"] == AUTHORS_TABLE else "reproduced"),
         item.get("if_not", "differs"),
         " ".join(item["says"].split()),
     )

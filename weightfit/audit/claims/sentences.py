@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -33,8 +34,14 @@ PLACE = re.compile(
 PER_CENT = "%"
 """Unit of `paper/reported.tsv` whose numbers are computed as fractions."""
 
-TOLD: tuple[Verdict, ...] = ("reproduced", "differs", "ambiguous", "compatible")
-"""Verdicts of numbers for which a value was found."""
+DOUBTED: tuple[Verdict, ...] = ("differs", "ambiguous")
+"""Verdicts of numbers beside which a sentence tells what was found."""
+
+AT_MOST = 3
+"""Greatest number of printed numbers that are told one by one."""
+
+READINGS = 3
+"""Greatest number of readings whose values are told one by one."""
 
 
 def filled(claim: str, test: ClaimTest, values: Mapping[str, Value]) -> str:
@@ -84,7 +91,7 @@ def _keyword(claim: str, formula: str, name: str) -> float | str:
 
 
 def counted(numbers: Numbers) -> str:
-    """Return a sentence with the verdicts on a claim's numbers, and the values found where they differ from the text.
+    """Return sentences with the verdicts on a claim's numbers, and what was found for those that do not agree.
 
     Parameters
     ----------
@@ -101,35 +108,74 @@ def counted(numbers: Numbers) -> str:
     found = [
         told_of
         for key, ((said, evidence), judged) in numbers.items()
-        if said in TOLD
+        if said in DOUBTED
         for told_of in _beside(
             key, [each for each in judged if each.evidence == evidence and not each.result.is_stand_in]
         )
     ]
-    return "; ".join([f"The claim rests on {len(numbers)} {subject}: {told}", *found]) + "."
+    return " ".join([f"The claim rests on {len(numbers)} {subject}: {told}.", *_few(found)])
 
 
 def of_stand_ins(numbers: Numbers) -> str:
-    """Return a sentence with the values of stand-ins for the numbers of a claim; empty if there are none."""
+    """Return sentences with the values of stand-ins for the numbers of a claim; empty if there are none."""
     found = [
         told
         for key, (_, judged) in numbers.items()
         for told in _beside(key, [each for each in judged if each.result.is_stand_in])
     ]
-    return "; ".join(found) + "." if found else ""
+    return " ".join(_few(found))
+
+
+def _few(found: Sequence[str]) -> list[str]:
+    """Return the first of some sentences, and how many more numbers they would tell of."""
+    more = len(found) - AT_MOST
+    if more <= 1:
+        return list(found)
+    return [*found[:AT_MOST], f"{more} more of these numbers differ or depend on the reading."]
 
 
 def _beside(key: str, judged: Sequence[Judged]) -> list[str]:
-    """Return words for a printed number and the value found for it, or nothing if both are the same."""
+    """Return a sentence about a printed number and the value found for it, or nothing if both are the same."""
     meaning = printed.read(key)
     values = [each.result.value for each in judged if each.result.value is not None]
     if all(_is_printed(meaning, value) for value in values):
         return []
-    found = " or ".join(dict.fromkeys(text(value) for value in values))
     if meaning.sort == "claim" and all(isinstance(value, str) for value in values):
-        return [f"for {key}, the paper states {meaning.text!r} and the audit finds {found!r}"]
-    unit = " %" if paper.reported()[key].unit == PER_CENT else ""
-    return [f"for {key}, the paper prints {meaning.text}{unit} and the audit finds {found}"]
+        found = " or ".join(f"{value!r}" for value in dict.fromkeys(values))
+        return [f"For {key}, the paper states {meaning.label!r}, and the audit finds {found}."]
+    per_cent = paper.reported()[key].unit == PER_CENT
+    unit = " %" if per_cent else ""
+    return [
+        f"For {key}, the paper prints {meaning.text}{unit}, and the audit finds {_spoken(values, per_cent)}."
+    ]
+
+
+def _spoken(values: Sequence[Value], per_cent: bool) -> str:
+    """Return what several readings give, as one says it aloud."""
+    factor, unit = (100, " %") if per_cent else (1, "")
+    told = []
+    for value in values:
+        if isinstance(value, Interval) and math.isinf(value.high):
+            told.append(f"at least {_short(value.low * factor)}{unit}")
+        elif isinstance(value, Interval):
+            told.append(f"{_short(value.low * factor)} to {_short(value.high * factor)}{unit}")
+        else:
+            told.append(f"{_short(value * factor)}{unit}" if isinstance(value, float) else text(value))
+    different = list(dict.fromkeys(told))
+    ends = [end for value in values if isinstance(value, float | Interval) for end in _ends(value)]
+    if len(different) <= READINGS or len(ends) < len(values) or math.isinf(max(ends)):
+        return " or ".join(different)
+    return (
+        f"from {_short(min(ends) * factor)} to {_short(max(ends) * factor)}{unit}, depending on the reading"
+    )
+
+
+def _ends(value: float | Interval) -> tuple[float, ...]:
+    return (value.low, value.high) if isinstance(value, Interval) else (value,)
+
+
+def _short(number: float) -> str:
+    return f"{number:.4g}" if abs(number) < 10_000 else f"{number:,.0f}"
 
 
 def _is_printed(meaning: printed.Printed, value: Value) -> bool:

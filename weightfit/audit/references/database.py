@@ -118,6 +118,25 @@ class Database:
         ]
         return float(sum(bool(row) and STATISTICS[statistic](row) < least for row in rows))
 
+    def count_lower(self, columns: str, than: str, edition: str = LATEST) -> float:
+        """Return in how many entries all cells of some columns lie below all of others: ``database_lower(...)``.
+
+        Parameters
+        ----------
+        columns, than
+            Columns of numbers, separated by ``;``; an entry must have cells of both.
+        edition
+            Edition of the database.
+        """
+        lower = 0
+        for row in self._edition(edition).rows.values():
+            one, other = (
+                _numbers([_value(_cell(row, column)) for column in each.split(";") if _cell(row, column)])
+                for each in (columns, than)
+            )
+            lower += bool(one) and bool(other) and max(one) < min(other)
+        return float(lower)
+
     def between(
         self, columns: str, edition: str = LATEST, least_layers: str = "", **where: str
     ) -> tuple[Interval, ...]:
@@ -182,6 +201,7 @@ class Database:
             "database_falls": self.falls,
             "database_within": self.within,
             "database_below": self.count_below,
+            "database_lower": self.count_lower,
             "database_between": self.between,
             "database_fits": self.single_fits,
             "database_r_squared": self.least_r_squared,

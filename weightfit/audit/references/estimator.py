@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weightfit.studies.closure import closure_error
+from weightfit.studies.closure import closure_error, closure_error_between_quantiles
 from weightfit.studies.shape_error import (
     least_noisy_trim,
     relative_shape_variance,
     rounding_shift,
     shape_error,
     shape_with_outliers,
+    truncated_normal_shape,
+    uniform_shape,
 )
 
 if TYPE_CHECKING:
@@ -24,5 +26,8 @@ REFERENCES: Mapping[str, Callable[..., object]] = {
     "rounding_shift": rounding_shift,
     "shape_error": shape_error,
     "closure_error": closure_error,
+    "closure_error_between_quantiles": closure_error_between_quantiles,
+    "truncated_normal_shape": truncated_normal_shape,
+    "uniform_shape": uniform_shape,
 }
 """Function that resolves each reference, by the reference's name in a formula."""

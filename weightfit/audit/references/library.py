@@ -25,7 +25,7 @@ class Library:
     def __init__(self, rows: Sequence[Mapping[str, object]]):
         self._rows = {(str(row["kind"]), str(row["name"])): row for row in rows}
 
-    def value(self, fact: str, name: str = "") -> float | str | tuple[str, ...]:
+    def value(self, fact: str, name: str = "") -> float | str | tuple[str | float, ...]:
         """Return a fact: ``library(fact, name)``.
 
         Parameters
@@ -35,12 +35,14 @@ class Library:
             if it is released, otherwise that of the nearest function), ``numbered`` (the numbers that the library's
             documentation gives its functions), ``functions`` (the exported functions), ``released`` (the names of
             Table 6 that the library has), ``classes`` and ``states`` (the labels that it gives), ``least_t_over_tau``
-            (of a state), ``trim`` (the fraction kept by default), or ``bins_moved_by_a_mean`` (the number of bins whose
-            counts change if each weight grows by one standard deviation).
+            (of a state), ``trim`` (the fraction kept by default), ``bins_moved_by_a_mean`` (the number of bins whose
+            counts change if each weight grows by one standard deviation), or ``expected_shapes`` (the shapes, of those
+            from 0.01 to 2 in steps of 0.01, that the library expects of q and k under a kind of attention).
         name
-            Name of the function or the state, or ``untrained`` for the classes of untrained weights.
+            Name of the function, the state or the kind of attention, or ``untrained`` for the classes of untrained
+            weights.
         """
-        facts: dict[str, Callable[[], float | str | tuple[str, ...]]] = {
+        facts: dict[str, Callable[[], float | str | tuple[str | float, ...]]] = {
             "series": lambda: ".".join(str(self._any["version"]).split(".")[:2]),
             "name": lambda: self._name(name),
             "numbered": lambda: tuple(
@@ -57,6 +59,7 @@ class Library:
             "least_t_over_tau": lambda: _least_t_over_tau(name),
             "trim": _trim,
             "bins_moved_by_a_mean": _bins_moved_by_a_mean,
+            "expected_shapes": lambda: _expected_shapes(name),
         }
         if fact not in facts:
             raise UnknownReference(f"library knows no {fact!r}; it knows {', '.join(facts)}")
@@ -105,6 +108,17 @@ def _bins_moved_by_a_mean() -> float:
     weights = np.random.default_rng(1).standard_normal(10_000)
     one, other = (npm_weibull.extract_to_histogram(each)["hist"] for each in (weights, weights + 1))
     return float(np.count_nonzero(np.asarray(one) != np.asarray(other)))
+
+
+@cache
+def _expected_shapes(attention: str) -> tuple[float, ...]:
+    shapes = [step / 100 for step in range(1, 201)]
+    told = {
+        shape: npm_weibull.classify_k(shape, arch_type=attention)["in_expected_range"] for shape in shapes
+    }
+    if None in told.values():
+        raise UnknownReference(f"the library knows no attention {attention!r}; name MHA, GQA or MQA")
+    return tuple(shape for shape, expected in told.items() if expected)
 
 
 def _trim() -> float:

@@ -53,6 +53,14 @@ def value(key: str) -> Value:
     return printed.read(key).value
 
 
+def stands(key: str) -> float:
+    """Return the number that a text stands for, without the range of its rounding: ``stands(id)``."""
+    number = printed.read(key).number
+    if number is None:
+        raise ContractError(f"{key} is a label; name a number")
+    return number.stands
+
+
 def values(pattern: str, equal: str = "", distinct: int = 0) -> tuple[Value, ...]:
     """Return the printed numbers or labels whose ids match a pattern: ``printed_all(pattern)``.
 
@@ -192,6 +200,7 @@ def _interval(key: str) -> Interval:
 
 REFERENCES: Mapping[str, Callable[..., object]] = {
     "printed": value,
+    "stands": stands,
     "printed_all": values,
     "joined": joined,
     "unknown": unknown,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from weightfit.audit.references import entries, estimator, printed, recipes, theory, trainings
+from weightfit.audit.references import entries, estimator, printed, recipes, statistics, theory, trainings
 from weightfit.audit.references.database import Database
 from weightfit.audit.references.library import Library
 from weightfit.audit.references.results import CohortFacts, Results
@@ -41,6 +41,7 @@ class Sources:
             **trainings.REFERENCES,
             **theory.REFERENCES,
             **estimator.REFERENCES,
+            **statistics.REFERENCES,
             "theory": self._theory,
             "library": self._library,
             **Database(self.database).references(),
@@ -57,7 +58,7 @@ class Sources:
     ) -> float:
         return self._theory_table.value(quantity, trim, probability, degrees, n)
 
-    def _library(self, fact: str, name: str = "") -> float | str | tuple[str, ...]:
+    def _library(self, fact: str, name: str = "") -> float | str | tuple[str | float, ...]:
         return self._library_table.value(fact, name)
 
     # Each table is read once, when a formula needs it, because a run may lack it.

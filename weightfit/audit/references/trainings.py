@@ -10,7 +10,12 @@ from weightfit.errors import ContractError
 from weightfit.paper import checkpoints
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    from weightfit.formula.text import Leaf
+
+CORRECTS = "maintainer"
+"""Beginning of the names of sources that correct what another source states."""
 
 _PRODUCT = ("steps", "peak_learning_rate", "weight_decay")
 """Factors of T/tau (section 4.2 of the paper)."""
@@ -70,6 +75,40 @@ def revision(entry: str, like: str) -> float:
     if number is None or not steps:
         raise ContractError(f"{entry} has no published steps, or {like} is no number; correct the reference")
     return min(steps, key=lambda step: (abs(step - number.stands), step))
+
+
+def corrections(leaves: Iterable[Leaf]) -> tuple[str, ...]:
+    """Return what maintainers of a model have corrected in the hyperparameters on which references rest.
+
+    Parameters
+    ----------
+    leaves
+        References of formulas, to hyperparameters or to anything else.
+
+    Returns
+    -------
+    tuple of str
+        The notes of `paper/training.tsv` with their places, each once.
+    """
+    behind = {item for leaf in leaves for item in _behind(leaf)}
+    return tuple(dict.fromkeys(told for told, *of in every_correction() if tuple(of) in behind))
+
+
+def every_correction() -> tuple[tuple[str, str, str], ...]:
+    """Return each correction with its place, and the entry and the quantity that it corrects."""
+    return tuple(
+        (f"{row.note} ({row.where})", row.entry, row.quantity)
+        for row in paper.hyperparameters()
+        if row.source.startswith(CORRECTS)
+    )
+
+
+def _behind(leaf: Leaf) -> list[tuple[str, str]]:
+    """Return entry and quantity of the hyperparameters on which a reference rests."""
+    told = [word for word in leaf.arguments if isinstance(word, str)]
+    if leaf.name == "training":
+        return [(told[0], told[1])]
+    return [(told[0], quantity) for quantity in _PRODUCT] if leaf.name == "state" else []
 
 
 REFERENCES: Mapping[str, Callable[..., object]] = {
