@@ -107,8 +107,8 @@ def sentence(foreseen: pa.Table) -> str:
     return (
         f"{len(rows)} printed numbers needed the paper's own weights when this was fixed. {len(known)} of them are "
         f"foreseen, {len(printed_beside)} by intervals beside which a number is printed. The released database "
-        f"determines {len(given)} of these, and for them the intervals at {_listed(LEVELS)} % hold {_listed(_inside(given))} "
-        f"printed numbers. Of the {len(apart)} others they hold {_listed(_inside(apart))}."
+        f"determines {len(given)} of these, and for them the intervals at {_listed(LEVELS)} % hold "
+        f"{_listed(_inside(given))} printed numbers. Of the {len(apart)} others they hold {_listed(_inside(apart))}."
     )
 
 
