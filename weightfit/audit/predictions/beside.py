@@ -104,11 +104,12 @@ def sentence(foreseen: pa.Table) -> str:
     known = [row for row in rows if row["basis"] is not None]
     printed_beside = [row for row in known if row["printed_within"] is not None]
     apart, given = ([row for row in printed_beside if row["determined"] is flag] for flag in (False, True))
+    levels, held, held_apart = map(_listed, (LEVELS, _inside(given), _inside(apart)))
     return (
         f"{len(rows)} printed numbers needed the paper's own weights when this was fixed. {len(known)} of them are "
         f"foreseen, {len(printed_beside)} by intervals beside which a number is printed. The released database "
-        f"determines {len(given)} of these, and for them the intervals at {_listed(LEVELS)} % hold "
-        f"{_listed(_inside(given))} printed numbers. Of the {len(apart)} others they hold {_listed(_inside(apart))}."
+        f"determines {len(given)} of these, and for them the intervals at {levels} % hold {held} printed numbers. Of "
+        f"the {len(apart)} others they hold {held_apart}."
     )
 
 
