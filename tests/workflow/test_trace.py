@@ -70,14 +70,14 @@ def test_what_is_the_same_is_verified_and_what_is_not_is_named(audited: Checkout
 
 
 def test_a_claim_leads_to_its_numbers_and_tables(audited: Checkout) -> None:
-    told = trace(audited, "ten-of-twelve", "--verify")
+    told = trace(audited, "the-band", "--verify")
     steps = [
-        "ten-of-twelve: said in Section 3.2",
-        "  quote: The middle 80% trim",
+        "the-band: said in Section 3.1",
+        "  quote: ",
         "verdict: pending by weights",
         "beside it (theory)",
         'formula: theory("half_normal_shape", trim=0.80)',
-        "rests on T1.k80.in_band, printed '10': pending",
+        "rests on S3.1.band_low, printed '1.186': pending",
         "theory.parquet: made by rule theory",
         "the same: theory.parquet: code of scripts/theory.py",
         "verified: recorded digests and the sentences made again agree",
