@@ -203,7 +203,7 @@ def fit(array: ArrayLike, trim: float = TRIM) -> MatrixFit:
     >>> import numpy as np
     >>> found = fit(np.random.default_rng(1).normal(0, 0.02, (512, 512)))
     >>> round(found.shape, 2), round(found.shape_null, 4)
-    (1.2, 1.2054)
+    (1.21, 1.2054)
     """
     from weightfit.fits.null import GaussianMixture
     from weightfit.fits.units import Unit
