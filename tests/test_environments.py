@@ -136,7 +136,7 @@ def needed(start: Path) -> frozenset[str]:
     """Find the distributions that a file and the modules of the package behind it import, or read as text."""
     # What these two find by name only.
     found = {
-        "notebook": ("workflow/notebooks/*.py",),
+        "notebook": ("workflow/notebooks/*.py", "weightfit/analysis/compare.py"),
         "exhibit": (
             "weightfit/exhibits/*/*.py",
             "weightfit/exhibits/figure.py",

@@ -17,6 +17,7 @@ from weightfit.analysis import compare_document, comparison
 from weightfit.analysis.arrays import of_arrays
 from weightfit.analysis.compare import compare, compare_models
 from weightfit.analysis.comparison import COLUMNS
+from weightfit.analysis.document import as_csv, as_json
 from weightfit.analysis.model import local
 from weightfit.documents import violation
 from weightfit.errors import CohortError
@@ -108,7 +109,7 @@ def test_matrices_without_a_partner_are_told_and_none_in_common_is_refused():
     assert len(found.rows) == len(base) - 8
     assert "in one model only: q of block 11, k of block 3, " in "\n".join(comparison.lines(found))
     document = compare_document.of_models(found)
-    assert violation(json.loads(compare_document.to_json(document)), "comparison") is None
+    assert violation(json.loads(as_json(document)), "comparison") is None
     only = [
         {name: values if f"attn_{kind}." in name else np.zeros_like(values) for name, values in base.items()}
         for kind in "qk"
@@ -132,7 +133,7 @@ def test_the_page_names_what_moved_and_no_place_on_this_machine(tmp_path):
 
 def test_the_csv_has_every_matrix():
     found = compare(model(blocks=2), model(9, blocks=2))
-    lines = compare_document.to_csv(compare_document.model_rows(found)).splitlines()
+    lines = as_csv(*compare_document.model_rows(found)).splitlines()
     assert lines[0] == ",".join(COLUMNS)
     assert len(lines) == 1 + 2 * len(KINDS)
     assert weightfit.compare is compare

@@ -5,7 +5,7 @@ from typing import Literal
 
 import pytest
 from analysed import odd_model
-from browsing import visit
+from browsing import title_with_script, visit
 from playwright.sync_api import Browser, Page
 
 from weightfit.analysis.around import Neighbour
@@ -98,11 +98,4 @@ def test_the_keyboard_reaches_tables_and_notes_and_shows_where_it_is(browser: Br
 
 
 def test_a_stranger_s_script_does_not_run(browser: Browser, tmp_path: Path, address: str) -> None:
-    text = Path(address.removeprefix("file://")).read_text(encoding="utf-8")
-    path = tmp_path / "index.html"
-    path.write_text(text.replace("</main>", "<script>document.title = 'run'</script></main>", 1))
-    context = browser.new_context()
-    opened = context.new_page()
-    opened.goto(path.as_uri())
-    assert opened.title() == "odd <model>: weights"
-    context.close()
+    assert title_with_script(browser, address, tmp_path) == "odd <model>: weights"

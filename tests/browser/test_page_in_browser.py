@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from browsing import DESKTOP, PHONE, visit
+from browsing import DESKTOP, PHONE, title_with_script, visit
 from page_run import ENTRY, MEASURED, make_run, page
 from playwright.sync_api import Browser, Locator, Page
 
@@ -162,11 +162,4 @@ def test_without_script_all_is_there_unfiltered(browser: Browser, address: str) 
 
 
 def test_a_stranger_s_script_does_not_run(browser: Browser, tmp_path: Path, address: str) -> None:
-    text = Path(address.removeprefix("file://")).read_text(encoding="utf-8")
-    path = tmp_path / "index.html"
-    path.write_text(text.replace("</main>", "<script>document.title = 'run'</script></main>", 1))
-    context = browser.new_context()
-    opened = context.new_page()
-    opened.goto(path.as_uri())
-    assert opened.title() == "weightfit: made-up"
-    context.close()
+    assert title_with_script(browser, address, tmp_path) == "weightfit: made-up"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal
 
 from playwright.sync_api import Browser, Page
@@ -10,6 +11,19 @@ from playwright.sync_api import Browser, Page
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 QUIET += ("--disable-quic", "--disable-sync", "--no-first-run")
 DESKTOP, PHONE = (1280, 900), (375, 667)
+
+
+def title_with_script(browser: Browser, address: str, folder: Path) -> str:
+    """Return the title of a page into which a stranger has put a script that would change it."""
+    text = Path(address.removeprefix("file://")).read_text(encoding="utf-8")
+    path = folder / "index.html"
+    path.write_text(text.replace("</main>", "<script>document.title = 'run'</script></main>", 1))
+    context = browser.new_context()
+    opened = context.new_page()
+    opened.goto(path.as_uri())
+    title = opened.title()
+    context.close()
+    return title
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from error_rates import error_rates, markdown
 from printed_rules import rules_table
 
 from weightfit import paper
+from weightfit.analysis import page
 from weightfit.audit import registry, summary
 from weightfit.audit.audit import audit
 from weightfit.audit.claims import sentences
@@ -197,6 +198,11 @@ def availability() -> str:
     return "\n".join(lines)
 
 
+def what_stands_out() -> str:
+    """Return the rules by which a matrix stands out, as a numbered list."""
+    return "\n".join(f"{number}. **{rule}**: {text}" for number, (rule, text) in enumerate(page.rules(), 1))
+
+
 PARTS: Mapping[str, Callable[[], str]] = {
     "availability": availability,
     "verdicts": verdicts,
@@ -209,6 +215,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "exhibits": exhibits.markdown,
     "predictions": predictions,
     "rules": rule_graph,
+    "what-stands-out": what_stands_out,
     "cost-by-rule": by_rule.markdown,
 }
 

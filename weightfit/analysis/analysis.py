@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from numpy.typing import ArrayLike
 from weightfit.analysis.arrays import as_floats, of_arrays
 from weightfit.analysis.counted import counted, described
 from weightfit.analysis.findings import Findings, Kind, find
-from weightfit.analysis.measure import COLUMNS, fit_of_unit
+from weightfit.analysis.measure import COLUMNS, alone, at_trim, fits_at_trims
 from weightfit.analysis.model import Model, local
 from weightfit.analysis.standing_out import StandsOut
 from weightfit.analysis.text import html, lines
@@ -156,10 +157,11 @@ def open_model(
     if isinstance(source, Mapping):
         return of_arrays(source, config=config, architecture=names, stack=stack)
     if (found := HUB_NAME.fullmatch(str(source))) and not Path(source).exists():
-        from weightfit.analysis.hub import on_hub
-
         kept = None if cache is None else Path(cache)
-        return on_hub(found["repository"], found["revision"], declaration, stack, kept)
+        # No import statement: whoever analyses files needs nothing of what the Hub needs.
+        hub = import_module("weightfit.analysis.hub")
+        model: Model = hub.on_hub(found["repository"], found["revision"], declaration, stack, kept)
+        return model
     path = Path(source)
     if path.is_file() and path.suffix == ".parquet":
         return counted(described(path)["entry"], "histograms of the workflow", [path])
@@ -205,14 +207,10 @@ def fit(array: ArrayLike, trim: float = TRIM) -> MatrixFit:
     >>> round(found.shape, 2), round(found.shape_null, 4)
     (1.21, 1.2054)
     """
-    from weightfit.fits.null import GaussianMixture
-    from weightfit.fits.units import Unit
-
     values = array if hasattr(array, "dtype") else np.asarray(array)
     histogram = histogram_of(as_floats(values))
-    law = GaussianMixture.of([histogram.standard_deviation], [histogram.n])
     protocol = Protocol("centred", "both", (trim,), pools=False, steps="all")
-    found = fit_of_unit(Unit(None, 0, "array", histogram, law, 0, True), protocol)
+    found = at_trim(fits_at_trims(alone(0, "array", histogram), protocol), protocol)
     return MatrixFit(**{one.name: found[one.name] for one in fields(MatrixFit)})
 
 

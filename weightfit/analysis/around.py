@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from weightfit import table
 from weightfit.analysis.findings import Findings
+from weightfit.cohort.cohort import is_stand_in
 from weightfit.components import COMPONENTS
 from weightfit.errors import ContractError
 from weightfit.studies.selection import in_blocks, of_components, protocol
@@ -76,9 +77,8 @@ def of_run(path: Path) -> list[Neighbour]:
             f"{fits}: there is no such table of fits: name the folder with the results of a cohort"
         )
     found = table.read(fits, "fits")
-    # The id of a stand-in says what it is.
     entries = dict.fromkeys(found["entry"].to_pylist())
-    return of_fits(found, {entry: entry.startswith("lab-") for entry in entries})
+    return of_fits(found, {entry: is_stand_in(entry) for entry in entries})
 
 
 def of_analyses(analyses: Sequence[Findings]) -> list[Neighbour]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from weightfit.analysis.model import Matrices, Model, names_of_matrices, reasons
+from weightfit.analysis.model import Matrices, Model, held_by, names_of_matrices, reasons
 from weightfit.counts.histogram import Histogram, histogram_of
 from weightfit.errors import DegenerateHistogram, NonFiniteWeight
 from weightfit.task import Progress
@@ -68,12 +68,7 @@ def of_arrays(
 
 
 def _read(arrays: Mapping[str, Any], layout: Plan, block: int, component: str) -> NDArray[Any]:
-    name, piece = next(
-        (name, piece)
-        for name, held in layout.pieces.items()
-        for piece in held
-        if (piece.block, piece.component) == (block, component)
-    )
+    name, piece = held_by(layout, block, component)
     return matrix_of(as_floats(arrays[name]), piece)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,7 @@ from scipy.special import ndtri
 
 from weightfit.analysis.analysis import analyze_model, open_model
 from weightfit.analysis.comparison import COLUMNS, FALSE_ALARM, Changes, lines
-from weightfit.analysis.model import Model
+from weightfit.analysis.model import Matrices, Model
 from weightfit.components import COMPONENTS
 from weightfit.counts.histogram import Histogram, histogram_of
 from weightfit.errors import CohortError, NonFiniteWeight
@@ -124,9 +126,8 @@ def compare_models(one: Model, other: Model) -> Comparison:
 
 def _watched(model: Model, watch: Callable[[int, str, Histogram], None]) -> Model:
     """Return a model each of whose histograms is also given to a function."""
-    from dataclasses import replace
 
-    def count():  # type: ignore[no-untyped-def]
+    def count() -> Matrices:
         for block, component, histogram in model.count():
             if not isinstance(histogram, NonFiniteWeight):
                 watch(block, component, histogram)
@@ -177,8 +178,6 @@ def _through(
 
 
 def _digest(histogram: Histogram) -> NDArray[np.uint8]:
-    import hashlib
-
     digest = hashlib.sha256(histogram.value.tobytes())
     digest.update(histogram.count.tobytes())
     return np.frombuffer(digest.digest(), np.uint8)

@@ -1,10 +1,7 @@
 """A comparison as JSON and as CSV, under the contract ``comparison``."""
 
-import csv
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
-from io import StringIO
 from typing import Any
 
 from weightfit.analysis.comparison import COLUMNS, Changes
@@ -45,17 +42,3 @@ def model_rows(comparison: Changes) -> Rows:
 def run_rows(comparison: RunComparison) -> Rows:
     """Return the columns and rows of the CSV of two runs."""
     return [one.name for one in fields(Difference)], [asdict(one) for one in comparison.differences]
-
-
-def to_json(document: Mapping[str, Any]) -> str:
-    """Return a document as JSON text, its keys in the order of the contract."""
-    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def to_csv(rows: Rows) -> str:
-    """Return rows as CSV with all digits."""
-    stream = StringIO()
-    written = csv.DictWriter(stream, rows[0], lineterminator="\n")
-    written.writeheader()
-    written.writerows(rows[1])
-    return stream.getvalue()

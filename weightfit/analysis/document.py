@@ -52,27 +52,28 @@ def described(model: Model) -> dict[str, Any]:
 
 def to_json(findings: Findings) -> str:
     """Return the document of an analysis as JSON text, its keys in the order of the contract."""
-    return _json(document(findings))
+    return as_json(document(findings))
 
 
 def all_to_json(analyses: Sequence[Findings]) -> str:
     """Return the documents of several analyses as a list in JSON."""
-    return _json([document(one) for one in analyses])
+    return as_json([document(one) for one in analyses])
 
 
-def _json(value: object) -> str:
+def as_json(value: object) -> str:
+    """Return JSON text, its keys in their order."""
     return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def to_csv(findings: Findings) -> str:
     """Return every matrix as a row of CSV, with all columns and digits; the last column lists what stands out."""
-    return _csv([*COLUMNS, "stands_out"], _rows(findings))
+    return as_csv([*COLUMNS, "stands_out"], _rows(findings))
 
 
 def all_to_csv(analyses: Sequence[Findings]) -> str:
     """Return the rows of several analyses as one CSV, whose first column has the name of the model."""
     rows = ({"model": one.model.name, **row} for one in analyses for row in _rows(one))
-    return _csv(["model", *COLUMNS, "stands_out"], rows)
+    return as_csv(["model", *COLUMNS, "stands_out"], rows)
 
 
 def _rows(findings: Findings) -> Iterator[dict[str, Any]]:
@@ -83,7 +84,8 @@ def _rows(findings: Findings) -> Iterator[dict[str, Any]]:
         yield row | {"stands_out": "; ".join(rules.get((row["component"], row["block"]), []))}
 
 
-def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+def as_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return rows as CSV with all digits."""
     stream = StringIO()
     lines = csv.DictWriter(stream, columns, lineterminator="\n")
     lines.writeheader()

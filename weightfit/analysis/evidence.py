@@ -1,6 +1,7 @@
 """What the paper's claims ask of a model beyond the statistics of each matrix, collected while it is counted."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -8,9 +9,9 @@ import pyarrow as pa
 
 from weightfit import table
 from weightfit.components import POOLS
-from weightfit.counts.histogram import Histogram, Pool
+from weightfit.counts.histogram import Pool
 from weightfit.errors import DegenerateHistogram
-from weightfit.fits.probability_plot import Sign, magnitudes
+from weightfit.fits.probability_plot import magnitudes
 from weightfit.fits.units import Protocol, Unit, fits_of_unit, moments_of_unit, unit_of
 from weightfit.paper.questions import questions
 from weightfit.studies.closure import compared
@@ -29,6 +30,9 @@ COLUMNS = {
     "moments": ("terminal", "block", "component", "mean", "standard_deviation"),
 }
 """Columns of each table that `weightfit.studies.beyond.answer` reads."""
+
+CENTRED = Protocol("centred", "both", TRIMS, pools=False, steps="all")
+"""The paper's protocol at the trims of the workflow."""
 
 POOL = "transmission"
 """Pool of each block whose tail a claim asks about."""
@@ -52,14 +56,21 @@ class Evidence:
             if component in POOLS[POOL]:
                 self._awaited.setdefault(block, set()).add(component)
 
-    def add(self, block: int, component: str, histogram: Histogram) -> None:
-        """Add a matrix."""
-        asked = _asked()
-        alone = Pool()
-        alone.add(histogram)
-        unit = unit_of(None, block, component, alone, 0, True)
+    def add(self, unit: Unit, centred: Sequence[dict[str, Any]] | None) -> None:
+        """Add a matrix.
+
+        Parameters
+        ----------
+        unit
+            The matrix.
+        centred
+            Its centred fits at the trims of the workflow, if they were made already.
+        """
+        asked, histogram = _asked(), unit.histogram
+        block, component = unit.block, unit.component
         key = {"terminal": True, "block": block, "component": component}
-        fits = [key | row for row in _fits(unit)]
+        made = fits_of_unit(unit, [CENTRED]) if centred is None else centred
+        fits = [key | row for row in (*made, *_fits_by_sign(unit))]
         self._rows["fits"] += fits
         if component in asked["closure"]:
             (body,) = (row for row in fits if (row["trim"], row["sign"]) == (TRIM, "both"))
@@ -105,16 +116,10 @@ def _asked() -> Mapping[str, Collection[str]]:
     return found
 
 
-def _fits(unit: Unit) -> Iterator[dict[str, Any]]:
-    # The trims of the workflow: a null that is drawn at random depends on all trims that are fitted together.
-    yield from fits_of_unit(unit, [_protocol("both", TRIMS)])
+def _fits_by_sign(unit: Unit) -> Iterator[dict[str, Any]]:
     if unit.component in _asked()["sign_difference"]:
         try:
-            signs = (_protocol("positive", (TRIM,)), _protocol("negative", (TRIM,)))
+            signs = [replace(CENTRED, sign=sign, trims=(TRIM,)) for sign in ("positive", "negative")]
             yield from list(fits_of_unit(unit, signs))
         except DegenerateHistogram:
             return  # a matrix without weights of one sign: the claim about signs is then not asked of the model
-
-
-def _protocol(sign: Sign, trims: tuple[float, ...]) -> Protocol:
-    return Protocol("centred", sign, trims, pools=False, steps="all")

@@ -60,6 +60,7 @@ def on_hub(
     source = HubSource(repository, {revision: None})
     entry = repository.replace("/", "--")
     with redirect_stdout(sys.stderr):
+        print(f"{repository}: there is no such file or folder here, so the Hub is asked")
         pins = resolve({entry: source})
         (pinned,) = pins[entry]
         if not pinned.available:
@@ -107,6 +108,8 @@ def _provide(part: Part, folder: Path, architecture: Path | None, naming: Mappin
     config = read_config(weights)
     headers = [read_header(weights / file.path)]
     layout = plan(headers, config, index_of_tensors(weights), names, naming["stack"])
+    # Both go first: a killed call must not leave what one says beside the other of another stack or declaration.
+    _beside(histograms).unlink(missing_ok=True)
     histograms.unlink(missing_ok=True)
     count_part(manifest, weights, histograms, names, naming["stack"])
     write_json(

@@ -1,7 +1,7 @@
 """The statistics of one matrix: its fit, its tail, and whether its magnitudes have a second mode."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -100,41 +100,68 @@ def measure(model: Model, protocol: Protocol, claims: bool = False) -> Measured:
                 found.evidence.refuse(block, component)
             continue
         try:
-            found.rows.append(what | measure_matrix(block, component, histogram, protocol))
+            unit = alone(block, component, histogram)
+            fits = fits_at_trims(unit, protocol)
+            found.rows.append(what | measure_matrix(unit, fits, protocol))
         except DegenerateHistogram as refusal:
             found.refused.append(what | {"reason": str(refusal)})
             if found.evidence:
                 found.evidence.refuse(block, component)
             continue
         if found.evidence:
-            found.evidence.add(block, component, histogram)
+            found.evidence.add(unit, fits if protocol.protocol == "centred" else None)
         _add_density(found.densities, component, histogram)
-        del histogram  # it may be large, and the next one is made while this name would hold it
+        del histogram, unit  # they may be large, and the next ones are made while these names would hold them
     for rows in (found.rows, found.refused):
         rows.sort(key=lambda one: (COMPONENTS.index(one["component"]), one["block"]))
     return found
 
 
-def measure_matrix(block: int, component: str, histogram: Histogram, protocol: Protocol) -> dict[str, Any]:
-    """Return the statistics of one matrix.
+def alone(block: int, component: str, histogram: Histogram) -> Unit:
+    """Return a matrix as what is fitted, with the law of Gaussian weights of its deviation."""
+    law = GaussianMixture.of([histogram.standard_deviation], [histogram.n])
+    return Unit(None, block, component, histogram, law, 0, True)
 
-    Parameters
-    ----------
-    block, component
-        Place of the matrix, for error messages.
-    histogram
-        Histogram of the signed weights.
-    protocol
-        How it is fitted, with a single trim.
+
+def fits_at_trims(unit: Unit, protocol: Protocol) -> list[dict[str, Any]]:
+    """Return the fits of a matrix at the trims of the workflow, with its digits.
+
+    The sums of a plot, and the draws of its null, depend in their last digits on all trims that are fitted together.
 
     Raises
     ------
     DegenerateHistogram
         If the estimator is not defined, as for a constant matrix.
     """
-    law = GaussianMixture.of([histogram.standard_deviation], [histogram.n])
-    unit = Unit(None, block, component, histogram, law, 0, True)
-    fit = fit_of_unit(unit, protocol)
+    return list(fits_of_unit(unit, [replace(protocol, trims=TRIMS)]))
+
+
+def at_trim(fits: Sequence[dict[str, Any]], protocol: Protocol) -> dict[str, Any]:
+    """Return the fit at the only trim of a protocol."""
+    (trim,) = protocol.trims
+    (found,) = (one for one in fits if one["trim"] == trim)
+    return found
+
+
+def measure_matrix(unit: Unit, fits: Sequence[dict[str, Any]], protocol: Protocol) -> dict[str, Any]:
+    """Return the statistics of one matrix.
+
+    Parameters
+    ----------
+    unit
+        The matrix.
+    fits
+        Its fits, from `fits_at_trims`.
+    protocol
+        How it is fitted, with a single trim.
+
+    Raises
+    ------
+    DegenerateHistogram
+        If a moment is not defined.
+    """
+    histogram = unit.histogram
+    fit = at_trim(fits, protocol)
     moments = moments_of_unit(unit)
     # The few levels of a quantised format are modes of its own.
     modes = dict.fromkeys(MODES) if is_quantised(histogram.dtype) else second_mode(histogram)
@@ -147,16 +174,6 @@ def measure_matrix(block: int, component: str, histogram: Histogram, protocol: P
         "shape_format_null": _format_null(fit, histogram, protocol),
         **{name: known[name] for name in (*MOMENTS, *MODES)},
     }
-
-
-def fit_of_unit(unit: Unit, protocol: Protocol) -> dict[str, Any]:
-    """Return the fit of a matrix at one trim, with the digits that the workflow gives it.
-
-    The sums of a plot, and the draws of its null, depend in their last digits on all trims that are fitted together.
-    """
-    (trim,) = protocol.trims
-    (found,) = (one for one in fits_of_unit(unit, [replace(protocol, trims=TRIMS)]) if one["trim"] == trim)
-    return found
 
 
 def is_quantised(stored: str) -> bool:

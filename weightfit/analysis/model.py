@@ -15,10 +15,10 @@ from weightfit.weights.declared import Architecture
 from weightfit.weights.decoding import read_matrix
 from weightfit.weights.formats import read_header
 from weightfit.weights.header import Header
-from weightfit.weights.index import left_out, weight_files
+from weightfit.weights.index import FORMS, left_out, weight_files
 from weightfit.weights.layer import matrix_of
 from weightfit.weights.manifest import WeightFile
-from weightfit.weights.plan import Plan, plan, read_config
+from weightfit.weights.plan import Piece, Plan, plan, read_config
 
 Matrices = Iterator[tuple[int, str, Histogram | NonFiniteWeight]]
 """Block, component and histogram of each matrix; an error takes the place of one with a value that is not finite."""
@@ -102,7 +102,7 @@ def local(path: Path, architecture: Architecture | None = None, stack: str | Non
     layout = plan(headers, config, declared=architecture, stack=stack)
     files: list[WeightFile] = []
     return Model(
-        name=path.resolve().name.removesuffix(path.suffix if path.is_file() else ""),
+        name=_name(path.resolve()),
         origin="a file" if path.is_file() else "a folder",
         family=layout.family,
         config=config or headers[0].config,
@@ -115,13 +115,15 @@ def local(path: Path, architecture: Architecture | None = None, stack: str | Non
     )
 
 
+def _name(path: Path) -> str:
+    """Return the name of a folder or a file; a file that every model has is named after its folder."""
+    if path.is_dir():
+        return path.name
+    return path.parent.name if path.name in (single for single, _, _ in FORMS) else path.stem
+
+
 def _read(headers: Sequence[Header], layout: Plan, block: int, component: str) -> NDArray[Any]:
-    name, piece = next(
-        (name, piece)
-        for name, held in layout.pieces.items()
-        for piece in held
-        if (piece.block, piece.component) == (block, component)
-    )
+    name, piece = held_by(layout, block, component)
     path, tensor = next(
         (one.path, tensor) for one in headers for tensor in one.tensors if tensor.name == name
     )
@@ -143,6 +145,16 @@ def _counted(headers: Sequence[Header], layout: Plan, files: list[WeightFile]) -
         progress.done = before
         assert scan.sha256 is not None
         files.append(WeightFile(header.path.name, None, size, scan.sha256))
+
+
+def held_by(layout: Plan, block: int, component: str) -> tuple[str, Piece]:
+    """Return the name of the tensor that holds a matrix, and the part of the tensor that is the matrix."""
+    return next(
+        (name, piece)
+        for name, held in layout.pieces.items()
+        for piece in held
+        if (piece.block, piece.component) == (block, component)
+    )
 
 
 def names_of_matrices(layout: Plan) -> dict[tuple[int, str], str]:

@@ -22,7 +22,6 @@ from weightfit.analysis.standing_out import (
     greatest_ratio,
     least_r_squared,
 )
-from weightfit.analysis.text import SHORT
 from weightfit.documents import data, whole_file
 from weightfit.exhibits.style import COMPONENT_NAMES
 from weightfit.paper import exhibits
@@ -88,7 +87,7 @@ class Shown:
     def standing_out(self, component: str) -> str:
         """Return how many matrices of a kind stand out, by rule."""
         own = [one.rule for one in self.findings.standing_out if one.component == component]
-        return ", ".join(f"{own.count(rule)} {SHORT[rule]}" for rule in RULES if rule in own)
+        return ", ".join(f"{own.count(rule)} {rule}" for rule in RULES if rule in own)
 
 
 def write_page(
@@ -140,8 +139,7 @@ def render(
             missing=missing or {},
             band=exhibits.printed_band(),
             names=COMPONENT_NAMES,
-            rules=[(RULES[rule], text) for rule, text in _rules()],
-            short=SHORT,
+            rules=[(RULES[rule], text) for rule, text in rules()],
             number=_number,
             tally=_tally,
             style=Markup("\n".join(data(name).read_text("utf-8") for name in STYLES)),  # noqa: S704 (our own)
@@ -149,7 +147,8 @@ def render(
     )
 
 
-def _rules() -> Iterator[tuple[str, str]]:
+def rules() -> Iterator[tuple[str, str]]:
+    """Yield every rule by which a matrix stands out, and what it asks, in words."""
     known = {"far": FAR, "enough": ENOUGH, "growth": TAIL_GROWTH, "zeros": ZEROS}
     known |= {"r_squared": least_r_squared(), "ratio": greatest_ratio()}
     for rule, text in RULE_TEXTS.items():

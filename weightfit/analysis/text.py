@@ -6,16 +6,6 @@ from html import escape
 from weightfit.analysis.findings import Findings, Kind
 from weightfit.analysis.standing_out import RULES
 
-SHORT = {
-    "no law": "no law",
-    "shape": "shape",
-    "scale": "scale",
-    "tail": "tail",
-    "second population": "second mode",
-    "zeros": "zeros",
-}
-"""Names of the rules of `weightfit.analysis.standing_out.RULES` in the table."""
-
 MOST = 30
 """Largest number of matrices that are named in the text; CSV, JSON and the page have all."""
 
@@ -93,7 +83,7 @@ def _cells(findings: Findings, kind: Kind, quantised: bool) -> list[str]:
 def _numbers(findings: Findings, component: str) -> str:
     """Return how many matrices of a kind stand out by each rule."""
     own = [one.rule for one in findings.standing_out if one.component == component]
-    return ", ".join(f"{own.count(rule)} {SHORT[rule]}" for rule in RULES if rule in own) or "-"
+    return ", ".join(f"{own.count(rule)} {rule}" for rule in RULES if rule in own) or "-"
 
 
 def _named(findings: Findings) -> Iterator[str]:

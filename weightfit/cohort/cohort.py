@@ -322,6 +322,11 @@ def _mapping(where: str, key: str, document: dict[str, Any]) -> dict[int, int]:
     return dict(zip(printed, own, strict=True))
 
 
+def is_stand_in(entry: str) -> bool:
+    """Tell by the id of an entry whether it was trained here in the place of another model."""
+    return entry.startswith("lab-")
+
+
 def _check_references(where: str, cohort: Cohort) -> None:
     known = paper.entries()
     taken = {key: f"absent.{key}" for key in cohort.absent}
@@ -346,7 +351,7 @@ def _check_references(where: str, cohort: Cohort) -> None:
             raise CohortError(
                 f"{where}: entries.{entry.id}.stand_in: it stands in for nothing; name its paper_entry or write false"
             )
-        if entry.source == "train" and not entry.id.startswith("lab-"):
+        if entry.source == "train" and not is_stand_in(entry.id):
             raise CohortError(
                 f"{where}: entries.{entry.id}: the id of an entry that is trained here must start with 'lab-', so that "
                 "nobody takes it for the model it stands for; rename it"

@@ -25,8 +25,8 @@ Exit status: 0 if the two were compared whole, 1 if one is refused, 3 if matrice
 @click.argument("other", metavar="B")
 @click.option("--architecture", type=click.Path(path_type=Path), help="File that declares the tensor names.")
 @click.option("--stack", type=click.Choice(STACKS), help="Which stack of models with two, such as Whisper.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print every matrix or difference as CSV.")
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.option("--csv", "in_csv", is_flag=True, help="Print every matrix or difference as CSV.")
+@click.option("--json", "in_json", is_flag=True, help="Print everything as JSON.")
 @click.option("--page", type=click.Path(path_type=Path), help="Write the page of two models to this file.")
 @click.option(
     "--cache", type=click.Path(path_type=Path), help="Folder for what is kept of models from the Hub."
@@ -36,16 +36,17 @@ def compare(
     other: str,
     architecture: Path | None,
     stack: str | None,
-    as_csv: bool,
-    as_json: bool,
+    in_csv: bool,
+    in_json: bool,
     page: Path | None,
     cache: Path | None,
 ) -> None:
     """Run the command."""
-    if as_csv and as_json:
+    if in_csv and in_json:
         raise click.UsageError("--csv and --json both print to the terminal; choose one")
     with ended(f"{one}, {other}"), shown("compare"):
         from weightfit.analysis import compare_document, runs
+        from weightfit.analysis.document import as_csv, as_json
 
         if runs.is_run(Path(one)) or runs.is_run(Path(other)):
             if page is not None:
@@ -63,10 +64,10 @@ def compare(
             whole = not found.unmatched
             if page is not None:
                 found.page(page)
-        if as_csv:
-            print(compare_document.to_csv(rows), end="")
-        elif as_json:
-            print(compare_document.to_json(document), end="")
+        if in_csv:
+            print(as_csv(*rows), end="")
+        elif in_json:
+            print(as_json(document), end="")
         else:
             print("\n".join(text))
     if page is not None:

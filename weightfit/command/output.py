@@ -1,8 +1,10 @@
 """How every word of the command ends: with its result, or with one sentence on what was refused."""
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import requires
 from pathlib import Path
 
 from weightfit.errors import WeightfitError
@@ -16,7 +18,7 @@ def ended(source: str) -> Iterator[None]:
     except WeightfitError as error:
         sys.exit(str(error))
     except ModuleNotFoundError as error:
-        extra = {"huggingface_hub": "hub", "snakemake": "workflow", "jax": "lab"}.get(str(error.name))
+        extra = extra_with(str(error.name).partition(".")[0])
         if extra is None:
             raise
         sys.exit(
@@ -24,6 +26,15 @@ def ended(source: str) -> Iterator[None]:
         )
     except OSError as error:
         sys.exit(f"{error.filename or source}: {error.strerror or error}")
+
+
+def extra_with(module: str) -> str | None:
+    """Return the extra of this package that brings a module, or None if none does."""
+    for requirement in requires("weightfit") or ():
+        found = re.fullmatch(r"([\w.-]+)[^;]*;.*extra == [\"'](\w+)[\"'].*", requirement)
+        if found and found[1].replace("-", "_") == module:
+            return found[2]
+    return None
 
 
 def written(what: str, path: Path) -> None:

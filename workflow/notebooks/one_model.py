@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 import weightfit
+from weightfit.cohort.cohort import is_stand_in
 from weightfit.exhibits.request import stand_in_note
 from weightfit.report.notebook_cells import histograms, say, tabulate
 
 models = histograms()
-stand_ins = [name for name in models if name.startswith("lab-")]
+stand_ins = [name for name in models if is_stand_in(name)]
 say(
     *([stand_in_note(stand_ins)] if stand_ins else []),
     f"This notebook was given the histograms of {', '.join(models)}.",
