@@ -145,7 +145,7 @@ def test_a_number_leads_down_to_the_bytes(text: str) -> None:
     own = part(text, MEASURED)
     for told in ("7.2", "1.75", "pending", "weights", paper.reported()[MEASURED].quote):
         assert told in own
-    assert f"python -m weightfit.trace {MEASURED} --cohort made-up --verify" in own
+    assert f"weightfit trace {MEASURED} --cohort made-up --verify" in own
     chain = ["tables/table_2.csv", "super_weights.parquet", "fits.parquet"]
     chain += [f"fits/{ENTRY}.parquet", f"histograms/{ENTRY}.parquet"]
     assert f'href="#{anchor(chain[0])}"' in own

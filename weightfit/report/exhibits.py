@@ -46,6 +46,8 @@ class Shown:
         Cells of a table; empty for a figure.
     notes
         Sentences below a table.
+    width
+        Width at which a figure is meant to be read, in points; None for a table.
     """
 
     label: str
@@ -55,6 +57,7 @@ class Shown:
     headings: tuple[Cell, ...] = ()
     rows: tuple[tuple[Cell, ...], ...] = ()
     notes: tuple[str, ...] = ()
+    width: float | None = None
 
 
 def read(paths: Mapping[str, Path]) -> list[Shown]:
@@ -113,7 +116,8 @@ def inline_svg(text: str, label: str, name: str) -> Markup:
 
 def _figure(item: exhibits.Exhibit, path: Path) -> Shown:
     picture = inline_svg(path.read_text(encoding="utf-8"), item.label, item.title)
-    return Shown(item.label, item.title, item.caption, picture)
+    width = re.search(r'<svg[^>]*\bwidth="([\d.]+)pt"', picture)
+    return Shown(item.label, item.title, item.caption, picture, width=float(width[1]) if width else None)
 
 
 def _table(item: exhibits.Exhibit, path: Path) -> Shown:
